@@ -1,0 +1,351 @@
+"""Sizes, parameters, multiply-adds, memory and receptive fields of a layer table. No torch.
+
+Conventions: shapes are (channels, height, width) or (features,); kernels and images
+are square; a multiply-add counts once (2 FLOPs) and the bias is not counted; memory
+is in bytes, 4 per value (float32).
+"""
+
+import html
+import math
+from dataclasses import asdict, dataclass, fields
+
+from tema9 import architectures
+from tema9.architectures import LRN, POINTWISE, RBF, Architecture, Conv, Linear, MaxPool, Subsampling
+
+BYTES_PER_VALUE = 4  # float32
+MIB = 2**20
+
+
+def output_size(size, kernel_size, stride=1, padding=0, rounding="floor"):
+    """Return the side of the output of a convolution or pooling, in pixels.
+
+    Args:
+        size: side of the input, in pixels.
+        kernel_size: side of the window, in pixels.
+        stride: step between windows, in pixels.
+        padding: pixels added on every side, or a pair (left and top, right and bottom).
+        rounding: "floor" drops the pixels left over; "ceil" lets a last window hang
+            over the edge, provided that it starts inside, as torch does.
+
+    Raises:
+        ValueError: the window does not fit, the padding is negative, a size is not
+            positive, or the rounding is unknown.
+
+    Example:
+        >>> output_size(227, 11, stride=4)  # (227 - 11) / 4 + 1
+        55
+        >>> output_size(224, 11, stride=4), output_size(224, 11, stride=4, rounding="ceil")
+        (54, 55)
+
+    Source:
+        Dumoulin and Visin (2016), relationship 6; ceil: Krizhevsky's layer.py of 2012, line 1004.
+    """
+    before, after = padding if isinstance(padding, tuple) else (padding, padding)
+    if min(before, after) < 0:
+        raise ValueError(f"padding {padding} is negative; give 0 or more pixels")
+    for name, value in (("size", size), ("kernel_size", kernel_size), ("stride", stride)):
+        if value < 1:
+            raise ValueError(f"{name} {value} is not positive; give 1 or more pixels")
+    if rounding not in ("floor", "ceil"):
+        raise ValueError(f"rounding {rounding!r} is unknown; known: floor, ceil")
+    room = size + before + after - kernel_size
+    if room < 0:
+        raise ValueError(f"kernel_size {kernel_size} is larger than its input, {size + before + after} px with padding")
+    if rounding == "floor":
+        return room // stride + 1
+    windows = math.ceil(room / stride) + 1
+    return windows - 1 if (windows - 1) * stride >= size + before else windows
+
+
+def conv_parameters(in_channels, out_channels, kernel_size, groups=1):
+    """Return (weights, biases) of a convolution.
+
+    Raises:
+        ValueError: the groups do not divide the channels.
+
+    Example:
+        >>> conv_parameters(3, 96, 11)  # 11 * 11 * 3 * 96, 96
+        (34848, 96)
+    """
+    if groups < 1 or in_channels % groups or out_channels % groups:
+        raise ValueError(f"groups {groups} does not divide {in_channels} input and {out_channels} output channels")
+    return out_channels * (in_channels // groups) * kernel_size**2, out_channels
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer of a table, with everything that can be counted.
+
+    receptive_field, effective_stride: in pixels of the image; None from the first
+    fully connected layer on, which sees it all.
+    connections: LeCun's count, each weight times its uses, biases included.
+    """
+
+    name: str
+    kind: str
+    description: str
+    in_shape: tuple[int, ...]
+    out_shape: tuple[int, ...]
+    kernel_size: int | None
+    stride: int | None
+    padding: int | tuple[int, int] | None
+    groups: int | None
+    weights: int
+    biases: int
+    multiply_adds: int
+    receptive_field: int | None
+    effective_stride: int | None
+
+    @property
+    def parameters(self):
+        return self.weights + self.biases
+
+    @property
+    def activations(self):
+        """Values that leave the layer, for one image."""
+        return math.prod(self.out_shape)
+
+    @property
+    def activation_bytes(self):
+        return self.activations * BYTES_PER_VALUE
+
+    @property
+    def volume(self):
+        """The output as the deck writes it: [55x55x96]."""
+        channels, *sides = self.out_shape
+        return f"[{'x'.join(str(n) for n in (*sides, channels))}]"
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What training keeps, in bytes: one batch in float32 with momentum SGD.
+
+    A floor: the gradients of the activations, workspaces and copies come on top.
+    """
+
+    parameters: int
+    gradients: int
+    momentum: int
+    input: int
+    activations: int
+
+    @property
+    def total(self):
+        return sum(getattr(self, field.name) for field in fields(self))
+
+
+class LayerTable:
+    """The rows of an architecture and their totals; draws itself in a notebook.
+
+    `rows` is a list of Row, in the order of the layers; pointwise layers (ReLU,
+    tanh, dropout) change no shape and have no row.
+    """
+
+    def __init__(self, architecture: Architecture, input_size: int | None = None):
+        channels, height, _ = architecture.input_shape
+        side = height if input_size is None else input_size
+        if side < 1:
+            raise ValueError(f"input size {side} is not positive; give 1 or more pixels")
+        self.architecture = architecture
+        self.input_shape = (channels, side, side)
+        self.rows = list(_rows(architecture, self.input_shape))
+
+    def __iter__(self):
+        return iter(self.rows)
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, name):
+        """The row of the layer called `name`."""
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise KeyError(f"{self.architecture.name} has no layer {name!r}; it has {', '.join(r.name for r in self.rows)}")
+
+    def total(self, quantity):
+        """Sum of a quantity of the rows: "parameters", "multiply_adds", "activations", ..."""
+        return sum(getattr(row, quantity) for row in self.rows)
+
+    def memory(self, batch_size=1) -> Memory:
+        """Return what training on a batch keeps, in bytes.
+
+        Example:
+            >>> layer_table("alexnet_slide").memory(128).activations / MIB  # MiB
+            436.9...
+        """
+        if batch_size < 1:
+            raise ValueError(f"batch_size {batch_size} is not positive; give 1 or more images")
+        parameters = self.total("parameters") * BYTES_PER_VALUE
+        return Memory(
+            parameters=parameters,
+            gradients=parameters,
+            momentum=parameters,
+            input=math.prod(self.input_shape) * BYTES_PER_VALUE * batch_size,
+            activations=self.total("activation_bytes") * batch_size,
+        )
+
+    def to_dict(self):
+        """The table as plain data, for `tema9 layers --json`."""
+        counts = ("parameters", "activations", "activation_bytes")
+        return {
+            "name": self.architecture.name,
+            "title": self.architecture.title,
+            "source": self.architecture.source,
+            "input_shape": self.input_shape,
+            "layers": [asdict(row) | {count: getattr(row, count) for count in counts} for row in self.rows],
+            "totals": {count: self.total(count) for count in ("weights", "biases", "multiply_adds", *counts)},
+            "training_memory_per_image": asdict(self.memory(1)),
+        }
+
+    def __str__(self):
+        channels, height, width = self.input_shape
+        lines = [f"[{height}x{width}x{channels}] INPUT", *(f"{row.volume} {row.name}: {row.description}" for row in self.rows)]
+        return "\n".join(lines)
+
+    def _repr_html_(self):
+        """The table in Spanish, for a notebook."""
+        head = ("Salida", "Capa", "Qué hace", "Pesos", "Sesgos", "Multiplicaciones-suma", "Activaciones")
+        channels, height, width = self.input_shape
+        body = [(f"[{height}x{width}x{channels}]", "INPUT", "", "", "", "", "")]
+        for row in self.rows:
+            counts = (row.weights, row.biases, row.multiply_adds, row.activations)
+            body.append((row.volume, row.name, row.description, *map(spanish, counts)))
+        totals = ("weights", "biases", "multiply_adds", "activations")
+        body.append(("", "Total", "", *(spanish(self.total(quantity)) for quantity in totals)))
+        return _html_table(html.escape(self.architecture.title), head, body)
+
+
+def layer_table(name, input_size=None) -> LayerTable:
+    """Return the table of an architecture, by name, or of an Architecture.
+
+    Args:
+        name: one of `ARCHITECTURES`, or an Architecture.
+        input_size: side of the image, in pixels; the architecture's own by default.
+
+    Raises:
+        ValueError: the name is unknown, or a layer does not fit; one line says which.
+
+    Example:
+        >>> layer_table("alexnet_slide").total("parameters")
+        62378344
+    """
+    return LayerTable(name if isinstance(name, Architecture) else architectures.find(name), input_size)
+
+
+def compare(left, right):
+    """Pair the rows of two tables by layer name, in the order of the first, then what only the second has.
+
+    Returns:
+        a list of (row of left or None, row of right or None, the set of fields that differ).
+    """
+    names = [row.name for row in left] + [row.name for row in right if row.name not in {r.name for r in left}]
+    here, there = {row.name: row for row in left}, {row.name: row for row in right}
+    pairs = []
+    for name in names:
+        a, b = here.get(name), there.get(name)
+        different = {f.name for f in fields(Row) if a is None or b is None or getattr(a, f.name) != getattr(b, f.name)}
+        pairs.append((a, b, different))
+    return pairs
+
+
+def spanish(number, decimals=0):
+    """A number as Spanish prints it: thin spaces between thousands, decimal comma.
+
+    Example:
+        >>> spanish(62378344) == "62\\u202f378\\u202f344", spanish(16.42, decimals=1)
+        (True, '16,4')
+    """
+    return f"{number:,.{decimals}f}".replace(",", "\u202f").replace(".", ",")
+
+
+def _rows(architecture, shape):
+    field, jump = 1, 1  # receptive field and effective stride, in pixels of the image
+    for layer in architecture.layers:
+        if isinstance(layer, POINTWISE):
+            continue
+        try:
+            row, field, jump = _row(layer, shape, field, jump)
+        except ValueError as error:
+            raise ValueError(f"{architecture.name}, {layer.name}: {error}") from None
+        yield row
+        shape = row.out_shape
+
+
+def _row(layer, shape, field, jump):
+    kernel_size = stride = padding = groups = None
+    weights = biases = multiply_adds = 0
+    channels, values = shape[0], math.prod(shape)
+    match layer:
+        case Conv():
+            kernel_size, stride, padding, groups = layer.kernel_size, layer.stride, layer.padding, layer.groups
+            side = output_size(shape[1], kernel_size, stride, padding)
+            out_shape = (layer.out_channels, side, side)
+            weights, biases = conv_parameters(channels, layer.out_channels, kernel_size, groups)
+            if layer.inputs is not None:
+                weights = sum(len(maps) for maps in layer.inputs) * kernel_size**2
+            multiply_adds = weights * side**2
+            text = f"{layer.out_channels} {kernel_size}x{kernel_size} filters at stride {stride}, pad {_pad(padding)}"
+            text += f", {groups} groups" if groups > 1 else ""
+            text += ", partly connected" if layer.inputs else ""
+        case MaxPool():
+            kernel_size, stride, padding = layer.kernel_size, layer.stride, layer.padding
+            side = output_size(shape[1], kernel_size, stride, padding, layer.rounding)
+            out_shape = (channels, side, side)
+            text = f"{kernel_size}x{kernel_size} filters at stride {stride}"
+            text += ", rounded up" if layer.rounding == "ceil" else ""
+        case Subsampling():
+            kernel_size = stride = layer.kernel_size
+            padding, groups = 0, channels
+            side = output_size(shape[1], kernel_size, stride)
+            out_shape = (channels, side, side)
+            weights = biases = channels
+            multiply_adds = math.prod(out_shape)  # additions of the block are not multiply-adds
+            text = f"{kernel_size}x{kernel_size} sums at stride {stride}, times a coefficient, plus a bias"
+        case LRN():
+            kernel_size, stride = layer.size, 1
+            out_shape = shape
+            text = "Normalization layer"
+        case Linear():
+            groups = 1
+            out_shape = (layer.out_features,)
+            weights, biases = values * layer.out_features, layer.out_features
+            multiply_adds = weights
+            text = f"{layer.out_features} neurons"
+        case RBF():
+            groups = 1
+            out_shape = (layer.out_features,)
+            multiply_adds = values * layer.out_features
+            text = f"{layer.out_features} distances to fixed prototypes"
+        case _:
+            raise TypeError(f"{layer!r} is not a layer of the table")
+    spatial = isinstance(layer, Conv | MaxPool | Subsampling)
+    if spatial:
+        field, jump = field + (kernel_size - 1) * jump, jump * stride
+    row = Row(
+        name=layer.name,
+        kind=type(layer).__name__,
+        description=text,
+        in_shape=shape,
+        out_shape=out_shape,
+        kernel_size=kernel_size,
+        stride=stride,
+        padding=padding,
+        groups=groups,
+        weights=weights,
+        biases=biases,
+        multiply_adds=multiply_adds,
+        receptive_field=field if spatial else None,
+        effective_stride=jump if spatial else None,
+    )
+    return row, field, jump
+
+
+def _pad(padding):
+    return f"{padding[0]} (+{padding[1] - padding[0]} right and bottom)" if isinstance(padding, tuple) else str(padding)
+
+
+def _html_table(caption, head, body):
+    cells = "".join(f"<th>{cell}</th>" for cell in head)
+    rows = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in body)
+    return f"<table><caption>{caption}</caption><thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table>"

@@ -1,0 +1,1 @@
+"""The instructor's side: from the sources to notebooks, and from submissions to scores."""

@@ -1,0 +1,189 @@
+"""The sources of the notebooks: py:percent files with short keys, and what the keys mean.
+
+    # %% solution="n1-conv-output-size"        the student writes it
+    # %% tests="n1-conv-output-size" points=5  judges it; case="..." where there are several
+    # %% [markdown] answer="n1-c5" points=5    prose, marked by hand
+    # %% [markdown] locked="n1-c5-criteria"    shown, not edited
+    # %% explore=true                          ours, only shows or plays; grading may skip it
+
+A code cell without a key is set-up: every exercise may rely on it, and on nothing else.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jupytext
+import nbformat
+
+ROOT = Path(__file__).parents[2]
+SOLUTIONS = ROOT / "solutions"
+MISTAKES = SOLUTIONS / "mistakes"
+NOTEBOOKS = ROOT / "notebooks"
+
+#              nbgrader's:  grade, solution, locked
+ROLES = {
+    "solution": (False, True, False),
+    "tests": (True, False, True),
+    "answer": (True, True, False),
+    "locked": (False, False, True),
+}
+KEYS = {*ROLES, "points", "case", "explore"}
+
+
+@dataclass
+class Cell:
+    """One cell of a source: `keys` are its short keys, `line` where its text starts in the file."""
+
+    kind: str  # "code" or "markdown"
+    text: str
+    keys: dict
+    line: int
+
+    @property
+    def role(self):
+        """The key that says what the cell is: a key of ROLES, "explore" or "" for plain cells."""
+        return next((key for key in (*ROLES, "explore") if key in self.keys), "")
+
+    @property
+    def grade_id(self):
+        """nbgrader's identifier, or None where nbgrader has no business."""
+        if self.role not in ROLES:
+            return None
+        suffix = "-".join(["", "tests", *filter(None, [self.keys.get("case")])]) if self.role == "tests" else ""
+        return self.keys[self.role] + suffix
+
+    @property
+    def points(self):
+        return self.keys.get("points", 0)
+
+
+@dataclass
+class Exercise:
+    """A graded exercise: the cell that the student writes and those that judge it.
+
+    Exercises answered in prose have an `answer` cell and no tests.
+    """
+
+    name: str
+    solution: Cell
+    tests: list[Cell] = field(default_factory=list)
+
+    @property
+    def points(self):
+        return self.solution.points + sum(cell.points for cell in self.tests)
+
+    @property
+    def by_hand(self):
+        return self.solution.role == "answer"
+
+    @property
+    def cases(self):
+        return [cell.keys.get("case", "tests") for cell in self.tests]
+
+
+@dataclass
+class Source:
+    """One notebook's source."""
+
+    path: Path
+    metadata: dict
+    cells: list[Cell]
+
+    @property
+    def name(self):
+        return self.path.stem
+
+    @property
+    def title(self):
+        return self.metadata["title"]
+
+    @property
+    def minutes(self):
+        return self.metadata["minutes"]
+
+    @property
+    def setup(self):
+        """The code that every exercise may rely on."""
+        return "\n\n".join(cell.text for cell in self.cells if cell.kind == "code" and not cell.role)
+
+    @property
+    def exercises(self):
+        """The exercises by name, in their order."""
+        found = {}
+        for cell in self.cells:
+            if cell.role in ("solution", "answer"):
+                found.setdefault(cell.keys[cell.role], Exercise(cell.keys[cell.role], cell))
+            elif cell.role == "tests" and cell.keys["tests"] in found:
+                found[cell.keys["tests"]].tests.append(cell)
+        return found
+
+    @property
+    def points(self):
+        return sum(cell.points for cell in self.cells)
+
+
+def read(path) -> Source:
+    """Read a py:percent file.
+
+    Raises:
+        ValueError: a cell has a key that is not of the list above.
+    """
+    text = Path(path).read_text(encoding="utf-8")
+    notebook = jupytext.reads(text, fmt="py:percent")
+    starts = [number for number, line in enumerate(text.splitlines(), 1) if re.match(r"# %%", line)]
+    notebook.cells = [cell for cell in notebook.cells if cell.source or cell.metadata]
+    if len(starts) != len(notebook.cells):
+        raise ValueError(f"{path}: {len(starts)} lines start with '# %%' but {len(notebook.cells)} cells were read")
+    cells = []
+    for line, cell in zip(starts, notebook.cells, strict=True):
+        keys = {key: value for key, value in cell.metadata.items() if key != "lines_to_next_cell"}
+        cells.append(Cell(cell.cell_type, cell.source, keys, line))
+    metadata = {key: value for key, value in notebook.metadata.items() if key != "jupytext"}
+    return Source(Path(path), metadata, cells)
+
+
+def all_sources(folder=SOLUTIONS) -> list[Source]:
+    """Every notebook's source, in the order of the course."""
+    return [read(path) for path in sorted(Path(folder).glob("[0-9]_*.py"))]
+
+
+def to_notebook(source: Source) -> nbformat.NotebookNode:
+    """Expand a source into a notebook with nbgrader's metadata; the same bytes on every call."""
+    notebook = nbformat.v4.new_notebook()
+    notebook.metadata.kernelspec = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    notebook.metadata.language_info = {"name": "python"}
+    notebook.metadata.title = source.title
+    taken = set()
+    for cell in source.cells:
+        made = nbformat.v4.new_code_cell(cell.text) if cell.kind == "code" else nbformat.v4.new_markdown_cell(cell.text)
+        made.id = _cell_id(cell, source.name, taken)
+        if cell.role == "explore":
+            made.metadata.tags = ["explore"]
+        elif cell.role:
+            grade, solution, locked = ROLES[cell.role]
+            made.metadata.nbgrader = {
+                "cell_type": cell.kind,
+                "grade": grade,
+                "grade_id": cell.grade_id,
+                "locked": locked,
+                "schema_version": 3,
+                "solution": solution,
+                "task": False,
+            }
+            if grade:
+                made.metadata.nbgrader.points = cell.points
+        notebook.cells.append(made)
+    return notebook
+
+
+def _cell_id(cell, notebook, taken):
+    """The grade_id, or a digest of the text: a new cell changes no other cell's id."""
+    digest = hashlib.sha256(cell.text.encode()).hexdigest()[:8]
+    base = cell.grade_id or f"n{notebook[0]}-{digest}"
+    name, copy = base, 2
+    while name in taken:
+        name, copy = f"{base}-{copy}", copy + 1
+    taken.add(name)
+    return name

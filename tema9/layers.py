@@ -1,0 +1,175 @@
+"""What the papers use and torch lacks, or defines differently."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def local_response_norm(x, size=5, alpha=1e-4, beta=0.75, k=2.0):
+    """Damp each activation by the energy of the channels around it.
+
+    For every pixel on its own: square the `size` channels centred on c (fewer at
+    the two ends), add them up, and divide channel c by (k + alpha * sum) ** beta.
+
+    Args:
+        x: activations, after the ReLU.
+        size: channels in the window, odd; the paper's n.
+        alpha, beta, k: the paper's constants, with the paper's meaning.
+
+    Shape:
+        (N, C, H, W) -> the same, with the same dtype and device.
+
+    Raises:
+        ValueError: size is even or less than 1.
+
+    Example:
+        >>> x = torch.ones(1, 5, 1, 1)
+        >>> local_response_norm(x, alpha=1.0, beta=1.0, k=0.0).flatten()
+        tensor([0.3333, 0.2500, 0.2000, 0.2500, 0.3333])
+
+    Source:
+        Krizhevsky, Sutskever and Hinton (2012), section 3.3.
+        torch.nn.LocalResponseNorm divides alpha by size; this does not.
+    """
+    if size < 1 or size % 2 == 0:
+        raise ValueError(f"size {size} has no centre; give an odd number of channels, 1 or more")
+    return F.local_response_norm(x, size, alpha * size, beta, k)
+
+
+class LocalResponseNorm(nn.Module):
+    """`local_response_norm` as a layer.
+
+    Shape: (N, C, H, W) -> the same.
+    """
+
+    def __init__(self, size=5, alpha=1e-4, beta=0.75, k=2.0):
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, x):
+        return local_response_norm(x, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self):
+        return f"size={self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
+def scaled_tanh(x):
+    """1.7159 tanh(2x/3): passes through (1, 1) and (-1, -1), where it bends the most.
+
+    Shape: any -> the same.
+
+    Source: LeCun et al. (1998), equation 6 and appendix A.
+    """
+    return 1.7159 * torch.tanh(2 * x / 3)
+
+
+class ScaledTanh(nn.Module):
+    """`scaled_tanh` as a layer. Shape: any -> the same."""
+
+    def forward(self, x):
+        return scaled_tanh(x)
+
+
+class Subsampling(nn.Module):
+    """LeNet's S layer: add each block up, times a coefficient, plus a bias; both per map.
+
+    The squashing that follows is a layer of its own, `ScaledTanh`.
+
+    Shape: (N, channels, H, W) -> (N, channels, H // kernel_size, W // kernel_size).
+
+    Source: LeCun et al. (1998), section II.B, layer S2.
+    """
+
+    def __init__(self, channels, kernel_size):
+        super().__init__()
+        self.kernel_size = kernel_size
+        self.weight = nn.Parameter(torch.full((channels,), 1 / kernel_size**2))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x):
+        total = F.avg_pool2d(x, self.kernel_size, divisor_override=1)  # a sum, not a mean
+        return total * self.weight[:, None, None] + self.bias[:, None, None]
+
+    def extra_repr(self):
+        return f"{len(self.weight)}, kernel_size={self.kernel_size}"
+
+
+class PartialConv2d(nn.Module):
+    """Convolution in which each output map reads only the input maps listed for it.
+
+    One kernel per connection, so that nothing is stored or multiplied for those that
+    do not exist: LeNet's C3 has 60 kernels of 5x5 and 16 biases, 1,516 parameters.
+
+    Args:
+        inputs: for each output map, the input maps it reads.
+
+    Shape: (N, C, H, W) -> (N, len(inputs), H - kernel_size + 1, W - kernel_size + 1).
+
+    Source: LeCun et al. (1998), Table I.
+    """
+
+    def __init__(self, inputs, kernel_size):
+        super().__init__()
+        pairs = [(source, target) for target, sources in enumerate(inputs) for source in sources]
+        self.inputs = inputs
+        self.weight = nn.Parameter(torch.empty(len(pairs), 1, kernel_size, kernel_size))
+        self.bias = nn.Parameter(torch.zeros(len(inputs)))
+        self.register_buffer("source", torch.tensor([source for source, _ in pairs]), persistent=False)
+        self.register_buffer("target", torch.tensor([target for _, target in pairs]), persistent=False)
+        for maps, kernels in zip(inputs, self.weight.detach().split([len(maps) for maps in inputs]), strict=True):
+            bound = (len(maps) * kernel_size**2) ** -0.5  # torch's own rule for nn.Conv2d
+            nn.init.uniform_(kernels, -bound, bound)
+
+    def forward(self, x):
+        each = F.conv2d(x[:, self.source], self.weight, groups=len(self.weight))  # one map per connection
+        summed = torch.zeros_like(each[:, : len(self.inputs)]).index_add(1, self.target, each)
+        return summed + self.bias[:, None, None]
+
+    def extra_repr(self):
+        return f"{len(self.weight)} kernels of {self.weight.shape[-1]}x{self.weight.shape[-1]} -> {len(self.inputs)} maps"
+
+
+class EuclideanRBF(nn.Module):
+    """LeNet's output: minus the squared distance to a fixed prototype per class.
+
+    Minus, so that the largest value is the answer, as for logits; the paper takes the
+    smallest distance.
+
+    Args:
+        prototypes: (classes, features), each value +1 or -1.
+
+    Shape: (N, features) -> (N, classes).
+
+    Source: LeCun et al. (1998), equation 7.
+    """
+
+    def __init__(self, prototypes):
+        super().__init__()
+        self.register_buffer("prototypes", prototypes)
+
+    def forward(self, x):
+        return -((x[:, None, :] - self.prototypes) ** 2).sum(dim=2)
+
+
+# Ten digits of 7x12 pixels, drawn for this course in the manner of the paper's figure 3.
+DIGITS_7X12 = """
+..###.. ...#... ..###.. ..###.. .....#. #######  ...###. ####### ..###.. ..###..
+.#...#. ..##... .#...#. .#...#. ....##. #......  ..#.... ......# .#...#. .#...#.
+#.....# .#.#... #.....# #.....# ....##. #......  .#..... ......# #.....# #.....#
+#.....# ...#... ......# ......# ...#.#. #......  #...... .....#. #.....# #.....#
+#.....# ...#... ......# .....#. ...#.#. #.###..  #...... .....#. .#...#. #.....#
+#.....# ...#... .....#. ..###.. ..#..#. ##...#.  #.###.. ....#.. ..###.. .#...##
+#.....# ...#... ....#.. .....#. ..#..#. ......#  ##...#. ....#.. .#...#. ..###.#
+#.....# ...#... ...#... ......# .#...#. ......#  #.....# ...#... #.....# ......#
+#.....# ...#... ..#.... ......# ####### ......#  #.....# ...#... #.....# ......#
+#.....# ...#... .#..... #.....# .....#. #.....#  #.....# ..#.... #.....# .....#.
+.#...#. ...#... #...... .#...#. .....#. .#...#.  .#...#. ..#.... .#...#. ....#..
+..###.. .#####. ####### ..###.. .....#. ..###..  ..###.. ..#.... ..###.. .###...
+"""
+
+
+def digit_prototypes():
+    """Return the ten bitmaps as (10, 84) values: ink +1, background -1."""
+    rows = [line.split() for line in DIGITS_7X12.split("\n") if line]
+    bitmaps = ["".join(row[digit] for row in rows) for digit in range(10)]
+    return torch.tensor([[1.0 if pixel == "#" else -1.0 for pixel in bitmap] for bitmap in bitmaps])
