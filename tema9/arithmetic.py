@@ -200,8 +200,8 @@ class LayerTable:
 
     def __str__(self):
         channels, height, width = self.input_shape
-        lines = [f"[{height}x{width}x{channels}] INPUT", *(f"{row.volume} {row.name}: {row.description}" for row in self.rows)]
-        return "\n".join(lines)
+        rows = (f"{row.volume} {row.name}: {row.description}" for row in self.rows)
+        return "\n".join([f"[{height}x{width}x{channels}] INPUT", *rows])
 
     def _repr_html_(self):
         """The table in Spanish, for a notebook."""

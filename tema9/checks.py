@@ -1,7 +1,7 @@
 """What a student's check cell calls: right, wrong and why, or wrong.
 
 The answer is tried on a few probes and its results are fingerprinted: rounded, then
-hashed. `checks.json`, made by `tema9 build` from the bank of mistakes, holds the
+hashed. `checks.json`, made by `tema9 notebooks` from the bank of mistakes, holds the
 fingerprints of the right answers and of the known mistakes with their explanations,
 so that a student's copy tells what went wrong and holds no answer.
 """
@@ -117,7 +117,7 @@ def fingerprint(results, seed):
 
     Args:
         results: values as `probe` returns them.
-        seed: shifts the rounding, so that `tema9 build` can find one with a margin
+        seed: shifts the rounding, so that `tema9 notebooks` can find one with a margin
             above NOISE for every known answer.
     """
     tokens, margins = [], [math.inf]

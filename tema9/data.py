@@ -58,7 +58,9 @@ def digits(validation=50, test=100, seed=0) -> Data:
     pixels, labels = _mnist()
     per_class = len(labels) // 10
     if min(validation, test) < 1 or validation + test >= per_class:
-        raise ValueError(f"validation {validation} and test {test} do not leave any of the {per_class} of a class to train on")
+        raise ValueError(
+            f"validation {validation} and test {test} do not leave any of the {per_class} of a class to train on"
+        )
     generator = torch.Generator().manual_seed(seed)
     parts = ([], [], [])
     for digit in range(10):

@@ -126,7 +126,8 @@ class PartialConv2d(nn.Module):
         return summed + self.bias[:, None, None]
 
     def extra_repr(self):
-        return f"{len(self.weight)} kernels of {self.weight.shape[-1]}x{self.weight.shape[-1]} -> {len(self.inputs)} maps"
+        side = self.weight.shape[-1]
+        return f"{len(self.weight)} kernels of {side}x{side} -> {len(self.inputs)} maps"
 
 
 class EuclideanRBF(nn.Module):

@@ -116,6 +116,134 @@ def model_output(work, images, *args, training=False, **kwargs):
         return module(torch.as_tensor(images))
 
 
+@measure
+def layer_inputs(work, images, *args, **kwargs):
+    """Build the module `work(*args, **kwargs)`, give it known weights, and return what reaches each layer.
+
+    Layers are the parts that have parameters of their own, in the order of the calls;
+    so it does not matter whether what lies between them is a module or a function.
+
+    Args:
+        images: an array (N, C, H, W).
+
+    Returns:
+        a list of arrays: the input of each layer, and at the end the output of the
+        module; all in evaluation mode.
+    """
+    module = known_weights(_module(work, args, kwargs, "cpu")).eval()
+    inputs = []
+    hooks = [
+        part.register_forward_pre_hook(lambda _, given: inputs.append(given[0].clone()))
+        for part in _layers_with_parameters(module)
+    ]
+    try:
+        with torch.no_grad():
+            output = module(torch.as_tensor(images))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return [*inputs, output]
+
+
+@measure
+def dropped_inputs(work, images, *args, **kwargs):
+    """Build the module `work(*args, **kwargs)` and return how much of each layer's input training sets to zero.
+
+    In training every layer is made to answer what it answers in evaluation, so that
+    each number tells of what lies between that layer and the one before, and no more.
+
+    Args:
+        images: an array (N, C, H, W).
+
+    Returns:
+        a list with a number from 0 to 1 for each part that has parameters, in the order
+        of the calls: of the inputs that are not zero in evaluation, those that are in training.
+    """
+    module = known_weights(_module(work, args, kwargs, "cpu")).eval()
+    inputs, outputs, dropped = [], [], []
+
+    def record(_, given, output):
+        inputs.append(given[0].clone())
+        outputs.append(output.clone())
+
+    def replay(_, given, output):
+        alive = inputs[len(dropped)] != 0
+        dropped.append(float((given[0] == 0)[alive].float().mean()) if alive.any() else 0.0)
+        return outputs[len(dropped) - 1].clone()
+
+    for mode, hook in ((False, record), (True, replay)):
+        handles = [part.register_forward_hook(hook) for part in _layers_with_parameters(module)]
+        try:
+            with torch.no_grad():
+                module.train(mode)(torch.as_tensor(images))
+        finally:
+            for handle in handles:
+                handle.remove()
+    return dropped
+
+
+@measure
+def uses(work, *names):
+    """Whether the code of the work, or of the functions of its own that it calls, names one of `names`.
+
+    Example:
+        >>> uses(lambda x, w: torch.nn.functional.conv2d(x, w), "conv2d")
+        True
+    """
+    waiting, seen = [work], set()
+    while waiting:
+        function = waiting.pop()
+        if isinstance(function, types.FunctionType) and function not in seen:
+            seen.add(function)
+            mentioned = set(_names(function.__code__))
+            if mentioned & set(names):
+                return True
+            known = [function.__globals__.get(name) for name in mentioned]
+            waiting += [other for other in known if getattr(other, "__module__", None) == work.__module__]
+    return False
+
+
+@measure
+def training_run(work, steps=1, images=64):
+    """Call `work(model, optimizer, images, labels)` several times with the same small batch.
+
+    The model is a small one with known weights, which starts in evaluation mode, and the
+    optimizer is SGD with momentum; all in float64.
+
+    Returns:
+        a dict: "losses", what the work returned at each step, as numbers (None where it is
+        no number); "weights", all the parameters at the end, in a vector; "training",
+        whether the model was in training mode whenever it was used.
+    """
+    model, modes = _small_model(mode=False)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    batch = _small_split(images, seed=1)
+    losses = [_number(work(model, optimizer, batch.images.clone(), batch.labels.clone())) for _ in range(steps)]
+    weights = torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+    return {"losses": losses, "weights": weights, "training": bool(modes) and all(modes)}
+
+
+@measure
+def evaluation(work, images=10, **kwargs):
+    """Call `work(model, data, **kwargs)` with a small known model, which starts in training mode.
+
+    The data have `train`, `validation` and `test`, each with as many other images (N, 1, 4, 4)
+    and labels of 3 classes; in float64.
+
+    Returns:
+        a dict: "result", the list of the numbers that the work returned (None where it is no
+        number); "training", whether the model was ever used in training mode; "changed",
+        whether its weights changed.
+    """
+    model, modes = _small_model(mode=True)
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    parts = {name: _small_split(images, seed) for seed, name in enumerate(("train", "validation", "test"), 2)}
+    result = work(model, types.SimpleNamespace(**parts), **kwargs)
+    numbers = [_number(value) for value in result] if isinstance(result, tuple | list) else [_number(result)]
+    changed = not all(map(torch.equal, before, model.parameters()))
+    return {"result": numbers, "training": any(modes), "changed": changed}
+
+
 def known_weights(module, seed=0):
     """Fill the parameters, in their order, with small values drawn from `seed`; return the module."""
     generator = torch.Generator().manual_seed(seed)
@@ -131,6 +259,32 @@ def _module(work, args, kwargs, device):
         module = work(*args, **kwargs)
     assert isinstance(module, torch.nn.Module), f"se esperaba un torch.nn.Module y ha llegado un {type(module).__name__}"
     return module
+
+
+def _layers_with_parameters(module):
+    return [part for part in module.modules() if list(part.parameters(recurse=False))]
+
+
+def _small_model(mode):
+    """A model of (N, 1, 4, 4) -> (N, 3) and the list where each use of it leaves its mode."""
+    nn = torch.nn
+    model = known_weights(nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 3)).double())
+    modes = []
+    model.register_forward_hook(lambda module, *_: modes.append(module.training))
+    return model.train(mode), modes
+
+
+def _small_split(images, seed):
+    generator = torch.Generator().manual_seed(seed)
+    pixels = torch.randn(images, 1, 4, 4, generator=generator).double()
+    return types.SimpleNamespace(images=pixels, labels=torch.randint(3, (images,), generator=generator))
+
+
+def _number(value):
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError):
+        return None
 
 
 def _settings(part):

@@ -175,7 +175,8 @@ def _module(layer, in_shape, out_features):
     match layer:
         case Conv(inputs=None):
             padding = 0 if isinstance(layer.padding, tuple) else layer.padding
-            return nn.Conv2d(in_shape[0], layer.out_channels, layer.kernel_size, layer.stride, padding, groups=layer.groups)
+            window = (layer.kernel_size, layer.stride, padding)
+            return nn.Conv2d(in_shape[0], layer.out_channels, *window, groups=layer.groups)
         case Conv():
             return layers.PartialConv2d(layer.inputs, layer.kernel_size)
         case MaxPool():

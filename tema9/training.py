@@ -73,7 +73,7 @@ def train(model, data, recipe, progress=True):
         a History.
 
     Raises:
-        NonFiniteLoss: with the epoch, the step and the rate.
+        NonFiniteLoss: with the epoch and the rate.
         ValueError: the batch is larger than the training part, or a number is not positive.
     """
     _require(recipe, len(data.train))
@@ -90,7 +90,7 @@ def train(model, data, recipe, progress=True):
             started, losses = time.perf_counter(), []
             model.train()
             order = torch.randperm(len(labels), generator=generator).to(device)
-            for step, batch in enumerate(order.split(recipe.batch_size)):
+            for batch in order.split(recipe.batch_size):
                 loss = F.cross_entropy(model(images[batch]), labels[batch])
                 optimizer.zero_grad()
                 loss.backward()
@@ -99,11 +99,9 @@ def train(model, data, recipe, progress=True):
             train_loss = float(torch.stack(losses).sum() / len(labels))
             rate = optimizer.param_groups[0]["lr"]
             if not math.isfinite(train_loss):
-                raise NonFiniteLoss(f"the loss is {train_loss} after epoch {epoch}, {step + 1} steps, at rate {rate:g}; lower the rate")
+                raise NonFiniteLoss(f"the loss of epoch {epoch} is {train_loss}, at rate {rate:g}; lower the rate")
             validation_loss, error = evaluate(model, data.validation)
-            history.epochs.append(
-                Epoch(epoch, rate, train_loss, validation_loss, error, time.perf_counter() - started)
-            )
+            history.epochs.append(Epoch(epoch, rate, train_loss, validation_loss, error, time.perf_counter() - started))
             bar.set_postfix_str(f"loss {train_loss:.3f}, validation error {error:.1f} %")
             if error < best_error:
                 best_error, history.best, waited = error, epoch, 0

@@ -1,9 +1,9 @@
 """The bank of mistakes, and the kill matrix: each answer of the bank against the tests.
 
-    # %% probes="n1-conv-output-size"           expressions, one a line, that tell answers apart
-    # %% right="n1-conv-output-size" name="..."  another right answer
-    # %% wrong="n1-conv-output-size" name="..."  a mistake; its first comment explains it
-                                                 fails=["case"] where it fails only some tests
+# %% probes="n1-conv-output-size"           expressions, one a line, that tell answers apart
+# %% right="n1-conv-output-size" name="..."  another right answer
+# %% wrong="n1-conv-output-size" name="..."  a mistake; its first comment explains it
+                                             fails=["case"] where it fails only some tests
 """
 
 import ast
@@ -201,7 +201,7 @@ def fingerprints(source: Source, bank: Bank) -> dict:
             if answer.right:
                 continue
             if twin := right.get(mark) or mistakes.get(mark):
-                raise ValueError(f"{exercise.name}: the probes do not tell {answer.name!r} from {twin.name!r}; add one that does")
+                raise ValueError(f"{exercise.name}: no probe tells {answer.name!r} from {twin.name!r}")
             mistakes[mark] = answer
         entries[exercise.name] = {
             "names": names,

@@ -1,0 +1,35 @@
+# `make` alone lists what there is.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+READY := $(VENV)/ready
+
+.PHONY: help course test lab notebooks clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "make %-10s %s\n", $$1, $$2}'
+
+course: $(READY) ## set up, build the notebooks, train LeNet-5, grade a sample class, say what to open
+	@$(BIN)/tema9 course
+
+test: $(READY) ## run the tests
+	@$(BIN)/python -m pytest
+
+lab: $(READY) ## open JupyterLab in notebooks/, as a student
+	@$(BIN)/tema9 lab
+
+notebooks: $(READY) ## check the sources and build the notebooks from them
+	@$(BIN)/tema9 notebooks
+
+clean: ## remove what was made: .venv, course/ (with any submissions in it, after asking) and caches
+	@if [ -d course/submitted ]; then printf 'course/submitted holds submissions. Delete them too? [y/N] '; \
+	  read answer; [ "$$answer" = y ] || { echo 'nothing was removed'; exit 1; }; fi
+	@rm -rf $(VENV) course build *.egg-info .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"Python {v[0]}.{v[1]} is not 3.11, 3.12 or 3.13; say which to use: make PYTHON=python3.12 course")'
+	@echo "setting up $(VENV) (once; torch is large, allow a few minutes)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,150 @@
+"""The course folder: nbgrader's, with settings hardened where settings can.
+
+    course/
+      source/       what nbgrader releases: our sources, expanded
+      release/      what students get
+      submitted/    STUDENT/NOTEBOOK/NOTEBOOK.ipynb, what students hand in; never written to by grading
+      autograded/   what ran
+      feedback/     what students read afterwards
+      gradebook.db  scores
+
+Every notebook is an nbgrader assignment of its own, with its own name.
+"""
+
+import contextlib
+import logging
+import os
+import shutil
+from pathlib import Path
+
+import nbformat
+from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor, Preprocessor
+from nbgrader.apps import NbGraderAPI
+from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, GetGrades
+from traitlets.config import Config
+
+from tema9.classroom import sources
+
+CODE_STUB = "# ESCRIBE TU CÓDIGO AQUÍ\nraise NotImplementedError()"
+TEXT_STUB = "*ESCRIBE TU RESPUESTA AQUÍ*"
+SECONDS_PER_CELL = 120
+
+CONFIG_FILE = '''"""nbgrader's settings for this course; they are made in tema9.classroom.course."""
+
+from pathlib import Path
+
+from tema9.classroom.course import settings
+
+c = get_config()  # noqa: F821, nbgrader defines it
+c.merge(settings(Path(__file__).parent{subfolder}))
+'''
+
+
+class CutTracebacks(Preprocessor):
+    """Leaves of an error its name and message: a traceback would show the lines of the hidden tests."""
+
+    def preprocess_cell(self, cell, resources, index):
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                output.traceback = [f"{output.ename}: {output.evalue}"]
+        return cell, resources
+
+
+def settings(root) -> Config:
+    """nbgrader's settings for the course folder `root`.
+
+    Reading them also makes kernels started by this process ignore modules that lie
+    beside a notebook (PYTHONSAFEPATH), as nbgrader has no setting for that.
+    """
+    os.environ["PYTHONSAFEPATH"] = "1"
+    c = Config()
+    c.CourseDirectory.course_id = "tema9"
+    c.CourseDirectory.root = str(Path(root).resolve())
+    c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "*.py"]
+    c.Exchange.root = str(Path(root).resolve() / "exchange")
+    c.ClearSolutions.code_stub = {"python": CODE_STUB}
+    c.ClearSolutions.text_stub = TEXT_STUB
+    c.ClearMarkScheme.enforce_metadata = False  # ours stand in locked cells, beside the answer
+    # A deleted test cell comes back, and no tag of the student's keeps one from running.
+    c.OverwriteCells.add_missing_cells = True
+    c.OverwriteCells.missing_cell_notification = (
+        "Esta celda (id: {cell_id}) faltaba en la entrega y se ha repuesto.\n\n"
+    )
+    c.Execute.skip_cells_with_tag = ""
+    c.Execute.extra_arguments = ["--InteractiveShellApp.ignore_cwd=True", "--HistoryManager.hist_file=:memory:"]
+    c.Execute.timeout = SECONDS_PER_CELL
+    c.KernelManager.transport_encryption = "auto"  # otherwise every kernel warns
+    c.LimitOutput.max_lines = 500
+    c.LimitOutput.max_traceback = 50
+    # Feedback shows neither the hidden tests nor the mark scheme, and runs no script of a student's.
+    c.GenerateFeedback.preprocessors = [
+        ClearHiddenTests,
+        ClearMarkScheme,
+        CutTracebacks,
+        GetGrades,
+        CSSHTMLHeaderPreprocessor,
+    ]
+    c.HTMLExporter.sanitize_html = True
+    c.HTMLExporter.language_code = "es"
+    return c
+
+
+class Course:
+    """A course folder, and nbgrader on it.
+
+    Args:
+        root: the folder; made when it is missing.
+    """
+
+    def __init__(self, root):
+        self.root = Path(root).resolve()
+        self.api = NbGraderAPI(config=settings(self.root))
+        self.api.log.setLevel(logging.CRITICAL)
+
+    def submitted(self, student, notebook) -> Path:
+        """Where a student's submission of a notebook lies."""
+        return self.root / "submitted" / student / notebook / f"{notebook}.ipynb"
+
+    def release(self, notebook) -> Path:
+        """Where the student version of a notebook lies."""
+        return self.root / "release" / notebook / f"{notebook}.ipynb"
+
+    def prepare(self, chosen=None):
+        """Make source/ and release/ from the sources; nothing is done twice.
+
+        Args:
+            chosen: the `Source`s to prepare; all of them by default.
+
+        Raises:
+            RuntimeError: nbgrader could not make the release; the message says why.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        (self.root / "nbgrader_config.py").write_text(CONFIG_FILE.format(subfolder=""), encoding="utf-8")
+        for source in sources.all_sources() if chosen is None else chosen:
+            path = self.root / "source" / source.name / f"{source.name}.ipynb"
+            text = nbformat.writes(sources.to_notebook(source))
+            if path.is_file() and path.read_text(encoding="utf-8") == text and self.release(source.name).is_file():
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            shutil.rmtree(self.release(source.name).parent, ignore_errors=True)
+            with quiet():
+                result = self.api.generate_assignment(source.name, force=True, create=True)
+            if not result["success"]:
+                raise RuntimeError(f"nbgrader could not release {source.name}: {last_line(result)}")
+
+
+def last_line(result):
+    """The last line that nbgrader left of a failed operation."""
+    lines = [line for line in f"{result.get('log') or ''}\n{result.get('error') or ''}".splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "nbgrader gave no reason"
+
+
+@contextlib.contextmanager
+def quiet():
+    """Keep nbgrader's and nbconvert's warnings off the screen; their words are in the result."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

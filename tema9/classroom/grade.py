@@ -1,0 +1,155 @@
+"""From submissions to scores and feedback, through nbgrader."""
+
+import csv
+import os
+import shutil
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from nbgrader.api import Gradebook, MissingEntry
+
+from tema9.classroom import sources
+from tema9.classroom.course import Course, last_line, quiet
+
+SCORES = "scores.csv"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One student's score in one notebook, in points.
+
+    machine: what the tests gave, of machine_max.
+    by_hand: what a person gave, of by_hand_max; pending is how many answers wait for one.
+    status: "graded", "not submitted" or why it could not be graded.
+    """
+
+    student: str
+    notebook: str
+    machine: float
+    machine_max: float
+    by_hand: float
+    by_hand_max: float
+    pending: int
+    status: str
+
+    @property
+    def total(self):
+        return self.machine + self.by_hand
+
+
+class NothingToGrade(FileNotFoundError):
+    """There are no submissions where they were looked for."""
+
+
+def collect(root, folder) -> list[str]:
+    """Copy the notebooks of FOLDER/STUDENT/... into the course's submitted/; return what was left out.
+
+    A notebook counts by its file name (`1_lenet5.ipynb`), however deep it lies; links
+    are not followed. A submission that was there already and differs moves to replaced/.
+
+    Args:
+        root: the course folder.
+        folder: one folder per student.
+
+    Raises:
+        NothingToGrade: no student's folder has a notebook of the course.
+    """
+    course, folder, left_out, found = Course(root), Path(folder), [], 0
+    names = {source.name for source in sources.all_sources()}
+    for path in sorted(folder.glob("*/**/*")):
+        if path.is_symlink() or not path.is_file() or any(parent.is_symlink() for parent in path.parents):
+            left_out += [f"{path.relative_to(folder)}: a link"] if path.is_symlink() else []
+            continue
+        if path.suffix != ".ipynb" or path.stem not in names:
+            left_out.append(f"{path.relative_to(folder)}: no notebook of the course")
+            continue
+        student = path.relative_to(folder).parts[0]
+        target = course.submitted(student, path.stem)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and target.read_bytes() != path.read_bytes():
+            _keep(course.root / "replaced" / student, target)
+        shutil.copyfile(path, target)
+        found += 1
+    if not found:
+        raise NothingToGrade(f"{folder} has no STUDENT/.../NOTEBOOK.ipynb of {', '.join(sorted(names))}")
+    return left_out
+
+
+def _keep(folder, path):
+    folder.mkdir(parents=True, exist_ok=True)
+    number = 1 + sum(1 for _ in folder.glob(f"{path.stem}-*.ipynb"))
+    path.replace(folder / f"{path.stem}-{number}.ipynb")
+
+
+def grade(root, track=iter) -> list[Row]:
+    """Grade every submission of the course folder, write feedback and `scores.csv`.
+
+    A submission that nbgrader cannot grade keeps its row, with 0 points and the
+    reason; it stays where it was, and the rest of the class is graded.
+
+    Args:
+        root: the course folder.
+        track: wraps the list of (student, notebook) to show progress.
+
+    Returns:
+        a Row per student and notebook, for the notebooks that anyone handed in.
+
+    Raises:
+        NothingToGrade: submitted/ holds no notebook of the course.
+    """
+    submitted = Path(root) / "submitted"
+    known = {source.name: source for source in sources.all_sources()}
+    students = sorted(path.name for path in submitted.glob("*") if path.is_dir())
+    handed_in = {(path.parts[-3], path.stem) for path in submitted.glob("*/*/*.ipynb") if path.stem == path.parent.name}
+    notebooks = sorted({notebook for _, notebook in handed_in} & set(known))
+    if not notebooks:
+        raise NothingToGrade(f"no submissions in {submitted}/STUDENT/NOTEBOOK/NOTEBOOK.ipynb")
+    course = Course(root)
+    course.prepare([known[name] for name in notebooks])
+    rows = []
+    for student, notebook in track([(student, notebook) for student in students for notebook in notebooks]):
+        status = _grade_one(course, student, notebook) if (student, notebook) in handed_in else "not submitted"
+        rows.append(_row(course, student, known[notebook], status))
+    write_scores(course.root / SCORES, rows)
+    return rows
+
+
+def _grade_one(course, student, notebook):
+    """Autograde a submission and write its feedback; return the status of its row."""
+    threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2")}  # one kernel at a time
+    with quiet():
+        os.environ.update(threads)
+        result = course.api.autograde(notebook, student, force=True)
+        if not result["success"]:
+            return f"could not be graded: {last_line(result)}"
+        result = course.api.generate_feedback(notebook, student, force=True)
+    return "graded" if result["success"] else f"graded, but without feedback: {last_line(result)}"
+
+
+def _row(course, student, source, status):
+    machine_max = sum(test.points for exercise in source.exercises.values() for test in exercise.tests)
+    by_hand_max = source.points - machine_max
+    machine = by_hand = pending = 0
+    if status.startswith("graded"):
+        with Gradebook(course.api.coursedir.db_url, course.api.coursedir.course_id) as gradebook:
+            try:
+                grades = gradebook.find_submission_notebook(source.name, source.name, student).grades
+            except MissingEntry:
+                grades = []
+            for entry in grades:
+                if source.exercises.get(entry.name):  # an answer in prose; tests have names of their own
+                    by_hand += entry.manual_score or 0
+                    pending += bool(entry.needs_manual_grade)
+                else:
+                    machine += entry.score
+    return Row(student, source.name, machine, machine_max, by_hand, by_hand_max, pending, status)
+
+
+def write_scores(path, rows):
+    """Write the rows as CSV, whole or not at all."""
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [*(field.name for field in fields(Row)), "total"])
+        writer.writeheader()
+        writer.writerows(asdict(row) | {"total": row.total} for row in rows)
+    temporary.replace(path)

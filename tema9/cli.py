@@ -1,0 +1,354 @@
+"""The command `tema9`: parses, calls, prints. What it does is in the modules it calls."""
+
+import functools
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import track
+from rich.table import Table
+
+from tema9 import arithmetic
+
+ROOT = Path(__file__).parents[1]
+COURSE = Path("course")
+
+app = typer.Typer(
+    help="Tema 9: AlexNet y ZFNet. Notebooks, models and grading of the course.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+WIDE = 120  # columns; narrower terminals get fewer of the numbers
+console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 140)
+CourseOption = Annotated[Path, typer.Option(help="The course folder.")]
+
+
+def one_line_errors(command):
+    """Turn the errors that a user can cause into one line and exit code 2; Ctrl-C into 130."""
+
+    @functools.wraps(command)
+    def wrapper(*args, **kwargs):
+        try:
+            return command(*args, **kwargs)
+        except (ValueError, OSError, RuntimeError) as error:
+            print(f"tema9: {error}", file=sys.stderr)
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            print("tema9: interrupted", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+    return wrapper
+
+
+@app.command()
+@one_line_errors
+def layers(
+    name: Annotated[str, typer.Argument(help="An architecture; an unknown name lists them.")],
+    compare: Annotated[str | None, typer.Option(help="Another architecture, side by side.")] = None,
+    input: Annotated[int | None, typer.Option(help="Side of the image in pixels, instead of its own.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+):
+    """Print the table of layers of an architecture as the deck does, with totals."""
+    tables = [arithmetic.layer_table(one, input) for one in (name, compare) if one]
+    if as_json:
+        data = [table.to_dict() for table in tables]
+        print(json.dumps(data if compare else data[0], indent=1))
+    elif compare:
+        _print_comparison(*tables)
+    else:
+        _print_layers(tables[0])
+
+
+def _print_layers(layer_table):
+    wide = console.width >= WIDE
+    quantities = ("weights", "biases", "multiply_adds", "activations") if wide else ("parameters", "multiply_adds")
+    table = Table(title=layer_table.architecture.title, caption=layer_table.architecture.source, box=box.SIMPLE_HEAD)
+    table.add_column("output", no_wrap=True)
+    table.add_column("layer")
+    for quantity in (*quantities, *(("field", "stride") if wide else ())):
+        table.add_column(_words(quantity), justify="right", no_wrap=True)
+    channels, height, width = layer_table.input_shape
+    table.add_row(escape(f"[{height}x{width}x{channels}]"), "INPUT")
+    for row in layer_table:
+        counts = [getattr(row, quantity) for quantity in quantities]
+        counts += [row.receptive_field, row.effective_stride] if wide else []
+        cells = ("" if count is None else f"{count:,}" for count in counts)
+        table.add_row(escape(row.volume), f"[bold]{row.name}[/bold]: {row.description}", *cells)
+    table.add_section()
+    table.add_row("", "total", *(f"{layer_table.total(quantity):,}" for quantity in quantities))
+    console.print(table)
+    memory = layer_table.memory(1)
+    kept = (memory.parameters + memory.gradients + memory.momentum) / arithmetic.MIB
+    console.print(
+        f"{layer_table.total('parameters'):,} parameters. Training keeps {kept:,.1f} MiB (parameters, gradients,"
+        f" momentum) and {(memory.input + memory.activations) / arithmetic.MIB:,.2f} MiB per image, in float32.",
+        highlight=False,
+    )
+
+
+def _print_comparison(left, right):
+    quantities = ("parameters", "multiply_adds") if console.width >= WIDE else ("parameters",)
+    sides = [side.architecture.name for side in (left, right)]
+    table = Table(title=f"{sides[0]} | {sides[1]}", box=box.SIMPLE_HEAD, caption="in bold, what differs")
+    table.add_column("layer", no_wrap=True)
+    for name in ("output", *quantities):
+        for _ in sides:
+            table.add_column(_words(name), justify="left" if name == "output" else "right", no_wrap=True)
+    table.add_column("differs in")
+    for a, b, different in arithmetic.compare(left, right):
+        cells = [escape(row.volume) if row else "" for row in (a, b)]
+        cells += [f"{getattr(row, quantity):,}" if row else "" for quantity in quantities for row in (a, b)]
+        named = [field for field in ("kernel_size", "stride", "padding", "groups") if a and b and field in different]
+        values = [(field, getattr(a, field), getattr(b, field)) for field in named]
+        changes = [f"{field} {here} | {there}" for field, here, there in values if None not in (here, there)]
+        changes += [f"input {_side(a.in_shape)} | {_side(b.in_shape)}"] if a and b and "in_shape" in different else []
+        changes += [f"only in {sides[b is not None]}"] if not (a and b) else []
+        table.add_row((a or b).name, *cells, ", ".join(changes), style="bold" if different else "dim")
+    table.add_section()
+    totals = (f"{side.total(quantity):,}" for quantity in quantities for side in (left, right))
+    table.add_row("total", "", "", *totals, "")
+    console.print(table)
+
+
+def _side(shape):
+    return "x".join(str(number) for number in (*shape[1:], shape[0]))
+
+
+def _words(quantity):
+    return quantity.replace("_adds", "-adds").replace("_", " ")
+
+
+@app.command()
+@one_line_errors
+def notebooks():
+    """Check the sources and build the notebooks that students open."""
+    from tema9.classroom.build import build
+
+    made = build()
+    console.print(f"{len(made) - 1} notebooks and their fingerprints are up to date in {_short(made[-1].parent)}/")
+
+
+@app.command()
+@one_line_errors
+def mistakes(
+    notebook: Annotated[str | None, typer.Argument(help="A notebook, as 1_lenet5; all by default.")] = None,
+    exercise: Annotated[str | None, typer.Option(help="One exercise, as n1-conv-output-size.")] = None,
+):
+    """Run the bank of mistakes against the tests: the kill matrix. Exit code 1 if any answer fares otherwise."""
+    from tema9.classroom import bank, sources
+
+    chosen = [source for source in sources.all_sources() if notebook in (None, source.name)]
+    if not chosen:
+        known = ", ".join(source.name for source in sources.all_sources())
+        raise ValueError(f"unknown notebook {notebook!r}; known: {known}")
+    if exercise and not any(exercise in source.exercises for source in chosen):
+        raise ValueError(f"unknown exercise {exercise!r}; see `tema9 mistakes` for those there are")
+    table = Table(box=box.SIMPLE_HEAD, title="Answers of the bank against the tests")
+    for column in ("exercise", "answer", "expected to lose", "lost", ""):
+        table.add_column(column)
+    outcomes = []
+    with console.status("running the bank of mistakes"):
+        for source in chosen:
+            for outcome in bank.kill_matrix(source, bank.load(source), exercise and [exercise]):
+                outcomes.append(outcome)
+                answer = outcome.answer
+                lost = ", ".join(case for case, verdict in outcome.verdicts.items() if not verdict)
+                mark = "[green]✓[/green]" if outcome.as_expected else "[red]✗[/red]"
+                table.add_row(answer.exercise, answer.name, ", ".join(answer.fails), lost, mark)
+    console.print(table)
+    wrong = [outcome for outcome in outcomes if not outcome.answer.right]
+    right = [outcome for outcome in outcomes if outcome.answer.right]
+    killed, accepted = (sum(outcome.as_expected for outcome in group) for group in (wrong, right))
+    console.print(f"{killed} of {len(wrong)} wrong answers killed, {accepted} of {len(right)} right answers accepted")
+    if killed + accepted < len(outcomes):
+        raise typer.Exit(1)
+
+
+@app.command()
+@one_line_errors
+def train(
+    name: Annotated[str, typer.Argument(help="An architecture.")] = "lenet5",
+    data: Annotated[str, typer.Option(help="An embedded set of images.")] = "digits",
+    epochs: Annotated[int | None, typer.Option(help="Passes over the data; the recipe's by default.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the weights, the history and the plot.")] = COURSE / "training",
+):
+    """Train a model on embedded data and write its weights, history and plot."""
+    _train(name, data, epochs, out)
+
+
+def _train(name, data, epochs, out):
+    """Train, write, print the errors; return the test error in %."""
+    from dataclasses import replace
+
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import torch
+
+    from tema9 import data as datasets
+    from tema9 import figures, models, recipes, training
+
+    arithmetic.layer_table(name)  # an unknown name is refused before anything is loaded
+    if data not in datasets.EMBEDDED:
+        raise ValueError(f"unknown data {data!r}; known: {', '.join(datasets.EMBEDDED)}")
+    if name not in recipes.BY_ARCHITECTURE:
+        raise ValueError(f"{data} are digits of 32x32: they train {', '.join(recipes.BY_ARCHITECTURE)}, not {name}")
+    recipe = recipes.BY_ARCHITECTURE[name]
+    if epochs is not None:
+        recipe = replace(recipe, epochs=epochs)
+    images = datasets.EMBEDDED[data]()
+    torch.manual_seed(recipe.seed)
+    model = models.build(name, num_classes=len(images.classes))
+    history = training.train(model, images, recipe)
+    if not history.epochs:
+        raise KeyboardInterrupt
+    _, error = training.evaluate(model, images.test)
+    training.save(model, out / f"{name}.safetensors")
+    history.to_csv(out / f"{name}.csv")
+    ax = figures.learning(history)
+    ax.figure.savefig(out / f"{name}.png", dpi=120, bbox_inches="tight")
+    console.print(
+        f"{name} on {len(images.train):,} {data}: test error {error:.1f} % of {len(images.test):,} images, weights of"
+        f" epoch {history.best} of {len(history.epochs)}, in {sum(history.column('seconds')):.1f} s -> {_short(out)}/"
+    )
+    return error
+
+
+@app.command()
+@one_line_errors
+def rehearse(
+    students: Annotated[int, typer.Option(help="How many students.")] = 12,
+    course: CourseOption = COURSE / "rehearsal",
+    seed: Annotated[int, typer.Option(help="Of the draw of answers.")] = 0,
+):
+    """Fill a course folder with submissions made from the bank, with known scores."""
+    from tema9.classroom import rehearse as rehearsals
+
+    root = rehearsals.rehearse(course, students, seed)
+    console.print(f"{students} students handed in; the scores they deserve: {_short(root / rehearsals.EXPECTED)}")
+
+
+@app.command()
+@one_line_errors
+def grade(
+    course: Annotated[Path, typer.Argument(help="The course folder; submissions are in its submitted/.")] = COURSE,
+    submissions: Annotated[
+        Path | None, typer.Option(help="A folder STUDENT/.../NOTEBOOK.ipynb to take in first.")
+    ] = None,
+):
+    """Grade every submission through nbgrader: one row per student and notebook, and feedback.
+
+    Exit code 1 if a submission could not be graded or a rehearsed score is not the expected one.
+    """
+    from tema9.classroom import grade as grading
+
+    if submissions is not None:
+        for line in grading.collect(course, submissions):
+            console.print(f"left out: {line}", style="yellow", highlight=False)
+    rows, unexpected = _grade(course)
+    if unexpected or any(not row.status.startswith("graded") and row.status != "not submitted" for row in rows):
+        raise typer.Exit(1)
+
+
+def _grade(course):
+    """Grade, print the table; return the rows and how many scores are not as rehearsed."""
+    from tema9.classroom import grade as grading
+    from tema9.classroom import rehearse as rehearsals
+
+    rows = grading.grade(course, track=lambda jobs: track(jobs, "grading", console=console))
+    wanted = rehearsals.expected(course)
+    table = Table(box=box.SIMPLE_HEAD)
+    columns = ("student", "notebook", "by machine", "by hand", "to mark", "status")
+    for column in (*columns, "expected", "what") if wanted else columns:
+        table.add_column(
+            column, justify="right" if column in ("by machine", "by hand", "to mark", "expected") else "left"
+        )
+    unexpected = 0
+    for row in rows:
+        cells = [
+            row.student,
+            row.notebook,
+            f"{row.machine:g} / {row.machine_max:g}",
+            f"{row.by_hand:g} / {row.by_hand_max:g}",
+            f"{row.pending}" if row.pending else "",
+            row.status,
+        ]
+        if wanted:
+            score, what = wanted[row.student, row.notebook]
+            unexpected += score != row.machine
+            cells += [f"{score:g}" if score == row.machine else f"[red]{score:g}[/red]", what]
+        table.add_row(*cells)
+    console.print(table)
+    if wanted:
+        console.print(f"{len(rows) - unexpected} of {len(rows)} scores as expected")
+    console.print(f"scores: {_short(Path(course) / grading.SCORES)}; feedback: {_short(Path(course) / 'feedback')}/")
+    return rows, unexpected
+
+
+@app.command()
+@one_line_errors
+def course(students: Annotated[int, typer.Option(help="Students of the sample class.")] = 12):
+    """Build the notebooks, train LeNet-5 on real digits, grade a sample class, and say what to open."""
+    from tema9.classroom import build as building
+    from tema9.classroom import rehearse as rehearsals
+    from tema9.classroom import sources
+
+    started = time.perf_counter()
+    table = Table(title="What was made", box=box.SIMPLE_HEAD)
+    for column in ("what", "result", "open"):
+        table.add_column(column)
+    console.rule("notebooks")
+    with console.status("checking the sources and building"):
+        building.build()
+    for source in sources.all_sources():
+        graded = len(source.exercises)
+        table.add_row(source.title, f"{graded} exercises, {source.points} points", f"notebooks/{source.name}.ipynb")
+        console.print(f"{source.title}: {graded} exercises")
+    console.rule("training")
+    error = _train("lenet5", "digits", None, COURSE / "training")
+    table.add_row("LeNet-5 on real digits", f"test error {error:.1f} %", _short(COURSE / "training" / "lenet5.png"))
+    console.rule("a sample class")
+    rehearsal = rehearsals.rehearse(COURSE / "rehearsal", students)
+    rows, unexpected = _grade(rehearsal)
+    table.add_row(
+        "Sample class", f"{len(rows) - unexpected} of {len(rows)} scores as expected", _short(rehearsal / "scores.csv")
+    )
+    feedback = rehearsal / "feedback" / rows[-1].student / rows[-1].notebook / f"{rows[-1].notebook}.html"
+    table.add_row("Feedback of a student", "without hidden tests", _short(feedback))
+    console.rule()
+    console.print(table)
+    console.print(f"done in {time.perf_counter() - started:.0f} s; `make lab` (or `tema9 lab`) opens JupyterLab")
+    if unexpected:
+        raise typer.Exit(1)
+
+
+@app.command()
+@one_line_errors
+def lab():
+    """Open JupyterLab in notebooks/, as a student."""
+    raise typer.Exit(subprocess.call([sys.executable, "-m", "jupyterlab", "--notebook-dir", str(ROOT / "notebooks")]))
+
+
+@app.command()
+@one_line_errors
+def test(arguments: Annotated[list[str] | None, typer.Argument(help="For pytest.")] = None):
+    """Run the tests."""
+    raise typer.Exit(subprocess.call([sys.executable, "-m", "pytest", *(arguments or [])], cwd=ROOT))
+
+
+def _short(path):
+    path = Path(path).resolve()
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+if __name__ == "__main__":
+    app()
