@@ -15,12 +15,13 @@ import contextlib
 import logging
 import os
 import shutil
+import warnings
 from pathlib import Path
 
 import nbformat
-from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor, Preprocessor
+from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbgrader.apps import NbGraderAPI
-from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, GetGrades
+from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, GetGrades, NbGraderPreprocessor
 from traitlets.config import Config
 
 from tema9.classroom import sources
@@ -40,10 +41,10 @@ c.merge(settings(Path(__file__).parent{subfolder}))
 '''
 
 
-class CutTracebacks(Preprocessor):
+class CutTracebacks(NbGraderPreprocessor):
     """Leaves of an error its name and message: a traceback would show the lines of the hidden tests."""
 
-    def preprocess_cell(self, cell, resources, index):
+    def preprocess_cell(self, cell, resources, cell_index):
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 output.traceback = [f"{output.ename}: {output.evalue}"]
@@ -143,8 +144,6 @@ def last_line(result):
 @contextlib.contextmanager
 def quiet():
     """Keep nbgrader's and nbconvert's warnings off the screen; their words are in the result."""
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

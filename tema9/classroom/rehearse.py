@@ -87,7 +87,7 @@ def plan(source, bank, students, seed=0) -> list[Submission]:
             other = {name: draw.choice(answers) for name, answers in right.items()}
             submission = Submission(student, source.name, "right in other ways", other, dict.fromkeys(texts, FREE_TEXT))
         elif number % 4 == 0:
-            several = {answer.exercise: answer for answer in draw.sample(wrong, 4)}
+            several = {answer.exercise: answer for answer in draw.sample(wrong, min(4, len(wrong)))}
             what = f"mistakes in {', '.join(sorted(several))}"
             submission = Submission(student, source.name, what, solved | several, dict.fromkeys(texts, FREE_TEXT))
         else:

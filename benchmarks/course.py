@@ -1,0 +1,60 @@
+"""How long the course takes: the solved notebooks, LeNet-5, and a graded submission.
+
+    python benchmarks/course.py
+
+Prints the machine, the versions and seconds of the wall; one run of each.
+"""
+
+import os
+import platform
+import tempfile
+import time
+
+import nbformat
+import torch
+from nbclient import NotebookClient
+
+from tema9 import data, models, recipes, training
+from tema9.classroom import bank, grade, rehearse, sources
+from tema9.classroom.course import Course
+
+
+def seconds(action):
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
+
+
+def run_solved(source, folder):
+    notebook = sources.to_notebook(source)
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": folder}}).execute()
+
+
+def hand_in_solved(source, folder):
+    """Prepare a course with one perfect submission, and return its folder."""
+    course = Course(folder)
+    course.prepare([source])
+    (submission,) = rehearse.plan(source, bank.load(source), 1)
+    path = course.submitted(submission.student, source.name)
+    path.parent.mkdir(parents=True)
+    nbformat.write(submission.fill(course.release(source.name)), path)
+    return folder
+
+
+def main():
+    print(
+        f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, torch {torch.__version__}"
+    )
+    for source in sources.all_sources():
+        with tempfile.TemporaryDirectory() as folder:
+            print(f"{seconds(lambda: run_solved(source, folder)):6.1f} s  {source.name}, solved, run as a student")  # noqa: B023
+            hand_in_solved(source, folder)
+            print(f"{seconds(lambda: grade.grade(folder)):6.1f} s  {source.name}, one submission graded, with feedback")  # noqa: B023
+    digits, model = data.digits(), models.build("lenet5")
+    recipe = recipes.BY_ARCHITECTURE["lenet5"]
+    took = seconds(lambda: training.train(model, digits, recipe, progress=False))
+    print(f"{took:6.1f} s  LeNet-5, {recipe.epochs} epochs of {len(digits.train):,} digits")
+
+
+if __name__ == "__main__":
+    main()

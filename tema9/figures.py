@@ -1,0 +1,594 @@
+"""One function per figure, drawn on the axes it is given: data in, axes out.
+
+Nothing here trains, shows or saves. Without `ax` each makes an axes of the size it was
+designed for, with letters of 11 points or more. Colours keep their meaning through the
+course and never stand alone: a hatch, a line style or a label repeats what they say.
+"""
+
+import math
+import textwrap
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Patch, Polygon, Rectangle
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from tema9.arithmetic import output_size, spanish
+
+# Everything a reader sees. Another language is another dict.
+WORDS = {
+    "convolution": "convolución",
+    "pooling": "pooling",
+    "normalisation": "normalización (LRN)",
+    "fully_connected": "totalmente conectada (FC)",
+    "input": "entrada",
+    "side": "lado (px)",
+    "volumes_scale": "Alto y fondo: lado en píxeles.  Ancho: canales,\n"
+    "y alto de las FC: neuronas (escala de raíz cuadrada).",
+    "inputs_of": "mapa de entrada (S2)",
+    "outputs_of": "mapa de salida (C3)",
+    "connections": "{made} conexiones de {possible} posibles; arriba, cuántas tiene cada mapa",
+    "parameters": "parámetros",
+    "multiply_adds": "multiplicaciones-suma por imagen",
+    "activation_bytes": "activaciones por imagen",
+    "thousands": "{quantity} (miles)",
+    "millions": "{quantity} (millones)",
+    "kib": "{quantity} (KiB)",
+    "mib": "{quantity} (MiB)",
+    "total": "Total: {total} {quantity}",
+    "total_kib": "Total: {total} KiB de {quantity}",
+    "total_mib": "Total: {total} MiB de {quantity}",
+    "pixel": "píxel de la fila (px)",
+    "window": "ventana",
+    "pixel_read": "píxel que se lee",
+    "pixel_padding": "relleno (padding)",
+    "pixel_leftover": "píxel que sobra",
+    "pixel_outside": "la ventana se sale",
+    "windows_none": "{count} ventanas; no sobra ningún píxel",
+    "windows_one": "{count} ventanas; sobra 1 píxel",
+    "windows_some": "{count} ventanas; sobran {leftover} píxeles",
+    "epoch": "época",
+    "loss": "pérdida (nats)",
+    "error": "error de validación (%)",
+    "train_loss": "pérdida, entrenamiento",
+    "validation_loss": "pérdida, validación",
+    "validation_error": "error, validación",
+    "best": "mejor época: {best}",
+    "drop": "baja la tasa de aprendizaje",
+    "range": "negro = {low}, blanco = {high}",
+    "wrong": "marco y ✘: etiqueta → predicción equivocada",
+    "field_input": "entrada: {side} px",
+    "field": "{name}: {field} px, paso {stride} px",
+    "field_note": "El cuadrado es lo que ve una unidad.\nEl paso es lo que se mueve\nde una unidad a la siguiente.",
+    "field_axis": "píxeles de la imagen (px)",
+}
+
+# Okabe and Ito's colours, told apart by colour-blind eyes; the hatches are for black and white.
+COLOURS = {
+    "input": "#56B4E9",
+    "convolution": "#E69F00",
+    "pooling": "#009E73",
+    "normalisation": "#F0E442",
+    "fully_connected": "#0072B2",
+    "leftover": "#D55E00",  # what is lost, wrong or a warning
+    "neutral": "#8C8C8C",
+}
+HATCHES = {
+    "input": "",
+    "convolution": "//",
+    "pooling": "..",
+    "normalisation": "xx",
+    "fully_connected": "",
+    "leftover": "xxx",
+    "neutral": "",
+}
+SERIES = (
+    ("#000000", "-"),
+    ("#0072B2", "--"),
+    ("#CC79A7", "-."),
+    ("#8C8C8C", ":"),
+    ("#009E73", (0, (6, 2, 1, 2, 1, 2))),
+)
+KINDS = {
+    "Conv": "convolution",
+    "MaxPool": "pooling",
+    "Subsampling": "pooling",
+    "LRN": "normalisation",
+    "Linear": "fully_connected",
+    "RBF": "fully_connected",
+}
+TEXT, HEADING = 11, 13  # points
+INK = "#222222"
+
+
+def volumes(table, ax=None):
+    """Draw what leaves each layer, to scale: boxes, with the name and the volume below.
+
+    Height and depth are the side in pixels, width the channels on a square-root scale;
+    a fully connected layer is a thin bar, as high as the square root of its neurons.
+
+    Args:
+        table: an arithmetic.LayerTable.
+        ax: where to draw; without it, as wide as the layers need. At least 0.6 inches
+            a layer, by 4 inches.
+
+    Returns:
+        the Axes, y in pixels.
+    """
+    columns = [("INPUT", _deck_volume(table.input_shape), "input", table.input_shape)]
+    columns += [(row.name, row.volume, KINDS[row.kind], row.out_shape) for row in table]
+    ax = _axes(ax, max(9, 0.95 * len(columns)), 5)
+    tallest = table.input_shape[1]
+    widest = max(shape[0] for *_, shape in columns if len(shape) == 3)
+    for place, (name, volume, kind, shape) in enumerate(columns):
+        if len(shape) == 3:
+            height, depth, width = shape[1], shape[1] / tallest, 0.42 * math.sqrt(shape[0] / widest)
+        else:
+            height, depth, width = math.sqrt(shape[0]), 0, 0.09
+        _box(ax, place, width, height, 0.4 * depth, 0.22 * depth * tallest, kind)
+        lower = place % 2
+        if lower:
+            ax.annotate("", (place, 0), (0, -42), textcoords="offset points", arrowprops=_leader())
+        label = f"{name}\n{volume}"
+        below = {"textcoords": "offset points", "ha": "center", "va": "top", "linespacing": 1.25}
+        ax.annotate(label, (place, 0), (0, -44 if lower else -6), fontsize=TEXT, color=INK, **below)
+    ax.axhline(0, color=COLOURS["neutral"], linewidth=0.8, zorder=0)
+    ax.set_xlim(-0.6, len(columns) - 0.4)
+    ax.set_ylim(-0.36 * tallest, 1.25 * tallest)
+    ax.set_xticks([])
+    ticks = [tick for tick in MaxNLocator(5, integer=True).tick_values(0, tallest) if 0 <= tick <= tallest]
+    ax.set_yticks(ticks)
+    _plain(ax, keep=("left",))
+    ax.spines["left"].set_bounds(0, tallest)
+    ax.set_ylabel(WORDS["side"], fontsize=TEXT, y=0.52)
+    kinds = [kind for kind in COLOURS if kind in {kind for *_, kind, _ in columns}]
+    _kinds_legend(ax, kinds, loc="upper right", title=WORDS["volumes_scale"])
+    return ax
+
+
+def connections(inputs, ax=None):
+    """Draw which input maps each output map reads: a dot for each connection, as in LeNet's Table I.
+
+    Args:
+        inputs: for each output map, the input maps it reads; architectures.C3_INPUTS.
+        ax: where to draw.
+
+    Returns:
+        the Axes: output maps along x, input maps down y.
+    """
+    outputs, sources = len(inputs), max(max(maps) for maps in inputs) + 1
+    ax = _axes(ax, max(6.5, 0.5 * outputs + 1), max(3, 0.5 * sources + 1.4))
+    pairs = [(target, source) for target, maps in enumerate(inputs) for source in maps]
+    grid = [(target, source) for target in range(outputs) for source in range(sources)]
+    ax.scatter(*zip(*grid, strict=True), s=25, facecolors="none", edgecolors=COLOURS["neutral"], linewidths=0.6)
+    ax.scatter(*zip(*pairs, strict=True), s=130, color=COLOURS["convolution"], edgecolors=INK, linewidths=0.8)
+    for target in range(1, outputs):
+        if len(inputs[target]) != len(inputs[target - 1]):
+            ax.axvline(target - 0.5, color=COLOURS["neutral"], linewidth=0.8, linestyle="--")
+    for target, maps in enumerate(inputs):
+        ax.text(target, -0.9, str(len(maps)), fontsize=TEXT, color=INK, ha="center", va="center")
+    ax.set_xlim(-0.6, outputs - 0.4)
+    ax.set_ylim(sources - 0.4, -1.4)
+    ax.set_xticks(range(outputs))
+    ax.set_yticks(range(sources))
+    _plain(ax, keep=())
+    ax.set_xlabel(WORDS["outputs_of"], fontsize=TEXT)
+    ax.set_ylabel(WORDS["inputs_of"], fontsize=TEXT)
+    heading = WORDS["connections"].format(made=len(pairs), possible=len(grid))
+    ax.set_title(heading, fontsize=HEADING, color=INK, loc="left")
+    return ax
+
+
+def per_layer(table, quantity, ax=None):
+    """Draw a quantity of each layer as bars, on a linear scale, with its share of the total.
+
+    Args:
+        table: an arithmetic.LayerTable.
+        quantity: "parameters", "multiply_adds" (per image) or "activation_bytes" (per image).
+        ax: where to draw; at least 0.25 inches high for each layer.
+
+    Returns:
+        the Axes: layers down y; x in thousands or millions, or in KiB or MiB.
+
+    Raises:
+        ValueError: the quantity is none of those.
+    """
+    known = ("parameters", "multiply_adds", "activation_bytes")
+    if quantity not in known:
+        raise ValueError(f"quantity {quantity!r} is unknown; known: {', '.join(known)}")
+    values, total = [getattr(row, quantity) for row in table], table.total(quantity)
+    kinds = [KINDS[row.kind] for row in table]
+    ax = _axes(ax, 9, 0.36 * len(values) + 1.5)
+    small, large = (2**10, 2**20) if quantity == "activation_bytes" else (1e3, 1e6)
+    divisor = large if total >= large else small
+    unit = {2**10: "kib", 2**20: "mib", 1e3: "thousands", 1e6: "millions"}[divisor]
+    for place, (value, kind) in enumerate(zip(values, kinds, strict=True)):
+        ax.barh(place, value / divisor, 0.72, color=COLOURS[kind], hatch=HATCHES[kind], edgecolor=INK, linewidth=0.8)
+        beside = {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
+        ax.annotate(_share(value, total), (value / divisor, place), fontsize=TEXT, color=INK, **beside)
+    ax.set_yticks(range(len(values)), [row.name for row in table])
+    ax.set_ylim(len(values) - 0.4, -0.6)
+    ax.set_xlim(0, 1.16 * max(max(values), 1) / divisor)
+    _plain(ax)
+    ax.xaxis.set_major_formatter(FuncFormatter(_tick))
+    ax.set_xlabel(WORDS[unit].format(quantity=WORDS[quantity]), fontsize=TEXT)
+    if quantity == "activation_bytes":
+        heading = WORDS[f"total_{unit}"].format(total=spanish(total / divisor, decimals=2), quantity=WORDS[quantity])
+    else:
+        heading = WORDS["total"].format(total=spanish(total), quantity=WORDS[quantity])
+    ax.set_title(heading, fontsize=HEADING, color=INK, loc="left")
+    _kinds_legend(ax, [kind for kind in COLOURS if kind in kinds], loc=_emptiest(values))
+    return ax
+
+
+def curves(x, curves, xlabel, ylabel, ax=None):
+    """Draw several curves over the same x.
+
+    Args:
+        x: (n,) numbers.
+        curves: a dict, label -> (n,) numbers.
+        xlabel, ylabel: what the axes measure, with the unit.
+        ax: where to draw.
+
+    Returns:
+        the Axes.
+    """
+    ax = _axes(ax, 7.5, 4.5)
+    for index, (label, y) in enumerate(curves.items()):
+        colour, style = SERIES[index % len(SERIES)]
+        ax.plot(_array(x), _array(y), color=colour, linestyle=style, linewidth=2.2, label=label)
+    if ax.get_xlim()[0] < 0 < ax.get_xlim()[1]:
+        ax.axvline(0, color=COLOURS["neutral"], linewidth=0.8, zorder=0)
+    if ax.get_ylim()[0] < 0 < ax.get_ylim()[1]:
+        ax.axhline(0, color=COLOURS["neutral"], linewidth=0.8, zorder=0)
+    _plain(ax)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(FuncFormatter(_tick))
+    ax.set_xlabel(xlabel, fontsize=TEXT)
+    ax.set_ylabel(ylabel, fontsize=TEXT)
+    ax.legend(fontsize=TEXT, frameon=False, handlelength=3)
+    return ax
+
+
+def windows(size, kernel_size, stride, padding=0, rounding="floor", ax=None):
+    """Draw which pixels of a row each window of a convolution or pooling reads.
+
+    The row of pixels is on top; under it, one bar per window. Pixels that no window
+    reads are marked, and so is the part of a window that hangs over the edge.
+
+    Args:
+        size, kernel_size, stride, padding, rounding: as for arithmetic.output_size, in pixels.
+        ax: where to draw.
+
+    Returns:
+        the Axes: x in pixels, the first of the row at 0; windows down y.
+
+    Raises:
+        ValueError: output_size refuses the numbers.
+    """
+    count = output_size(size, kernel_size, stride, padding, rounding)
+    before, after = padding if isinstance(padding, tuple) else (padding, padding)
+    starts = [window * stride - before for window in range(count)]
+    end = max(size + after, starts[-1] + kernel_size)
+    read = {pixel for start in starts for pixel in range(start, start + kernel_size)}
+    ax = _axes(ax, 9, min(5.8, 2.9 + 0.28 * count))
+    step = max(1, count / 14)  # the row of pixels is as high as that many windows
+    shown = {}
+    for pixel in range(-before, end):
+        if not 0 <= pixel < size + after:
+            meaning = "pixel_padding" if pixel < 0 else "pixel_outside"
+        elif pixel >= size:
+            meaning = "pixel_padding"
+        else:
+            meaning = "pixel_read" if pixel in read else "pixel_leftover"
+        shown[meaning] = ax.add_patch(Rectangle((pixel, -1.6 * step), 1, step, **_pixel_style(meaning, end + before)))
+    for window, start in enumerate(starts):
+        inside = min(start + kernel_size, size + after) - start
+        style = {"facecolor": COLOURS["convolution"], "edgecolor": INK, "linewidth": 0.8 if count <= 30 else 0.3}
+        bar = ax.add_patch(Rectangle((start, window + 0.12), inside, 0.76, **style))
+        if inside < kernel_size:
+            outside = _pixel_style("pixel_outside", end + before)
+            ax.add_patch(Rectangle((start + inside, window + 0.12), kernel_size - inside, 0.76, **outside))
+    margin = 0.015 * (end + before)
+    ax.set_xlim(-before - margin, end + margin)
+    drawn = count + 0.3 + 2.2 * step
+    inches = 0.2 + 0.22 * math.ceil((len(shown) + 1) / 3)
+    legend = min(0.35, inches * ax.figure.dpi / ax.get_window_extent().height)  # its share of the height
+    ax.set_ylim(count + 0.3, -2.2 * step - drawn * legend / (1 - legend))
+    _plain(ax, keep=("bottom",))
+    ax.xaxis.set_major_locator(MaxNLocator(10, integer=True))
+    ax.xaxis.set_major_formatter(FuncFormatter(_tick))
+    numbered = range(count) if count <= 14 else [0, *range(9, count, 10)]
+    ax.set_yticks([window + 0.5 for window in numbered], [str(window + 1) for window in numbered])
+    ax.tick_params(axis="y", length=0)
+    ax.set_xlabel(WORDS["pixel"], fontsize=TEXT)
+    ax.set_ylabel(WORDS["window"], fontsize=TEXT, y=count / 2 / (drawn / (1 - legend)))
+    leftover = size - len(read & set(range(size)))
+    heading = WORDS["windows_none" if leftover == 0 else "windows_one" if leftover == 1 else "windows_some"]
+    ax.set_title(heading.format(count=count, leftover=leftover), fontsize=HEADING, color=INK, loc="left")
+    names = [WORDS[meaning] for meaning in shown] + [WORDS["window"]]
+    ax.legend([*shown.values(), bar], names, fontsize=TEXT, frameon=False, ncols=3, loc="upper left", borderaxespad=0)
+    return ax
+
+
+def learning(history, ax=None):
+    """Draw the losses and the validation error of a training run, epoch by epoch.
+
+    Args:
+        history: a training.History; the best epoch and the drops of the rate are marked.
+        ax: where to draw.
+
+    Returns:
+        the Axes of the losses, in nats; the error, in %, has its own scale on the right.
+    """
+    ax = _axes(ax, 8.5, 4.8)
+    right = ax.twinx()
+    epochs = history.column("epoch")
+    lines = []
+    for axes, name, (colour, style), marker in (
+        (ax, "train_loss", SERIES[0], ""),
+        (ax, "validation_loss", SERIES[1], ""),
+        (right, "validation_error", SERIES[2], "o"),
+    ):
+        look = {"color": colour, "linestyle": style, "marker": marker, "linewidth": 2.2, "markersize": 5}
+        lines += axes.plot(epochs, history.column(name), label=WORDS[name], **look)
+    if history.best:
+        label = WORDS["best"].format(best=history.best)
+        lines.append(ax.axvline(history.best, color=COLOURS["neutral"], linewidth=1.4, label=label))
+    rates = history.column("learning_rate")
+    drops = [epoch for epoch, old, new in zip(epochs[1:], rates, rates[1:], strict=False) if new < old]
+    for epoch in drops:
+        line = ax.axvline(epoch - 0.5, color=COLOURS["leftover"], linewidth=1.4, linestyle=":", label=WORDS["drop"])
+    lines += [line] if drops else []
+    for axes in (ax, right):
+        axes.set_ylim(0, 1.28 * axes.dataLim.y1 if epochs else 1)  # room for the legend
+        _plain(axes, keep=("left", "bottom", "right"))
+        axes.yaxis.set_major_formatter(FuncFormatter(_tick))
+    ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    ax.set_xlabel(WORDS["epoch"], fontsize=TEXT)
+    ax.set_ylabel(WORDS["loss"], fontsize=TEXT)
+    right.set_ylabel(WORDS["error"], fontsize=TEXT)
+    look = {"framealpha": 1, "edgecolor": "white", "handlelength": 3, "ncols": 2, "loc": "upper center"}
+    right.legend(handles=lines, fontsize=TEXT, borderaxespad=0, **look)
+    return ax
+
+
+def maps(maps, ax=None):
+    """Draw feature maps, or filters of one channel, as a grid in grey, all on the same scale.
+
+    Values of both signs get a scale that is symmetric, so that middle grey is zero.
+
+    Args:
+        maps: (C, H, W), an array of numpy or torch.
+        ax: where to draw.
+
+    Returns:
+        the Axes; the darkest and the brightest value are written under it. Up to 40
+        maps are numbered, from 0.
+    """
+    maps = _array(maps)
+    if maps.ndim != 3:
+        raise ValueError(f"maps has shape {maps.shape}; give (C, H, W)")
+    low, high = float(maps.min()), float(maps.max())
+    if low < 0:
+        low, high = -max(-low, high), max(-low, high)
+    columns = math.ceil(math.sqrt(len(maps) * 2)) if len(maps) > 8 else len(maps)
+    labels = [(str(index), INK) for index in range(len(maps))] if len(maps) <= 40 else None
+    ax, _ = _mosaic(maps, columns, labels, ax, cmap="gray", vmin=low, vmax=high)
+    ax.set_xlabel(WORDS["range"].format(low=_rounded(low), high=_rounded(high)), fontsize=TEXT)
+    return ax
+
+
+def digits(images, labels, predictions=None, ax=None):
+    """Draw a grid of digits with their labels; a wrong prediction gets a frame and a cross.
+
+    Args:
+        images: (N, 1, H, W), an array of numpy or torch; the ink has the highest value.
+        labels: (N,) the digit that each is.
+        predictions: (N,) the digit that a model took each for.
+        ax: where to draw.
+
+    Returns:
+        the Axes.
+    """
+    images, labels = _array(images), _array(labels)
+    if images.ndim != 4 or images.shape[1] != 1:
+        raise ValueError(f"images has shape {images.shape}; give (N, 1, H, W)")
+    predictions = labels if predictions is None else _array(predictions)
+    wrong = labels != predictions
+    written = [
+        (f"{label} → {prediction} ✘", COLOURS["leftover"]) if mistaken else (str(label), INK)
+        for label, prediction, mistaken in zip(labels, predictions, wrong, strict=True)
+    ]
+    ax, corners = _mosaic(images[:, 0], min(len(images), 8), written, ax, cmap="gray_r")
+    height, width = images.shape[2:]
+    for corner, mistaken in zip(corners, wrong, strict=True):
+        look = (COLOURS["leftover"], 2.5) if mistaken else (COLOURS["neutral"], 0.6)
+        ax.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=look[0], linewidth=look[1]))
+    if wrong.any():
+        ax.set_xlabel(WORDS["wrong"], fontsize=TEXT)
+    return ax
+
+
+def bars(values, ylabel, ax=None):
+    """Draw one bar per value, with the value written on it.
+
+    Args:
+        values: a dict, label -> number.
+        ylabel: what is measured, with the unit.
+        ax: where to draw; at least 1.2 inches wide for each bar.
+
+    Returns:
+        the Axes.
+    """
+    ax = _axes(ax, max(5, 1.5 * len(values) + 1), 4.2)
+    look = {"color": COLOURS["fully_connected"], "edgecolor": INK, "linewidth": 0.8}
+    drawn = ax.bar(range(len(values)), list(values.values()), 0.62, **look)
+    ax.bar_label(drawn, [_rounded(value) for value in values.values()], padding=3, fontsize=TEXT, color=INK)
+    ax.set_xticks(range(len(values)), [textwrap.fill(str(label), 13) for label in values])
+    ax.set_xlim(-0.6, len(values) - 0.4)
+    low, high = min(0, *values.values()), max(0, *values.values())
+    room = 0.12 * (high - low or 1)  # for the numbers
+    ax.set_ylim(low - (room if low else 0), high + room)
+    if low:
+        ax.axhline(0, color=INK, linewidth=0.8)
+    _plain(ax)
+    ax.tick_params(axis="x", length=0)
+    ax.yaxis.set_major_formatter(FuncFormatter(_tick))
+    ax.set_ylabel(ylabel, fontsize=TEXT)
+    return ax
+
+
+def receptive_fields(table, ax=None):
+    """Draw how much of the image one unit of each layer sees: nested squares over the input.
+
+    The unit is the one in the middle. The label gives the side of the square and the
+    effective stride, how far the square moves from one unit to the next, in pixels.
+
+    Args:
+        table: an arithmetic.LayerTable.
+        ax: where to draw.
+
+    Returns:
+        the Axes, in pixels of the image.
+    """
+    rows = [row for row in table if row.receptive_field is not None]
+    side = table.input_shape[1]
+    ax = _axes(ax, 9, 5.6)
+    centre, half = side / 2, max(side, rows[-1].receptive_field) / 2
+    ax.add_patch(Rectangle((0, 0), side, side, facecolor=COLOURS["input"], alpha=0.35, edgecolor="none"))
+    ax.add_patch(Rectangle((0, 0), side, side, fill=False, edgecolor=INK, linewidth=1))
+    entries = [(side, WORDS["field_input"].format(side=side), INK, "-")]
+    for row in rows:
+        kind = KINDS[row.kind]
+        colour, style = COLOURS[kind], "-" if kind == "convolution" else "--"
+        field = row.receptive_field
+        corner = (centre - field / 2, centre - field / 2)
+        ax.add_patch(Rectangle(corner, field, field, fill=False, edgecolor=colour, linewidth=2.4, linestyle=style))
+        text = WORDS["field"].format(name=row.name, field=field, stride=row.effective_stride)
+        entries.append((field, text, colour, style))
+    entries = sorted(entries, key=lambda entry: -entry[0])  # stable: the deeper layer comes after the input
+    top, bottom, right = centre - 0.97 * half, centre + 0.1 * half, centre + 1.2 * half
+    for place, (field, text, colour, style) in enumerate(entries):
+        y = top + (bottom - top) * place / (len(entries) - 1)
+        leader = [centre + field / 2, right - 0.02 * half], [centre - field / 2, y]
+        ax.plot(*leader, color=colour, linestyle=style, linewidth=1)
+        ax.text(right, y, text, fontsize=TEXT, color=INK, va="center")
+    ax.text(right, centre + 0.97 * half, WORDS["field_note"], fontsize=TEXT, color=INK, va="bottom", linespacing=1.3)
+    ax.set_aspect("equal")
+    ax.set_xlim(centre - 1.05 * half, centre + 2.5 * half)
+    ax.set_ylim(centre + 1.05 * half, centre - 1.05 * half)
+    _plain(ax, keep=())
+    ticks = [tick for tick in MaxNLocator(5, integer=True).tick_values(0, side) if 0 <= tick <= side]
+    ax.set_xticks(ticks)
+    ax.set_yticks(ticks)
+    ax.set_xlabel(WORDS["field_axis"], fontsize=TEXT, x=0.3)
+    return ax
+
+
+def _axes(ax, width, height):
+    """The axes given, or new ones of that size, in inches."""
+    if ax is None:
+        figure, ax = plt.subplots(figsize=(width, height), layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)  # inches
+    return ax
+
+
+def _plain(ax, keep=("left", "bottom")):
+    for name, spine in ax.spines.items():
+        spine.set_visible(name in keep)
+    ax.tick_params(labelsize=TEXT)
+
+
+def _array(values):
+    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+
+
+def _tick(value, _):
+    return f"{value:,.10g}".replace(",", "\u202f").replace(".", ",").replace("-", "−")
+
+
+def _rounded(value):
+    """A number with the digits that a label can show: whole, or four significant."""
+    return _tick(value if float(value).is_integer() else float(f"{value:.4g}"), None)
+
+
+def _share(value, total):
+    share = 100 * value / total if total else 0
+    if value == 0:
+        return "0 %"
+    return "< 0,1 %" if share < 0.1 else f"{spanish(share, decimals=1)} %"
+
+
+def _deck_volume(shape):
+    channels, height, width = shape
+    return f"[{height}x{width}x{channels}]"
+
+
+def _leader():
+    return {"arrowstyle": "-", "color": COLOURS["neutral"], "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
+
+
+def _shade(colour, towards, amount):
+    return tuple((1 - amount) * channel + amount * towards for channel in to_rgb(colour))
+
+
+def _box(ax, middle, width, height, right, up, kind):
+    """A box in oblique projection: `width` x `height` in front, its depth going `right` and `up`."""
+    x = middle - (width + right) / 2
+    colour, edge = COLOURS[kind], {"edgecolor": INK, "linewidth": 0.8, "joinstyle": "round"}
+    if right:
+        top = [(x, height), (x + width, height), (x + width + right, height + up), (x + right, height + up)]
+        side = [(x + width, 0), (x + width, height), (x + width + right, height + up), (x + width + right, up)]
+        ax.add_patch(Polygon(top, facecolor=_shade(colour, 1, 0.5), **edge))
+        ax.add_patch(Polygon(side, facecolor=_shade(colour, 1, 0.25), **edge))
+    ax.add_patch(Rectangle((x, 0), width, height, facecolor=colour, hatch=HATCHES[kind], **edge))
+
+
+def _kinds_legend(ax, kinds, **where):
+    handles = [
+        Patch(facecolor=COLOURS[kind], hatch=HATCHES[kind], edgecolor=INK, linewidth=0.8, label=WORDS[kind])
+        for kind in kinds
+    ]
+    legend = ax.legend(handles=handles, fontsize=TEXT, title_fontsize=TEXT, frameon=False, handlelength=1.8, **where)
+    legend.set_alignment("left")
+
+
+def _emptiest(values):
+    """The corner of a bar chart, read downwards, that the bars leave free."""
+    half = len(values) // 2
+    return "upper right" if max(values[:half]) < max(values[half:]) else "lower right"
+
+
+def _pixel_style(meaning, pixels):
+    look = {
+        "pixel_read": (COLOURS["input"], HATCHES["input"]),
+        "pixel_padding": ("white", "////"),
+        "pixel_leftover": (COLOURS["leftover"], HATCHES["leftover"]),
+        "pixel_outside": ("white", HATCHES["leftover"]),
+    }[meaning]
+    return {"facecolor": look[0], "hatch": look[1], "edgecolor": INK, "linewidth": 0.8 if pixels <= 80 else 0.2}
+
+
+def _mosaic(tiles, columns, labels, ax, **how):
+    """Draw (N, H, W) tiles as one image with gaps; return the axes and the corners of the tiles."""
+    count, height, width = tiles.shape
+    rows = math.ceil(count / columns)
+    gap, head = max(1, round(0.08 * width)), 0 if labels is None else max(1, round(0.3 * height))
+    canvas = np.full((rows * (height + head + gap), columns * (width + gap) - gap), np.nan)
+    corners = []
+    for index, tile in enumerate(tiles):
+        y, x = index // columns * (height + head + gap) + head, index % columns * (width + gap)
+        canvas[y : y + height, x : x + width] = tile
+        corners.append((x - 0.5, y - 0.5))
+    inches = 1.1 if labels else 0.6
+    ax = _axes(ax, max(3.5, columns * inches), max(1.6, rows * inches * (height + head + gap) / (width + gap) + 0.4))
+    ax.imshow(canvas, interpolation="nearest", **how)
+    for (x, y), (text, colour) in zip(corners, labels or (), strict=bool(labels)):
+        ax.text(x + width / 2, y - 0.04 * height, text, fontsize=TEXT, color=colour, ha="center", va="bottom")
+    ax.set_xlim(-0.5 - gap, canvas.shape[1] - 0.5 + gap)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    _plain(ax, keep=())
+    return ax, corners

@@ -1,0 +1,95 @@
+"""A notebook of one exercise, and its bank: what the tests of the classroom change and break."""
+
+SOURCE = '''# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+#   title: "1. Mini"
+#   minutes: 5
+# ---
+
+# %% [markdown]
+# La salida mide $\\\\left\\\\lfloor \\\\frac{n + 2p - f}{s} \\\\right\\\\rfloor + 1$.
+
+# %%
+import tema9
+
+# %% solution="n1-size"
+def size(n, f, s=1):
+    """Lado de la salida."""
+    ### BEGIN SOLUTION
+    return (n - f) // s + 1
+    ### END SOLUTION
+
+# %% explore=true
+tema9.check("n1-size")
+
+# %% tests="n1-size" points=60 case="values"
+from tema9 import measuring
+
+measuring.require_own(size)
+assert size(32, 5) == 28, "C1: 32 -> 28"
+### BEGIN HIDDEN TESTS
+assert size(55, 3, s=2) == 27, "revisa el paso"
+### END HIDDEN TESTS
+
+# %% tests="n1-size" points=30 case="whole"
+from tema9 import measuring
+
+measuring.require_own(size)
+text = repr(size(32, 5))
+assert "." not in text, "un lado es un número entero de píxeles"
+
+# %% [markdown]
+# ¿Por qué?
+
+# %% [markdown] answer="n1-why" points=10
+# Porque hay una ventana más que saltos.
+
+# %% [markdown] locked="n1-why-criteria"
+# *Se corrige a mano: 10 puntos.*
+# === BEGIN MARK SCHEME ===
+# 5 puntos por hablar de ventanas.
+# === END MARK SCHEME ===
+'''.replace("\\\\", "\\")
+
+BANK = """# %%
+import torch
+
+# %% right="n1-size" name="counts"
+def size(n, f, s=1):
+    return len(range(0, n - f + 1, s))
+
+# %% right="n1-size" name="truncates"
+def size(n, f, s=1):
+    return int((n - f) / s + 1)
+
+# %% probes="n1-size"
+size(32, 5)
+size(55, 3, s=2)
+
+# %% wrong="n1-size" name="forgets-plus-one" fails=["values"]
+# Te falta el +1.
+def size(n, f, s=1):
+    return (n - f) // s
+
+# %% wrong="n1-size" name="forgets-stride" fails=["values"]
+# Te falta dividir por el paso.
+def size(n, f, s=1):
+    return n - f + 1
+
+# %% wrong="n1-size" name="float" fails=["whole"]
+# Un lado es un número entero: usa la división entera.
+def size(n, f, s=1):
+    return (n - f) / s + 1
+"""
+
+
+def write(folder, source=SOURCE, bank=BANK):
+    """Write the two files as solutions/ has them, and return the folder."""
+    (folder / "mistakes").mkdir(parents=True, exist_ok=True)
+    (folder / "1_mini.py").write_text(source, encoding="utf-8")
+    (folder / "mistakes" / "1_mini.py").write_text(bank, encoding="utf-8")
+    return folder

@@ -1,0 +1,108 @@
+"""The command: what it prints, its exit codes, its one-line errors."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from tema9.arithmetic import layer_table
+from tema9.cli import app
+
+
+def run(*arguments):
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@pytest.mark.parametrize("command", [[], *([c.callback.__name__] for c in app.registered_commands)])
+def test_every_command_has_help(command):
+    result = run(*command, "--help")
+    assert result.exit_code == 0
+    assert "Usage" in result.output
+
+
+def test_layers_prints_the_rows_of_the_deck_and_the_totals():
+    said = run("layers", "alexnet_slide").output
+    for volume, layer in (("[55x55x96]", "CONV1: 96 11x11 filters at stride 4, pad 0"), ("[6x6x256]", "POOL3")):
+        assert any(volume in line and layer in line for line in said.splitlines())
+    assert "62,378,344 parameters" in said
+    assert "1,135,256,096" in said
+
+
+def test_layers_recomputes_for_another_input():
+    assert "[54x54x96]" in run("layers", "alexnet_slide", "--input", 224).output
+
+
+def test_layers_gives_json_for_programs():
+    data = json.loads(run("layers", "alexnet_paper", "--json").stdout)
+    assert data["totals"]["parameters"] == 60_965_224
+    assert [row["name"] for row in data["layers"]] == [row.name for row in layer_table("alexnet_paper")]
+
+
+def test_layers_compare_says_what_differs():
+    lines = run("layers", "alexnet_slide", "--compare", "zfnet_slide").output.splitlines()
+    conv1 = next(line for line in lines if "CONV1" in line)
+    assert "kernel_size 11 | 7, stride 4 | 2" in conv1
+    fc7 = next(line for line in lines if "FC7" in line)
+    assert "|" not in fc7
+
+
+def test_a_narrow_terminal_gets_lines_that_fit():
+    command = [sys.executable, "-m", "tema9.cli", "layers", "zfnet_paper"]
+    said = subprocess.run(
+        command, env=os.environ | {"COLUMNS": "80"}, capture_output=True, text=True, check=True
+    ).stdout
+    assert max(map(len, said.splitlines())) <= 80
+    assert "62,357,608" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["layers", "alexnet"], "unknown architecture 'alexnet'; known: lenet5_1998"),
+        (["layers", "lenet5", "--compare", "x"], "unknown architecture 'x'"),
+        (["layers", "lenet5", "--input", 4], "C1: kernel_size 5 is larger than its input"),
+        (["layers", "lenet5", "--input", 0], "input size 0 is not positive"),
+        (["mistakes", "9_nada"], "unknown notebook '9_nada'; known: 1_lenet5"),
+        (["mistakes", "--exercise", "n1-nada"], "unknown exercise 'n1-nada'"),
+        (["train", "vgg"], "unknown architecture 'vgg'"),
+        (["train", "lenet5", "--data", "imagenet"], "unknown data 'imagenet'; known: digits"),
+        (["train", "alexnet_slide"], "they train lenet5"),
+        (["train", "lenet5", "--epochs", 0], "epochs 0 is not positive"),
+        (["rehearse", "--students", 1], "students 1 is too few"),
+    ],
+)
+def test_bad_input_gets_one_line_and_exit_code_2(arguments, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert not list(tmp_path.iterdir()), "nothing is left behind"
+
+
+def test_grading_nothing_says_where_submissions_go(tmp_path):
+    result = run("grade", tmp_path / "course")
+    assert result.exit_code == 2
+    assert "submitted/STUDENT/NOTEBOOK" in result.stderr
+
+
+def test_mistakes_prints_the_matrix_of_one_exercise():
+    result = run("mistakes", "1_lenet5", "--exercise", "n1-conv-output-size")
+    assert result.exit_code == 0
+    assert re.search(r"(\d+) of \1 wrong answers killed, (\d+) of \2 right answers accepted", result.output)
+    assert "forgets-plus-one" in result.output
+
+
+def test_training_writes_weights_history_and_plot(tmp_path):
+    result = run("train", "lenet5", "--epochs", 2, "--out", tmp_path)
+    assert result.exit_code == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"lenet5.safetensors", "lenet5.csv", "lenet5.png"}
+    error = float(re.search(r"test error ([\d.]+) %", result.output).group(1))
+    assert error < 60, "two epochs on real digits beat the 90 % of guessing"

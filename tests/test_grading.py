@@ -1,0 +1,199 @@
+"""A class graded through nbgrader: the scores, the odd submissions, the feedback."""
+
+import csv
+import subprocess
+import sys
+
+import mini
+import nbformat
+import pytest
+from nbgrader.api import Gradebook
+
+from tema9.classroom import bank, course, grade, rehearse, sources
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """The small notebook stands for the sources of the course."""
+    folder = mini.write(tmp_path_factory.mktemp("sources"))
+    found = sources.all_sources(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sources, "all_sources", lambda: found)
+        patch.setattr(bank.load, "__defaults__", (folder / "mistakes",))
+        yield found[0]
+
+
+def edit(path, change):
+    notebook = nbformat.read(path, as_version=4)
+    change(notebook, {cell.metadata.get("nbgrader", {}).get("grade_id"): cell for cell in notebook.cells})
+    nbformat.write(notebook, path)
+
+
+def weaken_test(notebook, cells):
+    cells["n1-size-tests-values"].source = "pass"
+
+
+def delete_test(notebook, cells):
+    notebook.cells.remove(cells["n1-size-tests-values"])
+
+
+def tag_tests(notebook, cells):
+    cells["n1-size-tests-values"].metadata.tags = ["skip-execution"]
+
+
+def borrow(notebook, cells):
+    cells["n1-size"].source = "from tema9.arithmetic import output_size as size"
+
+
+@pytest.fixture(scope="module")
+def graded(small, tmp_path_factory):
+    """Six rehearsed students, and some with odd submissions; graded once."""
+    root = rehearse.rehearse(tmp_path_factory.mktemp("course"), students=6)
+    odd = course.Course(root)
+    wrong = next(a for a in bank.load(small).answers["n1-size"] if a.name == "forgets-plus-one")
+    for name, change in (("weakens", weaken_test), ("deletes", delete_test), ("tags", tag_tests), ("borrows", borrow)):
+        path = odd.submitted(name, small.name)
+        path.parent.mkdir(parents=True)
+        nbformat.write(
+            rehearse.Submission(name, small.name, "", {"n1-size": wrong}).fill(odd.release(small.name)), path
+        )
+        edit(path, change)
+    (path.parent / "numpy.py").write_text("raise SystemExit")  # beside the notebook of the last one
+    broken = odd.submitted("broken", small.name)
+    broken.parent.mkdir(parents=True)
+    broken.write_text("{ this is no notebook")
+    (root / "submitted" / "absent").mkdir()
+    rows = {row.student: row for row in grade.grade(root)}
+    return root, rows
+
+
+def test_every_rehearsed_score_is_the_expected_one(graded):
+    root, rows = graded
+    for (student, _), (score, what) in rehearse.expected(root).items():
+        assert rows[student].machine == score, what
+        assert rows[student].status == "graded"
+
+
+def test_there_is_a_row_for_every_student(graded):
+    root, rows = graded
+    assert set(rows) == {path.name for path in (root / "submitted").iterdir()}
+    with (root / grade.SCORES).open(encoding="utf-8") as file:
+        written = {row["student"]: float(row["total"]) for row in csv.DictReader(file)}
+    assert written == {student: row.total for student, row in rows.items()}
+
+
+def test_a_broken_file_keeps_its_row_with_the_reason_and_the_file(graded):
+    root, rows = graded
+    assert rows["broken"].machine == 0
+    assert rows["broken"].status.startswith("could not be graded: ")
+    assert (root / "submitted" / "broken" / "1_mini" / "1_mini.ipynb").read_text() == "{ this is no notebook"
+
+
+def test_a_student_who_handed_nothing_in_has_a_row(graded):
+    assert graded[1]["absent"].status == "not submitted"
+    assert graded[1]["absent"].total == 0
+
+
+@pytest.mark.parametrize("student", ["weakens", "deletes", "tags"])
+def test_changing_a_test_cell_does_not_help(graded, student):
+    assert graded[1][student].machine == 30, "the mistake loses `values` and keeps `whole`"
+
+
+def test_an_answer_borrowed_from_the_package_scores_nothing(graded):
+    assert graded[1]["borrows"].machine == 0
+
+
+def test_prose_waits_for_a_person_and_the_blank_does_not(graded):
+    _, rows = graded
+    assert rows["alumno-001"].pending == 1
+    assert rows["alumno-002"].pending == 0
+
+
+def test_feedback_holds_no_hidden_test_no_scheme_and_no_traceback(graded):
+    root, rows = graded
+    for student, row in rows.items():
+        page = root / "feedback" / student / "1_mini" / "1_mini.html"
+        assert page.is_file() == (row.status == "graded"), student
+        if page.is_file():
+            text = page.read_text(encoding="utf-8")
+            for secret in ("HIDDEN TESTS", "MARK SCHEME", "hablar de ventanas", "s=2", "Traceback (most"):
+                assert secret not in text, (student, secret)
+    mistaken = next(
+        r.student for r in rows.values() if "forgets-stride" in str(rehearse.expected(root).get((r.student, "1_mini")))
+    )
+    assert "revisa el paso" in (root / "feedback" / mistaken / "1_mini" / "1_mini.html").read_text(encoding="utf-8")
+
+
+def test_marking_the_prose_by_hand_makes_the_perfect_student_reach_100(graded):
+    root, _ = graded
+    api = course.Course(root).api
+    with Gradebook(api.coursedir.db_url, "tema9") as gradebook:
+        answer = gradebook.find_grade("n1-why", "1_mini", "1_mini", "alumno-001")
+        answer.manual_score, answer.needs_manual_grade = 10, False
+        gradebook.db.commit()
+    row = grade._row(course.Course(root), "alumno-001", sources.all_sources()[0], "graded")
+    assert (row.total, row.pending) == (100, 0)
+
+
+def test_the_grader_sees_the_mark_scheme_and_the_student_does_not(graded):
+    root, _ = graded
+    assert "hablar de ventanas" in (root / "autograded/alumno-001/1_mini/1_mini.ipynb").read_text(encoding="utf-8")
+    assert "hablar de ventanas" not in (root / "release/1_mini/1_mini.ipynb").read_text(encoding="utf-8")
+
+
+def test_nbgraders_own_commands_work_in_the_course_folder(graded):
+    root, _ = graded
+
+    def nbgrader(*arguments):
+        command = [sys.executable, "-m", "nbgrader", *arguments]
+        return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120)
+
+    regraded = nbgrader("autograde", "1_mini", "--student=alumno-001", "--force")
+    assert regraded.returncode == 0, regraded.stderr
+    perfect = nbgrader("validate", "submitted/alumno-001/1_mini/1_mini.ipynb")
+    assert "Success" in perfect.stdout
+    blank = nbgrader("validate", "release/1_mini/1_mini.ipynb")
+    assert "NotImplementedError" in blank.stdout
+
+
+def test_rehearsing_never_mixes_with_real_submissions(small, tmp_path):
+    (tmp_path / "submitted" / "ana").mkdir(parents=True)
+    with pytest.raises(FileExistsError, match="no rehearsal made"):
+        rehearse.rehearse(tmp_path, students=3)
+    with pytest.raises(ValueError, match="students 1"):
+        rehearse.rehearse(tmp_path / "other", students=1)
+
+
+def test_an_empty_course_says_where_submissions_go(small, tmp_path):
+    with pytest.raises(grade.NothingToGrade, match="STUDENT/NOTEBOOK"):
+        grade.grade(tmp_path)
+
+
+def test_collecting_finds_notebooks_however_deep_and_keeps_what_it_replaces(small, tmp_path):
+    for place in ("ana/1_mini.ipynb", "luis/entrega/1_mini.ipynb"):
+        (tmp_path / "in" / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / place).write_text(place)
+    (tmp_path / "in" / "ana" / "notas.txt").write_text("hola")
+    (tmp_path / "in" / "luis" / "1_mini.ipynb").symlink_to(tmp_path / "in" / "ana" / "1_mini.ipynb")
+    left_out = grade.collect(tmp_path / "course", tmp_path / "in")
+    assert sorted(left_out) == ["ana/notas.txt: no notebook of the course", "luis/1_mini.ipynb: a link"]
+    submitted = tmp_path / "course" / "submitted"
+    assert (submitted / "ana/1_mini/1_mini.ipynb").read_text() == "ana/1_mini.ipynb"
+    assert (submitted / "luis/1_mini/1_mini.ipynb").read_text() == "luis/entrega/1_mini.ipynb"
+    (tmp_path / "in" / "ana" / "1_mini.ipynb").write_text("otra vez")
+    grade.collect(tmp_path / "course", tmp_path / "in")
+    assert (submitted / "ana/1_mini/1_mini.ipynb").read_text() == "otra vez"
+    assert (tmp_path / "course/replaced/ana/1_mini-1.ipynb").read_text() == "ana/1_mini.ipynb"
+
+
+def test_collecting_from_a_folder_without_notebooks_says_what_is_expected(small, tmp_path):
+    with pytest.raises(grade.NothingToGrade, match="1_mini"):
+        grade.collect(tmp_path / "course", tmp_path)
+
+
+def test_the_plan_of_a_class_has_every_kind_of_student(small):
+    plan = rehearse.plan(small, bank.load(small), 12)
+    kinds = {submission.what.split(":")[0].split(" in ")[0] for submission in plan}
+    assert kinds == {"perfect", "blank", "one mistake", "right", "mistakes", "the first half"}
+    assert plan[0].machine_score(small) == 90
+    assert plan[1].machine_score(small) == 0

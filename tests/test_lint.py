@@ -1,0 +1,72 @@
+"""The sources obey the rules, and each rule refuses what breaks it."""
+
+import mini
+import pytest
+
+from tema9.classroom import bank, lint, sources
+
+# (what to replace, by what, a word of the complaint)
+BREAKS = [
+    ("points=60", "points=61", "sum to 101"),
+    ("explore=true", "explora=true", "unknown key"),
+    ('points=60 case="values"', 'case="values"', "have points"),
+    ('title: "1. Mini"', 'title: "Mini"', "starts with the notebook's number"),
+    ("#   minutes: 5\n", "", "minutes"),
+    ('locked="n1-why-criteria"', 'locked="n1-why"', "stands twice"),
+    ('answer="n1-why"', 'answer="n2-why"', "is not n1-like-this"),
+    ("    ### BEGIN SOLUTION\n", "", "do not pair"),
+    ('tema9.check("n1-size")', "2 + 2", "no check cell"),
+    (' case="whole"', "", "needs its case"),
+    ("assert size(32, 5) == 28", "assert size(SIDE, 5) == 28", "SIDE"),
+    ("repr(size(32, 5))", "repr(size)", "other than by calling"),
+    ("measuring.require_own(size)\ntext", "text", "require_own"),
+    ('assert "." not in text, "un lado es un número entero de píxeles"', "text", "bare expression"),
+    ('"." not in text, "un lado es un número entero de píxeles"', '"." not in text', "without a message"),
+    ("text = repr(size(32, 5))", "import sys; sys.stderr.write('x'); text = repr(size(32, 5))", "stderr"),
+    ("\\frac{n + 2p - f}{s}", "\\frac{n + 2p - f", "does not parse"),
+    ("# ¿Por qué?", "# ¿Por qué cuesta $3?", "dollar"),
+    ("# ¿Por qué?", "# ![figura](figuras/no-esta.png)", "missing"),
+    ("# ¿Por qué?", "# ```", "fence"),
+    ("return (n - f) // s + 1", "return (n - f // s + 1", "not Python"),
+    ("# %% [markdown]\n# ¿Por qué?", '# %% [markdown] locked="n1-note"\n# ¿Por qué?', "right after a locked cell"),
+]
+
+
+def problems(folder):
+    source = sources.read(folder / "1_mini.py")
+    return lint.lint(source, bank.load(source, folder / "mistakes"))
+
+
+def test_the_sources_of_the_course_have_no_problem():
+    assert lint.lint_all() == []
+
+
+def test_the_small_source_has_no_problem(tmp_path):
+    assert problems(mini.write(tmp_path)) == []
+
+
+@pytest.mark.parametrize(("old", "new", "word"), BREAKS, ids=[word for _, _, word in BREAKS])
+def test_a_broken_rule_is_found_with_its_line(tmp_path, old, new, word):
+    assert old in mini.SOURCE
+    found = problems(mini.write(tmp_path, mini.SOURCE.replace(old, new, 1)))
+    assert any(word in problem for problem in found), found
+    assert all(problem.startswith("1_mini.py") for problem in found)
+
+
+def test_too_few_mistakes_and_missing_probes_are_found(tmp_path):
+    bare = mini.BANK[: mini.BANK.index('# %% wrong="n1-size" name="float"')]
+    assert any("2 wrong and 2 right" in problem for problem in problems(mini.write(tmp_path, bank=bare)))
+    without = mini.BANK.replace('# %% probes="n1-size"\nsize(32, 5)\nsize(55, 3, s=2)\n', "")
+    assert any("no probes" in problem for problem in problems(mini.write(tmp_path, bank=without)))
+
+
+def test_a_mistake_without_explanation_is_refused(tmp_path):
+    folder = mini.write(tmp_path, bank=mini.BANK.replace("# Te falta el +1.\n", ""))
+    with pytest.raises(ValueError, match="starts with a comment"):
+        problems(folder)
+
+
+def test_a_bank_for_an_unknown_exercise_is_refused(tmp_path):
+    folder = mini.write(tmp_path, bank=mini.BANK.replace('right="n1-size"', 'right="n1-side"'))
+    with pytest.raises(ValueError, match="no exercise 'n1-side'"):
+        problems(folder)

@@ -1,0 +1,117 @@
+"""The notebooks that students get: built from the sources, and holding nothing that they should not."""
+
+import json
+import re
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from tema9 import checks
+from tema9.classroom import bank, build, sources
+
+SOURCES = sources.all_sources()
+by_name = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+
+
+@pytest.fixture(scope="module")
+def built():
+    return build.build_notebooks()
+
+
+def committed(source):
+    return (sources.NOTEBOOKS / f"{source.name}.ipynb").read_text(encoding="utf-8")
+
+
+def lines_between(text, region):
+    """The lines inside the BEGIN/END marks of a region."""
+    inside = re.findall(rf"BEGIN {region}[^\n]*\n(.*?)\n[^\n]*END {region}", text, flags=re.S)
+    return [line.strip() for block in inside for line in block.splitlines()]
+
+
+def test_committed_notebooks_equal_a_fresh_build(built):
+    there = {path.name: path.read_bytes() for path in sources.NOTEBOOKS.glob("*.ipynb")}
+    assert there == built, "run `make notebooks` and commit what it changes"
+
+
+def test_two_builds_give_the_same_bytes(built):
+    assert build.build_notebooks() == built
+
+
+def test_committed_fingerprints_equal_a_fresh_build():
+    assert build.CHECKS.read_text(encoding="utf-8") == build.build_checks(), "run `make notebooks` and commit"
+
+
+@by_name
+def test_a_notebook_has_no_outputs_and_no_metadata_of_an_author(source):
+    notebook = nbformat.reads(committed(source), as_version=4)
+    nbformat.validate(notebook)
+    assert set(notebook.metadata) == {"kernelspec", "language_info", "title"}
+    for cell in notebook.cells:
+        assert not cell.get("outputs") and cell.get("execution_count") is None
+        assert set(cell.metadata) <= {"nbgrader", "tags", "deletable", "editable"}
+
+
+@by_name
+def test_a_notebook_holds_no_solution_no_hidden_test_and_no_mark_scheme(source):
+    notebook = nbformat.reads(committed(source), as_version=4)
+    text = "\n".join(cell.source for cell in notebook.cells)
+    assert not re.search(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS|MARK SCHEME)", text)
+    cells = {
+        cell.metadata["nbgrader"]["grade_id"]: cell.source for cell in notebook.cells if "nbgrader" in cell.metadata
+    }
+    for cell in source.cells:
+        for region in ("SOLUTION", "HIDDEN TESTS", "MARK SCHEME"):
+            for line in lines_between(cell.text, region):
+                if len(line) > 12:
+                    assert line not in cells[cell.grade_id], line
+        if cell.role == "answer":
+            assert cells[cell.grade_id] == "*ESCRIBE TU RESPUESTA AQUÍ*"
+
+
+@by_name
+def test_every_cell_id_is_derived_from_its_identifier_or_its_text(source):
+    ids = [cell.id for cell in nbformat.reads(committed(source), as_version=4).cells]
+    assert ids == [cell.id for cell in sources.to_notebook(source).cells]
+    assert len(set(ids)) == len(ids)
+
+
+def test_no_released_identifier_has_disappeared():
+    """Gradebooks of past years know them; new ones are added to the list when they are released."""
+    released = (sources.ROOT / "tests" / "data" / "grade_ids.txt").read_text().split()
+    there = [cell.grade_id for source in SOURCES for cell in source.cells if cell.grade_id]
+    assert sorted(released) == sorted(there)
+
+
+@by_name
+def test_no_expected_value_can_be_read_from_the_fingerprints(source):
+    known = checks.known_fingerprints()
+    for exercise in source.exercises.values():
+        if exercise.by_hand:
+            continue
+        entry = known[exercise.name]
+        answer = bank.namespace_of(bank.solution(exercise), source)
+        results = checks.probe(entry["probes"], entry["names"], answer)
+        readable = " ".join(entry["mistakes"].values()).replace("\u202f", "")
+        for number in set(re.findall(r"\d{3,}", json.dumps(results, default=str))):
+            assert not re.search(rf"(?<!\d){number}(?!\d)", readable), f"{exercise.name}: {number} in an explanation"
+        assert set(entry) == {"names", "seed", "probes", "right", "mistakes"}
+        assert all(re.fullmatch("[0-9a-f]{24}", mark) for mark in [*entry["right"], *entry["mistakes"]])
+
+
+@by_name
+def test_the_solved_notebook_runs_and_every_check_says_right(source, tmp_path):
+    notebook = sources.to_notebook(source)
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    printed = "\n".join(
+        out.text for cell in notebook.cells for out in cell.get("outputs", []) if out.output_type == "stream"
+    )
+    graded = [exercise.name for exercise in source.exercises.values() if not exercise.by_hand]
+    assert re.findall(r"✔ (\S+): correcto", printed) == graded
+    for cell in notebook.cells:
+        assert not [out for out in cell.get("outputs", []) if out.get("name") == "stderr"], cell.source
+
+
+@by_name
+def test_every_slide_named_in_the_header_is_a_table(source):
+    assert re.search(r"^\|.*\|\n\|[-:| ]+\|", source.cells[0].text, flags=re.M), "the header maps slides to sections"

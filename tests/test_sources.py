@@ -1,0 +1,61 @@
+"""From py:percent with short keys to nbgrader's metadata."""
+
+import mini
+import nbformat
+import pytest
+from nbgrader.nbgraderformat import MetadataValidator
+
+from tema9.classroom import sources
+
+
+@pytest.fixture
+def source(tmp_path):
+    return sources.read(mini.write(tmp_path) / "1_mini.py")
+
+
+def test_the_expanded_notebook_is_valid_for_nbformat_and_for_nbgrader(source):
+    notebook = sources.to_notebook(source)
+    nbformat.validate(notebook)
+    MetadataValidator().validate_nb(notebook)
+
+
+def test_roles_become_nbgraders_flags(source):
+    cells = {
+        c.metadata.nbgrader.grade_id: c.metadata.nbgrader
+        for c in sources.to_notebook(source).cells
+        if "nbgrader" in c.metadata
+    }
+    flags = {name: (m.grade, m.solution, m.locked, m.get("points")) for name, m in cells.items()}
+    assert flags == {
+        "n1-size": (False, True, False, None),
+        "n1-size-tests-values": (True, False, True, 60),
+        "n1-size-tests-whole": (True, False, True, 30),
+        "n1-why": (True, True, False, 10),
+        "n1-why-criteria": (False, False, True, None),
+    }
+
+
+def test_two_expansions_are_equal_and_a_new_cell_changes_no_other_id(source, tmp_path):
+    first = [cell.id for cell in sources.to_notebook(source).cells]
+    assert first == [cell.id for cell in sources.to_notebook(source).cells]
+    longer = mini.SOURCE.replace("# %%\nimport tema9", "# %% [markdown]\n# Una celda más.\n\n# %%\nimport tema9")
+    second = [cell.id for cell in sources.to_notebook(sources.read(mini.write(tmp_path, longer) / "1_mini.py")).cells]
+    assert len(second) == len(first) + 1
+    assert set(first) < set(second)
+
+
+def test_equal_texts_get_different_ids(tmp_path):
+    twice = mini.SOURCE.replace("# ¿Por qué?\n", "# ¿Por qué?\n\n# %% [markdown]\n# ¿Por qué?\n")
+    ids = [cell.id for cell in sources.to_notebook(sources.read(mini.write(tmp_path, twice) / "1_mini.py")).cells]
+    assert len(set(ids)) == len(ids)
+
+
+def test_exploring_cells_are_tagged_and_have_no_grade(source):
+    tagged = [cell for cell in sources.to_notebook(source).cells if cell.metadata.get("tags") == ["explore"]]
+    assert [cell.source for cell in tagged] == ['tema9.check("n1-size")']
+
+
+def test_nothing_of_jupytext_reaches_the_notebook(source):
+    notebook = sources.to_notebook(source)
+    assert set(notebook.metadata) == {"kernelspec", "language_info", "title"}
+    assert all(set(cell.metadata) <= {"nbgrader", "tags"} for cell in notebook.cells)
