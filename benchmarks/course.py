@@ -47,9 +47,9 @@ def main():
     )
     for source in sources.all_sources():
         with tempfile.TemporaryDirectory() as folder:
-            print(f"{seconds(lambda: run_solved(source, folder)):6.1f} s  {source.name}, solved, run as a student")  # noqa: B023
+            print(f"{seconds(lambda: run_solved(source, folder)):6.1f} s  {source.name}, solved, run as a student")
             hand_in_solved(source, folder)
-            print(f"{seconds(lambda: grade.grade(folder)):6.1f} s  {source.name}, one submission graded, with feedback")  # noqa: B023
+            print(f"{seconds(lambda: grade.grade(folder)):6.1f} s  {source.name}, one submission graded, with feedback")
     digits, model = data.digits(), models.build("lenet5")
     recipe = recipes.BY_ARCHITECTURE["lenet5"]
     took = seconds(lambda: training.train(model, digits, recipe, progress=False))

