@@ -282,7 +282,7 @@ def _small_split(images, seed):
 
 def _number(value):
     try:
-        return float(value)
+        return float(value.detach() if isinstance(value, torch.Tensor) else value)
     except (TypeError, ValueError, RuntimeError):
         return None
 
