@@ -78,7 +78,6 @@ class Row:
 
     receptive_field, effective_stride: in pixels of the image; None from the first
     fully connected layer on, which sees it all.
-    connections: LeCun's count, each weight times its uses, biases included.
     """
 
     name: str

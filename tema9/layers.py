@@ -33,7 +33,9 @@ def local_response_norm(x, size=5, alpha=1e-4, beta=0.75, k=2.0):
     """
     if size < 1 or size % 2 == 0:
         raise ValueError(f"size {size} has no centre; give an odd number of channels, 1 or more")
-    return F.local_response_norm(x, size, alpha * size, beta, k)
+    padded = F.pad(x * x, (0, 0, 0, 0, size // 2, size // 2))
+    total = sum(padded[:, first : first + x.shape[1]] for first in range(size))
+    return x / (k + alpha * total) ** beta
 
 
 class LocalResponseNorm(nn.Module):

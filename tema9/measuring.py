@@ -159,7 +159,7 @@ def dropped_inputs(work, images, *args, **kwargs):
         a list with a number from 0 to 1 for each part that has parameters, in the order
         of the calls: of the inputs that are not zero in evaluation, those that are in training.
     """
-    module = known_weights(_module(work, args, kwargs, "cpu")).eval()
+    module = _module(work, args, kwargs, "cpu").eval()
     inputs, outputs, dropped = [], [], []
 
     def record(_, given, output):
@@ -311,6 +311,9 @@ def _borrowed(work, seen):
     if id(work) in seen:
         return None
     seen.add(id(work))
+    if isinstance(work, list | tuple | set | frozenset | dict):
+        parts = work.values() if isinstance(work, dict) else work
+        return next(filter(None, (_borrowed(part, seen) for part in parts)), None)
     if isinstance(work, types.ModuleType):
         name = work.__name__
         return name if name.startswith("tema9.") else None
@@ -327,11 +330,14 @@ def _borrowed(work, seen):
     if code is None:
         return _borrowed(type(work), seen) if home == "__main__" else None
     held = [cell.cell_contents for cell in work.__closure__ or () if cell is not None]
+    held += [work.__defaults__, work.__kwdefaults__]
     for name in _names(code):
         if name == "tema9" or name.startswith("tema9."):
             return name
         if name in work.__globals__:
             held.append(work.__globals__[name])
+            if getattr(held[-1], "__name__", None) == "tema9":  # under another name
+                return "tema9"
     return next(filter(None, (_borrowed(part, seen) for part in held)), None)
 
 
@@ -340,3 +346,5 @@ def _names(code):
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _names(constant)
+        elif isinstance(constant, str) and constant.startswith("tema9."):  # importlib and the like
+            yield constant

@@ -140,7 +140,7 @@ def build(name, num_classes=None):
     """
     architecture = architectures.find(name)
     family = LeNet5 if name.startswith("lenet5") else ZFNet if name.startswith("zfnet") else AlexNet
-    return family(name, num_classes or architecture.layers[-1].out_features)
+    return family(name, architecture.layers[-1].out_features if num_classes is None else num_classes)
 
 
 def stack(architecture, num_classes=None):
@@ -153,6 +153,8 @@ def stack(architecture, num_classes=None):
     Raises:
         ValueError: the last layer has fixed prototypes for another number of classes.
     """
+    if num_classes is not None and num_classes < 1:
+        raise ValueError(f"num_classes {num_classes} is not positive; give 1 or more")
     table = layer_table(architecture)
     shapes = {row.name: row.in_shape for row in table}
     last = architecture.layers[-1]

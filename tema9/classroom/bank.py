@@ -155,10 +155,9 @@ def kill_matrix(source: Source, bank: Bank, exercises=None):
         if exercise.by_hand or (exercises and exercise.name not in exercises):
             continue
         for answer in (solution(exercise), blank(exercise), *bank.answers[exercise.name]):
-            across, beside = {}, {}
-            for case, test in zip(exercise.cases, exercise.tests, strict=True):
-                across[case] = border.judge(test.text, namespace_of(answer, source))
-                beside[case] = border.run_beside(test.text, namespace_of(answer, source))
+            namespace, tests = namespace_of(answer, source), dict(zip(exercise.cases, exercise.tests, strict=True))
+            across = {case: border.judge(test.text, namespace) for case, test in tests.items()}
+            beside = {case: border.run_beside(test.text, namespace) for case, test in tests.items()}
             yield Outcome(answer, across, beside)
 
 

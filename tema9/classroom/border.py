@@ -103,9 +103,10 @@ def _cross(call, args, kwargs):
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             result = call(*args, **kwargs)
-    except Exception as error:
-        known = getattr(builtins, type(error).__name__, RuntimeError)
-        raise known(str(error)) from None
+    except (Exception, SystemExit) as error:
+        known = getattr(builtins, type(error).__name__, None)
+        kept = isinstance(known, type) and issubclass(known, Exception)
+        raise (known if kept else RuntimeError)(str(error)) from None
     return decode(encode(result))
 
 
@@ -126,7 +127,10 @@ def judge(test, namespace) -> Verdict:
     there = {}
     for name in free_names(tree) & set(namespace):
         value = namespace[name]
-        there[name] = Proxy(value) if callable(value) else decode(encode(value))
+        try:
+            there[name] = Proxy(value) if callable(value) else decode(encode(value))
+        except NotPlainData as error:
+            return Verdict("error", f"{name}: {error}")
     return _run(tree, there)
 
 

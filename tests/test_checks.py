@@ -1,0 +1,276 @@
+"""The check cell: what it says, what it never does, and how much noise a fingerprint stands."""
+
+import functools
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from tema9 import check, checks
+
+EXERCISE = "n0-size"
+PROBES = ["size(32, 5)", "size(55, 3, stride=2)", "size(3, 5)", "scale(np.arange(6.).reshape(2, 3))"]
+SETUP = "import numpy as np\nimport torch\n"
+RIGHT = """
+def size(n, k, stride=1):
+    if k > n:
+        raise ValueError("no cabe")
+    return (n - k) // stride + 1
+def scale(x):
+    return x / 3
+"""
+ALSO_RIGHT = """
+def size(n, k, stride=1):
+    starts = range(0, n - k + 1, stride)
+    if not starts:
+        raise ValueError
+    return len(starts)
+def scale(x):
+    return torch.as_tensor(x) * (1 / 3)
+"""
+FORGETS_ONE = RIGHT.replace(" + 1", "")
+DIVIDES = RIGHT.replace("//", "/")
+MISTAKES = {"Te falta el +1.": FORGETS_ONE, "Devuelves un float.": DIVIDES}
+
+
+def notebook(code):
+    namespace = {"__name__": "__main__"}
+    exec(SETUP + code, namespace)
+    return namespace
+
+
+def results_of(code):
+    return checks.probe(PROBES, ["size", "scale"], notebook(code))
+
+
+@functools.cache
+def made_entry():
+    """An entry of checks.json, made as `tema9 notebooks` makes it: a seed with a margin, then the marks."""
+    answers = [results_of(code) for code in (RIGHT, ALSO_RIGHT, *MISTAKES.values())]
+    for seed in range(500):
+        marks, margins = zip(*(checks.fingerprint(results, seed) for results in answers), strict=True)
+        if min(margins) > 2 * checks.NOISE:
+            break
+    return {
+        "names": ["size", "scale"],
+        "seed": seed,
+        "probes": PROBES,
+        "right": sorted(set(marks[:2])),
+        "mistakes": dict(zip(marks[2:], MISTAKES, strict=True)),
+    }
+
+
+@pytest.fixture(autouse=True)
+def entries(monkeypatch):
+    """A small checks.json in the place of the package's."""
+    made = {EXERCISE: made_entry(), "n0-other": made_entry()}
+    monkeypatch.setattr(checks, "known_fingerprints", lambda: made)
+    return made
+
+
+def verdict(code):
+    return checks.verdict(EXERCISE, notebook(code))
+
+
+@pytest.mark.parametrize("code", [RIGHT, ALSO_RIGHT])
+def test_a_right_answer_is_called_right_however_it_is_written(code):
+    assert verdict(code) == "✔ n0-size: correcto."
+
+
+@pytest.mark.parametrize("explanation", MISTAKES)
+def test_a_known_mistake_brings_its_explanation(explanation):
+    assert verdict(MISTAKES[explanation]) == f"✘ n0-size: {explanation}"
+
+
+def test_an_unknown_wrong_answer_gets_a_neutral_line_without_the_expected_value():
+    text = verdict(RIGHT.replace("+ 1", "+ 7"))
+    assert text.startswith("✘ n0-size: no coincide. Prueba a mano `size(32, 5)`")
+    assert "28" not in text
+
+
+def test_a_name_that_is_missing_is_named():
+    assert verdict("def scale(x):\n    return x") == (
+        "✘ n0-size: todavía no has definido `size`; ejecuta antes su celda."
+    )
+
+
+def test_a_stub_is_told_from_a_wrong_answer():
+    stub = "def size(n, k, stride=1):\n    raise NotImplementedError()\ndef scale(x):\n    raise NotImplementedError()"
+    assert "todavía no has escrito `size`" in verdict(stub)
+
+
+def test_an_answer_that_raises_is_told_what_and_where():
+    text = verdict(RIGHT.replace("return (n", "return undefined + (n"))
+    assert text == "✘ n0-size: `size(32, 5)` ha fallado con NameError: name 'undefined' is not defined"
+
+
+def test_a_long_message_is_cut_to_one_line():
+    text = verdict("def size(*args, **kwargs):\n    raise KeyError('a\\nb' + 'x' * 5000)\nscale = size")
+    assert "\n" not in text and len(text) < 400
+
+
+def test_a_value_error_is_an_outcome_like_another_and_a_right_one_where_it_is_asked_for():
+    never = RIGHT.replace("if k > n", "if False")
+    always = RIGHT.replace("if k > n", "if True")
+    assert "correcto" in verdict(RIGHT)
+    assert "no coincide" in verdict(never) and "no coincide" in verdict(always)
+
+
+SLOW = {
+    "a loop that does not end": "while True:\n        pass",
+    "a wait": "import time\n    time.sleep(3)",
+}
+
+
+@pytest.mark.parametrize("how", SLOW)
+def test_a_slow_answer_is_stopped_and_the_line_reaches_the_reader(how, monkeypatch, capsys):
+    monkeypatch.setattr(checks, "SECONDS", 0.3)
+    namespace = notebook(f"import tema9\ndef size(n, k, stride=1):\n    {SLOW[how]}\ndef scale(x):\n    return x")
+    exec(f"tema9.check('{EXERCISE}')", namespace)
+    assert "tarda más de 0.3 s" in capsys.readouterr().out
+    print("y la celda siguiente también se ve")
+    assert "la celda siguiente" in capsys.readouterr().out
+
+
+def test_check_prints_one_line_and_returns_nothing(capsys):
+    namespace = notebook(RIGHT + "import tema9\n")
+    exec(f"result = tema9.check('{EXERCISE}')", namespace)
+    assert capsys.readouterr() == ("✔ n0-size: correcto.\n", "")
+    assert namespace["result"] is None
+
+
+def test_check_looks_at_the_namespace_of_its_caller(capsys):
+    check(EXERCISE)  # here, where no size is defined
+    assert "todavía no has definido `size`" in capsys.readouterr().out
+
+
+def test_what_the_answer_prints_is_not_shown(capsys):
+    noisy = RIGHT.replace("    return x / 3", "    print('secreto')\n    return x / 3")
+    assert "correcto" in verdict(noisy)
+    assert "secreto" not in capsys.readouterr().out
+
+
+def test_an_unknown_exercise_lists_those_there_are():
+    with pytest.raises(ValueError, match="no hay ningún ejercicio 'n9-nada'; los que hay: n0-size, n0-other"):
+        check("n9-nada")
+
+
+ODD = {
+    "a function": "return print",
+    "a generator": "return (i for i in range(3))",
+    "text in an array": "return np.array(['a'])",
+    "an array of objects": "return np.array([None, 1])",
+    "a complex number": "return 1j",
+    "not a number": "return float('nan')",
+    "an infinite array": "return np.array([np.inf, -np.inf])",
+    "an empty array": "return np.array([])",
+    "a tensor with gradient": "return torch.ones(2, requires_grad=True) * 2",
+    "a tensor of bfloat16": "return torch.ones(2, dtype=torch.bfloat16)",
+    "a sparse tensor": "return torch.eye(2).to_sparse()",
+    "a tensor without data": "return torch.ones(2, device='meta')",
+    "a huge integer": "return 10 ** 5000",
+    "a list inside itself": "x = []\n    x.append(x)\n    return x",
+    "a class that cannot be printed": "return type('C', (), {'__repr__': None})()",
+    "keys that cannot be printed": "return {type('C', (), {'__repr__': None})(): 1}",
+    "endless recursion": "return size(n, k)",
+    "leaving": "raise SystemExit(0)",
+    "an exception that cannot be printed": "raise type('E', (Exception,), {'__str__': None})()",
+}
+
+
+@pytest.mark.parametrize("how", ODD)
+def test_no_answer_makes_the_check_raise(how):
+    try:
+        text = verdict(f"def size(n, k, stride=1):\n    {ODD[how]}\ndef scale(x):\n    return x")
+    except BaseException as error:  # SystemExit would stop pytest too
+        pytest.fail(f"{type(error).__name__} came out of the check")
+    assert text.startswith("✘ n0-size: ") and "\n" not in text
+
+
+def jittered(value, draw, noise):
+    """The same results, each float off by up to `noise` of itself."""
+    if isinstance(value, np.ndarray):
+        return value * (1 + noise * np.array([draw.uniform(-1, 1) for _ in range(value.size)]).reshape(value.shape))
+    if isinstance(value, torch.Tensor):
+        return torch.from_numpy(jittered(value.numpy(), draw, noise))
+    return value * (1 + noise * draw.uniform(-1, 1)) if isinstance(value, float) else value
+
+
+@pytest.mark.parametrize("code", [RIGHT, ALSO_RIGHT, *MISTAKES.values()])
+def test_noise_does_not_change_the_verdict(code, entries):
+    draw, entry, results = random.Random(0), entries[EXERCISE], results_of(code)
+    mark, margin = checks.fingerprint(results, entry["seed"])
+    assert margin > 2 * checks.NOISE
+    assert mark in {*entry["right"], *entry["mistakes"]}
+    for _ in range(30):
+        noisy = [jittered(result, draw, noise=1e-6) for result in results]
+        assert checks.fingerprint(noisy, entry["seed"])[0] == mark
+
+
+def test_the_margin_is_how_much_noise_a_fingerprint_stands():
+    draw = random.Random(1)
+    for seed in range(20):
+        values = [draw.uniform(-5, 5), np.array([draw.gauss(0, 1) for _ in range(12)])]
+        mark, margin = checks.fingerprint(values, seed)
+        for _ in range(5):
+            noisy = [jittered(value, draw, noise=0.3 * margin) for value in values]
+            assert checks.fingerprint(noisy, seed)[0] == mark
+
+
+@pytest.mark.parametrize(
+    ("value", "other"),
+    [
+        (28, 27),
+        (28, 28.0),
+        (1.0, 1.01),
+        (1.0, -1.0),
+        (True, 1),
+        ((1, 2), (2, 1)),
+        ([1, 2], [1, 2, 3]),
+        ({"a": 1}, {"b": 1}),
+        ("a", "b"),
+        (None, 0),
+        (np.ones((2, 3)), np.ones((3, 2))),
+        (np.arange(6.0), np.arange(6.0)[::-1].copy()),
+        (np.array([1, 2]), np.array([2, 1])),
+        (torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.1])),
+        (checks.Raised(ValueError("x")), checks.Raised(TypeError("x"))),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_answers_that_differ_have_different_fingerprints(value, other):
+    assert checks.fingerprint([value], 0)[0] != checks.fingerprint([other], 0)[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "other"),
+    [
+        (28, np.int64(28)),
+        (2.5, torch.tensor(2.5)),
+        (2.5, np.float64(2.5)),
+        ((1, 2), [1, 2]),
+        (np.arange(3), torch.arange(3)),
+        (np.arange(3.0), torch.arange(3.0)),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+        (checks.Raised(ValueError("x")), checks.Raised(ValueError("y"))),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_answers_that_say_the_same_have_the_same_fingerprint(value, other):
+    assert checks.fingerprint([value], 0)[0] == checks.fingerprint([other], 0)[0]
+
+
+def test_a_fingerprint_does_not_depend_on_the_process():
+    import subprocess
+    import sys
+
+    code = "from tema9 import checks\nprint(checks.fingerprint([{'b': 2.5, 'a': [1, 'x']}, None], 3)[0])"
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    assert other == checks.fingerprint([{"b": 2.5, "a": [1, "x"]}, None], 3)[0]
+
+
+def test_random_work_is_probed_from_the_same_seed_each_time():
+    code = "def size(*args, **kwargs):\n    return torch.rand(3)\ndef scale(x):\n    return torch.rand(3)"
+    first, second = results_of(code), results_of(code)
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))

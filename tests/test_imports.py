@@ -1,0 +1,88 @@
+"""What may import what, and how light `import tema9` is."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "tema9"
+STUDENT_SIDE = sorted(path for path in PACKAGE.glob("*.py") if path.stem not in ("__init__", "cli"))
+
+# The modules of ours that each may import. One way only: from the tables to what reads them.
+ALLOWED = {
+    "architectures": set(),
+    "arithmetic": {"architectures"},
+    "recipes": set(),
+    "layers": set(),
+    "data": set(),
+    "augment": set(),
+    "models": {"architectures", "arithmetic", "layers"},
+    "two_gpus": {"architectures", "arithmetic", "layers"},
+    "training": set(),
+    "looking": {"architectures", "arithmetic", "layers", "models", "two_gpus"},
+    "figures": {"arithmetic"},
+    "measuring": set(),
+    "checks": {"measuring"},
+}
+LIGHT = ("architectures", "arithmetic", "recipes")  # no torch, no numpy, nothing to install
+
+
+def imports(path):
+    """The modules that a file imports anywhere in it, as dotted names."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Import(names=names):
+                found |= {alias.name for alias in names}
+            case ast.ImportFrom(module="tema9", names=names):
+                found |= {f"tema9.{alias.name}" for alias in names}
+            case ast.ImportFrom(module=str(module)):
+                found.add(module)
+    return found
+
+
+def ours(path):
+    return {name.split(".")[1] for name in imports(path) if name.startswith("tema9.")}
+
+
+@pytest.mark.parametrize("path", STUDENT_SIDE, ids=lambda path: path.stem)
+def test_imports_go_one_way(path):
+    assert path.stem in ALLOWED, f"say in ALLOWED what {path.name} may import"
+    assert ours(path) <= ALLOWED[path.stem]
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_the_tables_need_the_standard_library_only(name):
+    outside = {module.split(".")[0] for module in imports(PACKAGE / f"{name}.py")} - {"tema9"}
+    assert outside <= set(sys.stdlib_module_names)
+
+
+def test_nothing_a_student_holds_imports_the_instructor_s_side():
+    sources = [*STUDENT_SIDE, PACKAGE / "__init__.py", *ROOT.glob("solutions/**/*.py")]
+    for path in sources:
+        assert not {"classroom", "cli"} & ours(path), path
+
+
+def test_no_module_imports_itself_in_a_circle():
+    arrows = {path.stem: ours(path) for path in STUDENT_SIDE}
+    while arrows:
+        leaves = {name for name, needed in arrows.items() if not needed & set(arrows)}
+        assert leaves, f"a circle among {', '.join(arrows)}"
+        arrows = {name: needed for name, needed in arrows.items() if name not in leaves}
+
+
+def test_import_tema9_loads_neither_torch_nor_numpy_nor_matplotlib():
+    code = (
+        "import sys, tema9; tema9.layer_table('alexnet_paper').memory();"
+        "heavy = {'torch', 'numpy', 'matplotlib'} & set(sys.modules); assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_everything_in_all_is_there():
+    import tema9
+
+    assert all(hasattr(tema9, name) for name in tema9.__all__)

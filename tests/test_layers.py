@@ -1,0 +1,184 @@
+"""The layers that torch lacks, against loops written here and against what torch has."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from tema9 import layers
+from tema9.architectures import C3_INPUTS
+
+FACTS = json.loads((Path(__file__).parent / "data" / "facts.json").read_text(encoding="utf-8"))
+
+
+def slow_lrn(x, size, alpha, beta, k):
+    """The formula of the paper's section 3.3, term by term."""
+    images, channels, height, width = x.shape
+    y = torch.zeros_like(x)
+    for n in range(images):
+        for c in range(channels):
+            for i in range(height):
+                for j in range(width):
+                    first, last = max(0, c - size // 2), min(channels - 1, c + size // 2)
+                    total = sum(float(x[n, other, i, j]) ** 2 for other in range(first, last + 1))
+                    y[n, c, i, j] = float(x[n, c, i, j]) / (k + alpha * total) ** beta
+    return y
+
+
+@pytest.mark.parametrize(
+    ("channels", "size", "alpha", "beta", "k"),
+    [(7, 5, 1e-4, 0.75, 2.0), (7, 3, 0.5, 0.5, 1.0), (2, 5, 0.3, 0.75, 1.0), (4, 1, 1.0, 1.0, 0.5)],
+)
+def test_lrn_is_the_printed_formula(channels, size, alpha, beta, k):
+    x = 30 * torch.randn(2, channels, 3, 2, dtype=torch.float64)
+    expected = slow_lrn(x, size, alpha, beta, k)
+    torch.testing.assert_close(layers.local_response_norm(x, size, alpha, beta, k), expected)
+    torch.testing.assert_close(layers.LocalResponseNorm(size, alpha, beta, k)(x), expected)
+
+
+def test_lrn_is_torch_s_with_alpha_times_the_size():
+    x = 20 * torch.randn(2, 9, 4, 4, dtype=torch.float64)
+    printed = FACTS["lrn"]["torch_for_printed_formula"]
+    assert printed["alpha"] == 1e-4 * printed["size"]
+    torch_s = nn.LocalResponseNorm(printed["size"], printed["alpha"], printed["beta"], printed["k"])
+    torch.testing.assert_close(layers.local_response_norm(x), torch_s(x))
+    assert not torch.allclose(layers.local_response_norm(x), nn.LocalResponseNorm(5, 1e-4, 0.75, 2.0)(x))
+
+
+def test_lrn_of_a_weak_activation_only_divides_by_k():
+    gain = layers.local_response_norm(torch.full((1, 5, 1, 1), 1e-6, dtype=torch.float64)) / 1e-6
+    assert gain[0, 2, 0, 0] == pytest.approx(FACTS["lrn"]["zero_input_gain"]["k2"])
+
+
+@pytest.mark.parametrize("size", [0, 2, 4, -1])
+def test_lrn_without_a_centre_is_refused(size):
+    with pytest.raises(ValueError, match=f"size {size} has no centre"):
+        layers.local_response_norm(torch.ones(1, 5, 1, 1), size=size)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_lrn_keeps_the_dtype_and_leaves_its_input_alone(dtype):
+    x = torch.ones(1, 6, 2, 2, dtype=dtype)
+    assert layers.local_response_norm(x).dtype == dtype
+    assert (x == 1).all()
+
+
+def test_scaled_tanh_passes_through_plus_and_minus_one():
+    values = layers.scaled_tanh(torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64))
+    torch.testing.assert_close(values, torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64), atol=1e-4, rtol=0)
+    assert layers.ScaledTanh()(torch.tensor(50.0)) == pytest.approx(1.7159)
+
+
+def test_scaled_tanh_bends_the_most_at_plus_and_minus_one():
+    x = torch.linspace(-4, 4, 8001, dtype=torch.float64)
+    y = layers.scaled_tanh(x)
+    bend = (y[2:] - 2 * y[1:-1] + y[:-2]).abs()
+    assert abs(x[1:-1][bend.argmax()]) == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize(("kernel_size", "side"), [(2, 6), (2, 7), (3, 9)])
+def test_subsampling_adds_each_block_up_times_a_coefficient_plus_a_bias(kernel_size, side):
+    layer = layers.Subsampling(3, kernel_size).double()
+    nn.init.normal_(layer.weight)
+    nn.init.normal_(layer.bias)
+    x = torch.randn(2, 3, side, side, dtype=torch.float64)
+    out = side // kernel_size
+    expected = torch.zeros(2, 3, out, out, dtype=torch.float64)
+    for n in range(2):
+        for c in range(3):
+            for i in range(out):
+                for j in range(out):
+                    block = x[n, c, i * kernel_size : (i + 1) * kernel_size, j * kernel_size : (j + 1) * kernel_size]
+                    expected[n, c, i, j] = block.sum() * layer.weight[c] + layer.bias[c]
+    torch.testing.assert_close(layer(x), expected)
+
+
+def test_subsampling_starts_as_the_mean_and_has_two_parameters_per_map():
+    layer = layers.Subsampling(6, 2)
+    x = torch.rand(1, 6, 4, 4)
+    torch.testing.assert_close(layer(x), nn.functional.avg_pool2d(x, 2))
+    assert sum(parameter.numel() for parameter in layer.parameters()) == 12
+
+
+def masked_convolution(layer, inputs, channels):
+    """A dense convolution with the same kernels, and zeros where nothing is connected."""
+    size = layer.weight.shape[-1]
+    dense = nn.Conv2d(channels, len(inputs), size, dtype=layer.weight.dtype)
+    kernels = iter(layer.weight.detach())
+    with torch.no_grad():
+        dense.weight.zero_()
+        dense.bias.copy_(layer.bias)
+        for target, sources in enumerate(inputs):
+            for source in sources:
+                dense.weight[target, source] = next(kernels)[0]
+    return dense
+
+
+@pytest.mark.parametrize(
+    ("inputs", "channels", "kernel_size"), [(C3_INPUTS, 6, 5), (((2,), (0, 1, 2)), 3, 3), (((1, 0),), 2, 2)]
+)
+def test_partial_convolution_is_a_dense_one_with_masked_weights(inputs, channels, kernel_size):
+    layer = layers.PartialConv2d(inputs, kernel_size).double()
+    nn.init.normal_(layer.bias)
+    x = torch.randn(2, channels, 8, 9, dtype=torch.float64)
+    torch.testing.assert_close(layer(x), masked_convolution(layer, inputs, channels)(x))
+
+
+def test_c3_has_60_kernels_and_1516_parameters():
+    layer = layers.PartialConv2d(C3_INPUTS, 5)
+    assert layer.weight.shape == (60, 1, 5, 5)
+    assert sum(parameter.numel() for parameter in layer.parameters()) == 1516
+
+
+def test_a_map_that_is_not_listed_changes_nothing():
+    layer = layers.PartialConv2d(C3_INPUTS, 5)
+    x = torch.rand(1, 6, 14, 14)
+    touched = x.clone()
+    touched[:, 5] += 1
+    changed = (layer(x) != layer(touched)).flatten(2).any(dim=2)[0]
+    assert changed.tolist() == [5 in maps for maps in C3_INPUTS]
+
+
+def test_partial_convolution_starts_within_torch_s_own_bound_for_each_map():
+    layer = layers.PartialConv2d(C3_INPUTS, 5)
+    groups = layer.weight.detach().split([len(maps) for maps in C3_INPUTS])
+    for maps, kernels in zip(C3_INPUTS, groups, strict=True):
+        dense = nn.Conv2d(len(maps), 1, 5)
+        bound = 1 / math.sqrt(dense.weight[0].numel())
+        assert 0.8 * bound < kernels.abs().max() <= bound
+
+
+def test_the_prototypes_are_ten_different_bitmaps_of_plus_and_minus_one():
+    prototypes = layers.digit_prototypes()
+    assert prototypes.shape == (10, 84)
+    assert set(prototypes.unique().tolist()) == {-1.0, 1.0}
+    assert len({tuple(row) for row in prototypes.tolist()}) == 10
+    assert (prototypes[8].view(12, 7) == prototypes[8].view(12, 7).flip(1)).all()  # an 8 is symmetric
+
+
+def test_rbf_answers_its_own_prototype_with_distance_zero():
+    prototypes = layers.digit_prototypes()
+    scores = layers.EuclideanRBF(prototypes)(prototypes)
+    assert scores.argmax(dim=1).tolist() == list(range(10))
+    assert scores.diagonal().tolist() == [0] * 10
+    assert (scores[~torch.eye(10, dtype=bool)] < 0).all()
+
+
+def test_rbf_is_minus_the_squared_distance():
+    prototypes, x = layers.digit_prototypes().double(), torch.randn(3, 84, dtype=torch.float64)
+    expected = -(torch.cdist(x, prototypes) ** 2)
+    torch.testing.assert_close(layers.EuclideanRBF(prototypes)(x), expected)
+
+
+def test_gradients_of_our_layers_are_those_of_finite_differences():
+    x = torch.randn(1, 3, 4, 4, dtype=torch.float64, requires_grad=True)
+    for layer in (
+        layers.LocalResponseNorm(3, alpha=0.5),
+        layers.ScaledTanh(),
+        layers.Subsampling(3, 2).double(),
+        layers.PartialConv2d(((0, 1), (2,)), 3).double(),
+    ):
+        assert torch.autograd.gradcheck(layer, (x,))

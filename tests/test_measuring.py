@@ -1,0 +1,197 @@
+"""What a test may learn of a student's work, and whose work it is."""
+
+import pytest
+import torch
+from torch import nn
+
+from tema9 import layer_table, measuring
+
+
+def work(code, name):
+    """An object that a student's cell defines, as in a notebook."""
+    namespace = {"__name__": "__main__"}
+    exec(code, namespace)
+    return namespace[name]
+
+
+BORROWED = {
+    "the function itself": "from tema9.arithmetic import output_size as f",
+    "the public name": "from tema9 import layer_table as f",
+    "a wrapper": "from tema9.arithmetic import output_size\ndef f(size, k):\n    return output_size(size, k)",
+    "a wrapper with another name": "from tema9.arithmetic import output_size as g\ndef f(n, k):\n    return g(n, k)",
+    "an import inside": "def f(n, k):\n    from tema9.arithmetic import output_size\n    return output_size(n, k)",
+    "a module imported inside": "def f(n, k):\n    import tema9.arithmetic as a\n    return a.output_size(n, k)",
+    "a module imported outside": "import tema9.arithmetic as a\ndef f(n, k):\n    return a.output_size(n, k)",
+    "through the package": "import tema9\ndef f():\n    return tema9.layer_table('lenet5').total('parameters')",
+    "the package under another name": "import tema9 as t\ndef f():\n    return t.layer_table('lenet5')",
+    "a module named in a string": (
+        "import importlib\ndef f(n, k):\n    return importlib.import_module('tema9.arithmetic').output_size(n, k)"
+    ),
+    "a helper of a helper": (
+        "from tema9.arithmetic import output_size\n"
+        "def one(n, k):\n    return output_size(n, k)\n"
+        "def two(n, k):\n    return one(n, k)\n"
+        "def f(n, k):\n    return two(n, k)"
+    ),
+    "a function inside": (
+        "from tema9.arithmetic import output_size\n"
+        "def f(n, k):\n    def inner():\n        return output_size(n, k)\n    return inner()"
+    ),
+    "a closure": (
+        "from tema9.arithmetic import output_size\n"
+        "def make(g):\n    def f(n, k):\n        return g(n, k)\n    return f\n"
+        "f = make(output_size)\ndel output_size"
+    ),
+    "a lambda": "from tema9.arithmetic import output_size as g\nf = lambda n, k: g(n, k)",
+    "a partial": "import functools\nfrom tema9.arithmetic import output_size as g\nf = functools.partial(g, stride=2)",
+    "a subclass": "from tema9.models import LeNet5\nclass f(LeNet5):\n    pass",
+    "a model of ours inside": (
+        "from torch import nn\nfrom tema9 import models\n"
+        "class f(nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n        self.net = models.LeNet5()\n"
+        "    def forward(self, x):\n        return self.net(x)"
+    ),
+    "a method of ours": "from tema9 import layers\nclass f:\n    forward = layers.Subsampling.forward",
+    "a static method": (
+        "from tema9.arithmetic import output_size\n"
+        "class f:\n    @staticmethod\n    def g(n, k):\n        return output_size(n, k)"
+    ),
+    "an object with a call": (
+        "from tema9.arithmetic import output_size\n"
+        "class C:\n    def __call__(self, n, k):\n        return output_size(n, k)\nf = C()"
+    ),
+    "a default value": (
+        "from tema9.arithmetic import output_size\ndef f(n, k, g=output_size):\n    return g(n, k)\ndel output_size"
+    ),
+    "a table of functions": (
+        "from tema9.arithmetic import output_size\nTOOLS = {'size': output_size}\n"
+        "def f(n, k):\n    return TOOLS['size'](n, k)\ndel output_size"
+    ),
+}
+
+
+@pytest.mark.parametrize("how", BORROWED)
+def test_work_that_comes_from_the_package_is_refused_and_the_message_names_it(how):
+    with pytest.raises(AssertionError, match=r"aquí se pide tu propio código, y esto usa `tema9") as caught:
+        measuring.require_own(work(BORROWED[how], "f"))
+    assert "\n" not in str(caught.value)
+
+
+OWN = {
+    "arithmetic": "def f(n, k):\n    return n - k + 1",
+    "torch and numpy": "import numpy as np, torch\ndef f(x):\n    return torch.from_numpy(np.pad(x, 1)).relu()",
+    "own helpers": "def g(x):\n    return x + 1\ndef f(x):\n    return g(g(x))",
+    "recursion": "def f(n):\n    return 1 if n < 2 else n * f(n - 1)",
+    "mutual recursion": "def g(n):\n    return n and f(n - 1)\ndef f(n):\n    return n and g(n - 1)",
+    "a model": (
+        "import torch\nfrom torch import nn\n"
+        "class f(nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n        self.net = nn.Sequential(nn.Linear(4, 2))\n"
+        "    def forward(self, x):\n        return torch.relu(self.net(x))"
+    ),
+    "a cached function": "import functools\n@functools.cache\ndef f(n):\n    return n",
+    "a decorator of its own": (
+        "import functools\n"
+        "def twice(g):\n    @functools.wraps(g)\n    def h(x):\n        return g(g(x))\n    return h\n"
+        "@twice\ndef f(x):\n    return x + 1"
+    ),
+    "the package imported and not used": "import tema9\nfrom tema9 import layer_table\ndef f(n):\n    return n",
+    "names that look like ours": "def output_size(n):\n    return n\ndef f(n):\n    return output_size(n)",
+    "the standard library": "import math, re\ndef f(n):\n    return math.comb(n, 2) + len(re.findall('a', 'aa'))",
+    "a list": "f = [1, 2]",
+    "a number": "f = 3",
+}
+
+
+@pytest.mark.parametrize("how", OWN)
+def test_honest_work_is_accepted(how):
+    measuring.require_own(work(OWN[how], "f"))
+
+
+def test_raised_by_names_the_exception_or_says_none():
+    assert measuring.raised_by(lambda x: 1 / x, 0) == "ZeroDivisionError"
+    assert measuring.raised_by(lambda x: 1 / x, 1) is None
+    assert measuring.raised_by(lambda **kwargs: kwargs["b"], a=1) == "KeyError"
+
+
+@pytest.mark.parametrize("array", [torch.ones(3), torch.ones(3).numpy()])
+def test_writing_into_an_input_is_seen_and_the_test_s_own_array_stays(array):
+    def writes(x, _):
+        x += 1
+
+    assert measuring.changes_its_inputs(writes, array, 2)
+    assert not measuring.changes_its_inputs(lambda x, _: x + 1, array, 2)
+    assert (array == 1).all()
+
+
+def two_layers(features=3):
+    return nn.Sequential(nn.Conv2d(1, 2, (3, 3), padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(32, features))
+
+
+def test_parameter_shapes_come_in_order_and_cost_no_memory():
+    assert measuring.parameter_shapes(two_layers, 5) == [(2, 1, 3, 3), (2,), (5, 32), (5,)]
+    assert measuring.parameter_shapes(lambda: nn.Linear(10**6, 10**6)) == [(10**6, 10**6), (10**6,)]
+
+
+def test_module_rows_tell_each_call_with_its_shape_parameters_and_settings():
+    rows = measuring.module_rows(two_layers, (1, 1, 4, 4))
+    assert [row[:3] for row in rows] == [
+        ("Conv2d", (2, 4, 4), 20),
+        ("ReLU", (2, 4, 4), 0),
+        ("Flatten", (32,), 0),
+        ("Linear", (3,), 99),
+    ]
+    settings = rows[0][3]
+    assert settings["kernel_size"] == 3 and settings["padding"] == 1 and settings["stride"] == 1
+
+
+def test_module_rows_of_our_own_model_are_its_table():
+    from tema9 import models
+
+    rows = measuring.module_rows(models.AlexNet, (1, 3, 227, 227), "alexnet_paper")
+    rows = [row[1:3] for row in rows if row[0] not in ("ReLU", "Dropout", "Flatten")]
+    assert rows == [(row.out_shape, row.parameters) for row in layer_table("alexnet_paper")]
+
+
+def test_a_module_is_asked_for_where_something_else_arrives():
+    with pytest.raises(AssertionError, match=r"se esperaba un torch\.nn\.Module y ha llegado un int"):
+        measuring.parameter_shapes(lambda: 3)
+
+
+def test_modules_with_the_same_layers_answer_the_same_however_they_are_written():
+    class Same(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = nn.Conv2d(1, 2, 3, padding=1), nn.Linear(32, 3)
+
+        def forward(self, x):
+            return self.last(torch.relu(self.first(x)).flatten(1))
+
+    images = torch.rand(2, 1, 4, 4)
+    answers = [measuring.model_output(build, images) for build in (two_layers, Same, two_layers)]
+    assert torch.equal(answers[0], answers[1]) and torch.equal(answers[0], answers[2])
+    without_relu = measuring.model_output(lambda: nn.Sequential(*(two_layers()[i] for i in (0, 2, 3))), images)
+    assert not torch.allclose(answers[0], without_relu)
+
+
+def test_model_output_knows_training_from_evaluation():
+    def build():
+        return nn.Sequential(nn.Flatten(), nn.Dropout(0.5))
+
+    images = torch.ones(1, 1, 20, 20)
+    assert torch.equal(measuring.model_output(build, images), images.flatten(1))
+    assert (measuring.model_output(build, images, training=True) == 0).float().mean() == pytest.approx(0.5, abs=0.1)
+
+
+def test_known_weights_leave_the_global_generator_alone():
+    before = torch.get_rng_state()
+    measuring.known_weights(nn.ParameterList([torch.ones(3)]))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_measure_runs_where_the_work_lives():
+    class Elsewhere:
+        def measure_there(self, name, args, kwargs):
+            return name, args, kwargs
+
+    assert measuring.raised_by(Elsewhere(), 1, size=2) == ("raised_by", (1,), {"size": 2})

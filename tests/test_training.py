@@ -1,0 +1,251 @@
+"""The loop on tiny data, with the validation scripted where a rule is at stake."""
+
+import csv
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from tema9 import models, training
+from tema9.data import Data, Split
+from tema9.recipes import LENET5_DIGITS, Recipe
+from tema9.training import NonFiniteLoss, evaluate, load, save, train
+
+RECIPE = Recipe(batch_size=8, epochs=6, learning_rate=0.1)
+
+
+def split(count, seed):
+    """Points in the plane, in three clouds of their own."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(count) % 3
+    centres = torch.tensor([[0.0, 2.0], [2.0, -1.0], [-2.0, -1.0]])
+    return Split(centres[labels] + 0.3 * torch.randn(count, 2, generator=generator), labels)
+
+
+def clouds(train_count=24):
+    return Data("clouds", ("a", "b", "c"), split(train_count, 1), split(12, 2), split(12, 3))
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Replace the validation by a list of errors; returns the weights seen at each call."""
+
+    def install(errors):
+        seen, waiting = [], iter(errors)
+
+        def scripted(model, _):
+            seen.append({name: value.clone() for name, value in model.state_dict().items()})
+            outcome = next(waiting)
+            if isinstance(outcome, BaseException):
+                raise outcome
+            return 1.0, outcome
+
+        monkeypatch.setattr(training, "evaluate", scripted)
+        return seen
+
+    return install
+
+
+def equal(state, other):
+    return all(torch.equal(state[name], other[name]) for name in state)
+
+
+def test_the_loss_falls_and_the_error_with_it():
+    model = nn.Linear(2, 3)
+    before, _ = evaluate(model, clouds().test)
+    history = train(model, clouds(), RECIPE, progress=False)
+    losses = history.column("train_loss")
+    assert losses == sorted(losses, reverse=True)
+    after, error = evaluate(model, clouds().test)
+    assert after < before / 2 and error == 0
+
+
+def test_the_update_is_sgd_with_momentum_and_weight_decay_written_by_hand():
+    data = clouds(8)
+    model = nn.Linear(2, 3, bias=False)
+    weight, velocity = model.weight.detach().clone(), torch.zeros(3, 2)
+    recipe = Recipe(batch_size=8, epochs=3, learning_rate=0.1, momentum=0.9, weight_decay=0.01)
+    history = train(model, data, recipe, progress=False)
+    states = []
+    for _ in range(3):
+        probabilities = F.softmax(data.train.images @ weight.T, dim=1)
+        gradient = (probabilities - F.one_hot(data.train.labels, 3)).T @ data.train.images / 8
+        velocity = 0.9 * velocity + gradient + 0.01 * weight
+        weight = weight - 0.1 * velocity
+        states.append(weight)
+    torch.testing.assert_close(model.weight.detach(), states[history.best - 1])
+
+
+def test_the_model_keeps_the_weights_of_its_best_epoch(script):
+    seen = script([50, 30, 10, 20, 40, 10])
+    model = nn.Linear(2, 3)
+    history = train(model, clouds(), RECIPE, progress=False)
+    assert history.best == 3  # the first of the two with 10
+    assert equal(model.state_dict(), seen[2]) and not equal(model.state_dict(), seen[5])
+
+
+def test_the_rate_drops_after_patience_epochs_without_a_better_error_and_at_most_so_often(script):
+    script([50.0] * 14)
+    recipe = replace(RECIPE, epochs=14, patience=3, drops=3, factor=0.1)
+    rates = train(nn.Linear(2, 3), clouds(), recipe, progress=False).column("learning_rate")
+    expected = [0.1] * 4 + [0.01] * 3 + [0.001] * 3 + [0.0001] * 4
+    assert rates == pytest.approx(expected)
+
+
+def test_better_means_than_the_best_so_far_and_an_improvement_starts_the_wait_again(script):
+    script([30, 50, 45, 40, 20, 25, 24, 15, 15, 15])
+    recipe = replace(RECIPE, epochs=10, patience=3, factor=0.5)
+    rates = train(nn.Linear(2, 3), clouds(), recipe, progress=False).column("learning_rate")
+    assert rates == pytest.approx([0.1] * 4 + [0.05] * 6)
+
+
+def test_ctrl_c_keeps_the_best_weights_so_far_and_returns(script, capsys):
+    seen = script([50, 20, 30, KeyboardInterrupt()])
+    model = nn.Linear(2, 3)
+    history = train(model, clouds(), RECIPE, progress=False)
+    assert [epoch.epoch for epoch in history] == [1, 2, 3] and history.best == 2
+    assert equal(model.state_dict(), seen[1])
+    assert "interrupted: 3 whole epochs kept" in capsys.readouterr().out
+
+
+def test_ctrl_c_in_the_first_epoch_leaves_an_empty_history():
+    class Impatient(nn.Linear):
+        def forward(self, images):
+            raise KeyboardInterrupt
+
+    history = train(Impatient(2, 3), clouds(), RECIPE, progress=False)
+    assert list(history) == [] and history.best == 0
+
+
+def test_a_loss_that_is_not_finite_stops_with_one_clear_line():
+    with pytest.raises(NonFiniteLoss, match=r"the loss of epoch 1 is (nan|inf), at rate 1e\+30") as caught:
+        train(nn.Linear(2, 3), clouds(), replace(RECIPE, learning_rate=1e30), progress=False)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_short_last_batch_counts_by_its_images():
+    data, model = clouds(10), nn.Linear(2, 3)
+    expected = F.cross_entropy(model(data.train.images), data.train.labels).item()
+    still = Recipe(batch_size=4, epochs=1, learning_rate=1e-12)  # 4, 4 and 2 images
+    (epoch,) = train(model, data, still, progress=False)
+    assert epoch.train_loss == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 12, 500])
+def test_evaluate_is_the_slow_loop(batch_size):
+    model, part = nn.Linear(2, 3), clouds().validation
+    loss = wrong = 0
+    for point, label in zip(part.images, part.labels, strict=True):
+        scores = (model.weight @ point + model.bias).tolist()
+        largest = max(scores)
+        loss += float(torch.logsumexp(torch.tensor(scores), 0)) - scores[label]
+        wrong += scores.index(largest) != label
+    assert evaluate(model, part, batch_size) == (pytest.approx(loss / 12, rel=1e-5), pytest.approx(100 * wrong / 12))
+
+
+def test_training_trains_in_training_mode_and_validates_in_evaluation_mode():
+    modes = []
+
+    class Watched(nn.Linear):
+        def forward(self, images):
+            modes.append((self.training, torch.is_grad_enabled()))
+            return super().forward(images)
+
+    train(Watched(2, 3), clouds(), replace(RECIPE, epochs=2), progress=False)
+    assert modes == [(True, True)] * 3 + [(False, False)] + [(True, True)] * 3 + [(False, False)]
+
+
+def test_the_order_comes_from_the_recipe_s_seed():
+    results = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(0)
+        model = nn.Linear(2, 3)
+        torch.rand(seed)  # what others draw meanwhile changes nothing
+        train(model, clouds(), replace(RECIPE, seed=seed, epochs=1), progress=False)
+        results.append(model.weight.detach())
+    assert torch.equal(results[0], results[1]) and not torch.equal(results[0], results[2])
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"batch_size": 25}, "batch_size 25 is more than the 24 images to train on"),
+        ({"batch_size": 0}, "batch_size 0 is not positive"),
+        ({"epochs": -1}, "epochs -1 is not positive"),
+        ({"learning_rate": 0}, "learning_rate 0 is not positive"),
+    ],
+)
+def test_a_recipe_that_makes_no_sense_is_refused(change, says):
+    with pytest.raises(ValueError, match=says):
+        train(nn.Linear(2, 3), clouds(), replace(RECIPE, **change), progress=False)
+
+
+def test_progress_goes_to_the_standard_output_and_only_when_asked(capsys):
+    train(nn.Linear(2, 3), clouds(), replace(RECIPE, epochs=1), progress=False)
+    assert capsys.readouterr() == ("", "")
+    train(nn.Linear(2, 3), clouds(), replace(RECIPE, epochs=1))
+    printed = capsys.readouterr()
+    assert "validation error" in printed.out and printed.err == ""
+
+
+def test_the_history_becomes_one_line_per_epoch(tmp_path):
+    history = train(nn.Linear(2, 3), clouds(), replace(RECIPE, epochs=2), progress=False)
+    history.to_csv(tmp_path / "runs" / "history.csv")
+    rows = list(csv.DictReader((tmp_path / "runs" / "history.csv").open(encoding="utf-8")))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert [float(row["train_loss"]) for row in rows] == history.column("train_loss")
+    assert list(rows[0]) == [
+        "epoch",
+        "learning_rate",
+        "train_loss",
+        "validation_loss",
+        "validation_error",
+        "seconds",
+    ]
+
+
+@pytest.mark.parametrize("name", ["lenet5", "lenet5_1998"])
+def test_weights_survive_a_round_trip_to_disk(name, tmp_path):
+    model, other = models.build(name), models.build(name)
+    save(model, tmp_path / "new" / "weights.safetensors")
+    assert not equal(model.state_dict(), other.state_dict())
+    assert load(other, tmp_path / "new" / "weights.safetensors") is other
+    assert equal(model.state_dict(), other.state_dict())
+
+
+def test_an_interrupted_save_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "weights.safetensors"
+    save(nn.Linear(2, 3), path)
+    old = path.read_bytes()
+
+    def full_disk(tensors, target):
+        target.write_bytes(b"half of")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(training, "save_file", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        save(nn.Linear(2, 3), path)
+    assert path.read_bytes() == old
+    assert [entry.name for entry in tmp_path.iterdir()] == ["weights.safetensors"]
+
+
+@pytest.mark.slow
+def test_lenet5_learns_the_digits_in_two_epochs():
+    from tema9.data import digits
+
+    torch.manual_seed(0)
+    history = train(models.build("lenet5"), digits(), replace(LENET5_DIGITS, epochs=2), progress=False)
+    assert history.column("validation_error")[-1] < 30  # in %; chance is 90
+
+
+@pytest.mark.gpu
+def test_training_on_a_gpu_reaches_what_it_reaches_on_a_cpu():
+    errors = []
+    for device in ("cpu", "cuda"):
+        torch.manual_seed(0)
+        model = nn.Linear(2, 3).to(device)
+        train(model, clouds(), RECIPE, progress=False)
+        errors.append(evaluate(model, clouds().test))
+    assert errors[0] == pytest.approx(errors[1], rel=1e-3)
