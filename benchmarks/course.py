@@ -19,9 +19,9 @@ from tema9.classroom import bank, grade, rehearse, sources
 from tema9.classroom.course import Course
 
 
-def seconds(action):
+def seconds(action, *args, **kwargs):
     started = time.perf_counter()
-    action()
+    action(*args, **kwargs)
     return time.perf_counter() - started
 
 
@@ -31,14 +31,13 @@ def run_solved(source, folder):
 
 
 def hand_in_solved(source, folder):
-    """Prepare a course with one perfect submission, and return its folder."""
+    """Prepare a course in `folder` with one perfect submission."""
     course = Course(folder)
     course.prepare([source])
     (submission,) = rehearse.plan(source, bank.load(source), 1)
     path = course.submitted(submission.student, source.name)
     path.parent.mkdir(parents=True)
     nbformat.write(submission.fill(course.release(source.name)), path)
-    return folder
 
 
 def main():
@@ -47,12 +46,12 @@ def main():
     )
     for source in sources.all_sources():
         with tempfile.TemporaryDirectory() as folder:
-            print(f"{seconds(lambda: run_solved(source, folder)):6.1f} s  {source.name}, solved, run as a student")
+            print(f"{seconds(run_solved, source, folder):6.1f} s  {source.name}, solved, run as a student")
             hand_in_solved(source, folder)
-            print(f"{seconds(lambda: grade.grade(folder)):6.1f} s  {source.name}, one submission graded, with feedback")
+            print(f"{seconds(grade.grade, folder):6.1f} s  {source.name}, one submission graded, with feedback")
     digits, model = data.digits(), models.build("lenet5")
     recipe = recipes.BY_ARCHITECTURE["lenet5"]
-    took = seconds(lambda: training.train(model, digits, recipe, progress=False))
+    took = seconds(training.train, model, digits, recipe, progress=False)
     print(f"{took:6.1f} s  LeNet-5, {recipe.epochs} epochs of {len(digits.train):,} digits")
 
 

@@ -152,6 +152,7 @@ plt.show()
 # **Ejercicio `n2-conv1-volume` (8 puntos).** Escribe la función que da el volumen de salida de una convolución
 # cualquiera. La imagen puede no ser cuadrada.
 
+
 # %% solution="n2-conv1-volume"
 def conv_output_shape(in_shape, out_channels, kernel_size, stride=1, padding=0):
     """Devuelve la forma (C, H, W) de lo que sale de una convolución.
@@ -164,6 +165,7 @@ def conv_output_shape(in_shape, out_channels, kernel_size, stride=1, padding=0):
     out_width = (width + 2 * padding - kernel_size) // stride + 1
     return out_channels, out_height, out_width
     ### END SOLUTION
+
 
 # %% explore=true
 tema9.check("n2-conv1-volume")
@@ -229,6 +231,7 @@ print(f"{spanish(row.weights)} pesos + {row.biases} sesgos = {spanish(row.parame
 # **Ejercicio `n2-conv-params` (10 puntos).** Cuenta los parámetros de una convolución: 6 puntos sin grupos, 2 con
 # grupos y 2 por lanzar `ValueError` cuando los grupos no dividen los canales.
 
+
 # %% solution="n2-conv-params"
 def conv_params(in_channels, out_channels, kernel_size, bias=True, groups=1):
     """Devuelve el número de parámetros de una convolución de núcleo cuadrado.
@@ -242,6 +245,7 @@ def conv_params(in_channels, out_channels, kernel_size, bias=True, groups=1):
     weights = out_channels * (in_channels // groups) * kernel_size**2
     return weights + out_channels if bias else weights
     ### END SOLUTION
+
 
 # %% explore=true
 tema9.check("n2-conv-params")
@@ -328,6 +332,7 @@ plt.show()
 # **Ejercicio `n2-pool1` (6 puntos).** Volumen (4 puntos) y número de parámetros (2 puntos) de un *max pooling*
 # cualquiera.
 
+
 # %% solution="n2-pool1"
 def max_pool_layer(in_shape, kernel_size, stride):
     """Devuelve ((C, H, W) de lo que sale, número de parámetros) de un max pooling sin relleno.
@@ -340,6 +345,7 @@ def max_pool_layer(in_shape, kernel_size, stride):
     return out_shape, 0
     ### END SOLUTION
 
+
 # %% explore=true
 tema9.check("n2-pool1")
 
@@ -348,7 +354,7 @@ from tema9 import measuring
 
 measuring.require_own(max_pool_layer)
 shape, _ = max_pool_layer((96, 55, 55), 3, 2)
-assert tuple(shape)[0] == 96, "POOL1: el pooling trata cada mapa por separado; salen tantos mapas como entran"
+assert next(iter(shape)) == 96, "POOL1: el pooling trata cada mapa por separado; salen tantos mapas como entran"
 assert tuple(shape) == (96, 27, 27), "POOL1: revisa el lado con la pista de la diapositiva"
 ### BEGIN HIDDEN TESTS
 import random
@@ -408,6 +414,7 @@ assert parameters == 0 and others == 0, "¿qué aprende un máximo? Cuenta los n
 # los volúmenes y 6 por las capas totalmente conectadas (*fully connected*, FC). Las capas llegan como en la lista
 # `SLIDE` de la primera celda de código; míralas.
 
+
 # %% solution="n2-layer-table"
 def trace_shapes(in_shape, layers):
     """Devuelve una lista con un diccionario por capa: {"name", "in_shape", "out_shape"}.
@@ -433,6 +440,7 @@ def trace_shapes(in_shape, layers):
         shape = out_shape
     return rows
     ### END SOLUTION
+
 
 # %% explore=true
 tema9.check("n2-layer-table")
@@ -565,6 +573,7 @@ for row in ROWS:
     print(f"{row['name']:6} {row['kind']:7} {row['in_shape']!s:>14} -> {row['out_shape']}")
 ROWS[3]
 
+
 # %% solution="n2-total-parameters"
 def count_parameters(rows):
     """Devuelve (pesos, sesgos, total) de una red, sumando todas sus capas.
@@ -582,6 +591,7 @@ def count_parameters(rows):
             biases += row["out_shape"][0]
     return weights, biases, weights + biases
     ### END SOLUTION
+
 
 # %% explore=true
 tema9.check("n2-total-parameters")
@@ -672,6 +682,7 @@ print(f"solo en FC6: {spanish(100 * table['FC6'].parameters / total, 2)} %")
 # **Ejercicio `n2-multiply-adds` (10 puntos).** Las de cada capa, para una imagen: 6 puntos por las convoluciones y 4
 # por las demás.
 
+
 # %% solution="n2-multiply-adds"
 def multiply_adds(rows):
     """Devuelve una lista con las multiplicaciones-suma de cada capa, para una imagen.
@@ -690,6 +701,7 @@ def multiply_adds(rows):
             counts.append(0)
     return counts
     ### END SOLUTION
+
 
 # %% explore=true
 tema9.check("n2-multiply-adds")
@@ -780,6 +792,7 @@ print(f"solo en CONV2: {spanish(100 * table['CONV2'].multiply_adds / total, 2)} 
 #
 # **Ejercicio `n2-memory` (10 puntos).** 5 puntos por cada uno de los dos números.
 
+
 # %% solution="n2-memory"
 def training_memory(n_parameters, in_shape, out_shapes, batch_size=1):
     """Devuelve (lo que no depende del minilote, lo que crece con él), en MiB, con float32.
@@ -792,6 +805,7 @@ def training_memory(n_parameters, in_shape, out_shapes, batch_size=1):
     per_image = math.prod(in_shape) + sum(math.prod(shape) for shape in out_shapes)
     return 4 * fixed / 2**20, 4 * batch_size * per_image / 2**20
     ### END SOLUTION
+
 
 # %% explore=true
 tema9.check("n2-memory")
@@ -943,6 +957,7 @@ plt.show()
 #   Ojo: con 3 ceros en **cada** borde también salen 55, pero las ventanas son otras. Te sirve `F.pad`; mira en su ayuda
 #   (`F.pad?`) en qué orden van los bordes.
 
+
 # %% solution="n2-input-224"
 def conv_output_size(size, kernel_size, stride=1, padding=0, rounding="floor"):
     """Devuelve el lado de la salida de una convolución, en píxeles (un entero).
@@ -961,6 +976,7 @@ def pad_like_2012(images):
     ### BEGIN SOLUTION
     return F.pad(images, (0, 3, 0, 3))
     ### END SOLUTION
+
 
 # %% explore=true
 tema9.check("n2-input-224")
@@ -1045,8 +1061,10 @@ assert torch.allclose(answer, expected, atol=1e-3), "las ventanas del borde no l
 # %% explore=true
 for side in (224, 227):
     other = tema9.layer_table("alexnet_slide", input_size=side)
-    print(f"{side} px: a FC6 llegan {spanish(other['POOL3'].activations)} números; "
-          f"la red tiene {spanish(other.total('parameters'))} parámetros")
+    print(
+        f"{side} px: a FC6 llegan {spanish(other['POOL3'].activations)} números; "
+        f"la red tiene {spanish(other.total('parameters'))} parámetros"
+    )
 
 # %% [markdown]
 # ## 10. La red en PyTorch
@@ -1080,9 +1098,11 @@ for side in (224, 227):
 # **Ejercicio `n2-alexnet-module` (13 puntos).** 4 puntos por los parámetros, 6 por lo que llega a cada capa y 3 por el
 # clasificador (ReLU y *dropout* entre las FC, y la salida).
 
+
 # %% solution="n2-alexnet-module"
 def alexnet_slide(num_classes=1000):
     """Devuelve AlexNet como la lista la diapositiva: un nn.Module de (N, 3, 227, 227) a (N, num_classes)."""
+
     ### BEGIN SOLUTION
     def norm():
         return nn.LocalResponseNorm(size=5, alpha=5e-4, beta=0.75, k=2)
@@ -1113,6 +1133,7 @@ def alexnet_slide(num_classes=1000):
         nn.Linear(4096, num_classes),
     )
     ### END SOLUTION
+
 
 # %% explore=true
 tema9.check("n2-alexnet-module")
@@ -1236,6 +1257,7 @@ print(f"{spanish(table.total('multiply_adds') / best / 1e9, 1)} mil millones de 
 #
 # **Ejercicio `n2-receptive-field` (5 puntos).**
 
+
 # %% solution="n2-receptive-field"
 def receptive_fields(layers):
     """Devuelve una lista de pares (campo receptivo, paso efectivo), uno por capa, en píxeles de la imagen.
@@ -1253,6 +1275,7 @@ def receptive_fields(layers):
         pairs.append((field, jump))
     return pairs
     ### END SOLUTION
+
 
 # %% explore=true
 tema9.check("n2-receptive-field")
@@ -1316,8 +1339,10 @@ for left, right, different in tema9.compare(table, paper):
         continue
     mark = "**" if "weights" in different else ""
     share = 100 * right.parameters / paper.total("parameters")
-    lines.append(f"| {mark}{left.name}{mark} | {left.groups} | {spanish(left.parameters)} "
-                 f"| {right.groups} | {spanish(right.parameters)} | {spanish(share, 2)} |")
+    lines.append(
+        f"| {mark}{left.name}{mark} | {left.groups} | {spanish(left.parameters)} "
+        f"| {right.groups} | {spanish(right.parameters)} | {spanish(share, 2)} |"
+    )
 lines.append(f"| Total | | {spanish(table.total('parameters'))} | | {spanish(paper.total('parameters'))} | |")
 Markdown("\n".join(lines))
 

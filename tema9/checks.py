@@ -174,9 +174,12 @@ def _describe(value, tokens, margins, draw):
 
 def _round(values, weights, tokens, margins, draw):
     """Append the rounded weighted sum of `values`, relative to the sum of the sizes of its terms."""
+    import numpy as np
+
     shift, scale_shift = draw.random(), draw.random()
-    terms = values * weights
-    total, size = float(terms.sum()), float(abs(terms).sum())
+    with np.errstate(all="ignore"):  # an answer may hold infinities
+        terms = values * weights
+        total, size = float(terms.sum()), float(abs(terms).sum())
     if not math.isfinite(size) or size == 0:
         tokens.append(str(total))
         return

@@ -133,7 +133,7 @@ def notebooks():
     """Check the sources and build the notebooks that students open."""
     from tema9.classroom.build import build
 
-    made = build()
+    made = build(track=_tracker("reading the bank"))
     console.print(f"{len(made) - 1} notebooks and their fingerprints are up to date in {_short(made[-1].parent)}/")
 
 
@@ -156,14 +156,14 @@ def mistakes(
     for column in ("exercise", "answer", "expected to lose", "lost", ""):
         table.add_column(column)
     outcomes = []
-    with console.status("running the bank of mistakes"):
-        for source in chosen:
-            for outcome in bank.kill_matrix(source, bank.load(source), exercise and [exercise]):
-                outcomes.append(outcome)
-                answer = outcome.answer
-                lost = ", ".join(case for case, verdict in outcome.verdicts.items() if not verdict)
-                mark = "[green]✓[/green]" if outcome.as_expected else "[red]✗[/red]"
-                table.add_row(answer.exercise, answer.name, ", ".join(answer.fails), lost, mark)
+    jobs = [(source, one) for source in chosen for one in source.graded if exercise in (None, one.name)]
+    for source, one in _tracker("running the bank")(jobs):
+        for outcome in bank.kill_matrix(source, bank.load(source), one):
+            outcomes.append(outcome)
+            answer = outcome.answer
+            lost = ", ".join(case for case, verdict in outcome.verdicts.items() if not verdict)
+            mark = "[green]✓[/green]" if outcome.as_expected else "[red]✗[/red]"
+            table.add_row(answer.exercise, answer.name, ", ".join(answer.fails), lost, mark)
     console.print(table)
     wrong = [outcome for outcome in outcomes if not outcome.answer.right]
     right = [outcome for outcome in outcomes if outcome.answer.right]
@@ -264,7 +264,7 @@ def _grade(course):
     from tema9.classroom import grade as grading
     from tema9.classroom import rehearse as rehearsals
 
-    rows = grading.grade(course, track=lambda jobs: track(jobs, "grading", console=console))
+    rows = grading.grade(course, track=_tracker("grading"))
     wanted = rehearsals.expected(course)
     table = Table(box=box.SIMPLE_HEAD)
     columns = ("student", "notebook", "by machine", "by hand", "to mark", "status")
@@ -307,8 +307,7 @@ def course(students: Annotated[int, typer.Option(help="Students of the sample cl
     for column in ("what", "result", "open"):
         table.add_column(column)
     console.rule("notebooks")
-    with console.status("checking the sources and building"):
-        building.build()
+    building.build(track=_tracker("reading the bank"))
     for source in sources.all_sources():
         graded = len(source.exercises)
         table.add_row(source.title, f"{graded} exercises, {source.points} points", f"notebooks/{source.name}.ipynb")
@@ -343,6 +342,11 @@ def lab():
 def test(arguments: Annotated[list[str] | None, typer.Argument(help="For pytest.")] = None):
     """Run the tests."""
     raise typer.Exit(subprocess.call([sys.executable, "-m", "pytest", *(arguments or [])], cwd=ROOT))
+
+
+def _tracker(what):
+    """A function that wraps a list of jobs in a progress bar."""
+    return lambda jobs: track(jobs, what, console=console)
 
 
 def _short(path):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-# LeCun et al. (1998), appendix A: the background at -0.1 and the ink at 1.175.
+# LeCun et al. (1998), section II.B: the background at -0.1 and the ink at 1.175.
 BACKGROUND, INK = -0.1, 1.175
 
 

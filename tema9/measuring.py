@@ -6,11 +6,14 @@ functions, which run beside the work and return plain data. So the same cell ser
 in the student's notebook and in a grader that sits in another process.
 """
 
+import dis
 import functools
 import types
 
 import numpy as np
 import torch
+
+PERIOD = 1_000_003  # a prime, so that no two rows of a layer are equal
 
 
 def measure(function):
@@ -111,7 +114,7 @@ def model_output(work, images, *args, training=False, **kwargs):
         images: an array (N, C, H, W).
         training: mode of the module; evaluation by default.
     """
-    module = known_weights(_module(work, args, kwargs, "cpu")).train(training)
+    module = _known_module(work, args, kwargs).train(training)
     with torch.no_grad():
         return module(torch.as_tensor(images))
 
@@ -130,7 +133,7 @@ def layer_inputs(work, images, *args, **kwargs):
         a list of arrays: the input of each layer, and at the end the output of the
         module; all in evaluation mode.
     """
-    module = known_weights(_module(work, args, kwargs, "cpu")).eval()
+    module = _known_module(work, args, kwargs).eval()
     inputs = []
     hooks = [
         part.register_forward_pre_hook(lambda _, given: inputs.append(given[0].clone()))
@@ -159,7 +162,7 @@ def dropped_inputs(work, images, *args, **kwargs):
         a list with a number from 0 to 1 for each part that has parameters, in the order
         of the calls: of the inputs that are not zero in evaluation, those that are in training.
     """
-    module = _module(work, args, kwargs, "cpu").eval()
+    module = _known_module(work, args, kwargs).eval()
     inputs, outputs, dropped = [], [], []
 
     def record(_, given, output):
@@ -245,20 +248,37 @@ def evaluation(work, images=10, **kwargs):
 
 
 def known_weights(module, seed=0):
-    """Fill the parameters, in their order, with small values drawn from `seed`; return the module."""
+    """Fill the parameters, in their order, with small values drawn from `seed`; return the module.
+
+    After PERIOD values they repeat: drawing the 58 million of AlexNet would take longer than using them.
+    """
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in module.parameters():
             fan_in = max(1, parameter[0].numel() if parameter.dim() > 1 else 100)
-            parameter.copy_(torch.randn(parameter.shape, generator=generator) / fan_in**0.5)
+            values = torch.randn(min(parameter.numel(), PERIOD), generator=generator) / fan_in**0.5
+            for chunk in parameter.view(-1).split(PERIOD):
+                chunk.copy_(values[: len(chunk)])
     return module
 
 
 def _module(work, args, kwargs, device):
     with torch.device(device):
         module = work(*args, **kwargs)
-    assert isinstance(module, torch.nn.Module), f"se esperaba un torch.nn.Module y ha llegado un {type(module).__name__}"
+    kind = type(module).__name__
+    assert isinstance(module, torch.nn.Module), f"se esperaba un torch.nn.Module y ha llegado un {kind}"
     return module
+
+
+def _known_module(work, args, kwargs):
+    """Build the module with known weights, without drawing those that they replace where that can be told."""
+    module = _module(work, args, kwargs, "meta")
+    own = (value for part in module.modules() for value in vars(part).values())
+    if list(module.buffers()) or any(isinstance(value, torch.Tensor) for value in own):
+        module = _module(work, args, kwargs, "cpu")  # it holds more than its weights
+    else:
+        module = module.to_empty(device="cpu")
+    return known_weights(module)
 
 
 def _layers_with_parameters(module):
@@ -331,7 +351,7 @@ def _borrowed(work, seen):
         return _borrowed(type(work), seen) if home == "__main__" else None
     held = [cell.cell_contents for cell in work.__closure__ or () if cell is not None]
     held += [work.__defaults__, work.__kwdefaults__]
-    for name in _names(code):
+    for name in _global_names(code):
         if name == "tema9" or name.startswith("tema9."):
             return name
         if name in work.__globals__:
@@ -342,9 +362,20 @@ def _borrowed(work, seen):
 
 
 def _names(code):
+    """Every name that a piece of code mentions: globals, modules and attributes."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _names(constant)
+
+
+def _global_names(code):
+    """The globals that a piece of code reads, the modules that it imports, and what it might import by name."""
+    for step in dis.get_instructions(code):
+        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME", "IMPORT_NAME"):
+            yield step.argval
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _global_names(constant)
         elif isinstance(constant, str) and constant.startswith("tema9."):  # importlib and the like
             yield constant

@@ -86,9 +86,7 @@ def test_no_released_identifier_has_disappeared():
 @by_name
 def test_no_expected_value_can_be_read_from_the_fingerprints(source):
     known = checks.known_fingerprints()
-    for exercise in source.exercises.values():
-        if exercise.by_hand:
-            continue
+    for exercise in source.graded:
         entry = known[exercise.name]
         answer = bank.namespace_of(bank.solution(exercise), source)
         results = checks.probe(entry["probes"], entry["names"], answer)
@@ -106,7 +104,7 @@ def test_the_solved_notebook_runs_and_every_check_says_right(source, tmp_path):
     printed = "\n".join(
         out.text for cell in notebook.cells for out in cell.get("outputs", []) if out.output_type == "stream"
     )
-    graded = [exercise.name for exercise in source.exercises.values() if not exercise.by_hand]
+    graded = [exercise.name for exercise in source.graded]
     assert re.findall(r"✔ (\S+): correcto", printed) == graded
     for cell in notebook.cells:
         assert not [out for out in cell.get("outputs", []) if out.get("name") == "stderr"], cell.source

@@ -181,7 +181,7 @@ conv_params(6, 10, 2, groups=2)
 measuring.raised_by(conv_params, 96, 256, 5, groups=5)
 measuring.raised_by(conv_params, 7, 6, 3, groups=3)
 measuring.raised_by(conv_params, 6, 7, 3, groups=3)
-conv_params(96, 256, 5, groups=5)
+measuring.raised_by(lambda: conv_params(96, 256, 5, groups=5) + 1)
 
 
 # %% wrong="n2-conv-params" name="ignores-the-depth" fails=["counts", "groups"]
@@ -1596,7 +1596,7 @@ def alexnet_slide(num_classes=1000):
 # %% probes="n2-alexnet-module"
 [list(shape) for shape in measuring.parameter_shapes(alexnet_slide)]
 [list(shape) for shape in measuring.parameter_shapes(alexnet_slide, num_classes=7)][-2:]
-measuring.module_rows(alexnet_slide, (1, 3, 355, 355))[-1][1]
+measuring.raised_by(measuring.module_rows, alexnet_slide, (1, 3, 355, 355))
 [
     [torch.cat([x.flatten() for x in reached[1:-1]]), reached[-1]]
     for reached in [

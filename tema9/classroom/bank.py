@@ -145,20 +145,13 @@ class Outcome:
         )
 
 
-def kill_matrix(source: Source, bank: Bank, exercises=None):
-    """Yield an Outcome for the solution, the blank and each answer of the bank, in order.
-
-    Args:
-        exercises: names of those to run; all that have tests by default.
-    """
-    for exercise in source.exercises.values():
-        if exercise.by_hand or (exercises and exercise.name not in exercises):
-            continue
-        for answer in (solution(exercise), blank(exercise), *bank.answers[exercise.name]):
-            namespace, tests = namespace_of(answer, source), dict(zip(exercise.cases, exercise.tests, strict=True))
-            across = {case: border.judge(test.text, namespace) for case, test in tests.items()}
-            beside = {case: border.run_beside(test.text, namespace) for case, test in tests.items()}
-            yield Outcome(answer, across, beside)
+def kill_matrix(source: Source, bank: Bank, exercise: Exercise):
+    """Yield an Outcome for the solution, the blank and each answer of the bank, in order."""
+    for answer in (solution(exercise), blank(exercise), *bank.answers[exercise.name]):
+        namespace, tests = namespace_of(answer, source), dict(zip(exercise.cases, exercise.tests, strict=True))
+        across = {case: border.judge(test.text, namespace) for case, test in tests.items()}
+        beside = {case: border.run_beside(test.text, namespace) for case, test in tests.items()}
+        yield Outcome(answer, across, beside)
 
 
 def defined_names(text) -> list[str]:
@@ -173,40 +166,35 @@ def defined_names(text) -> list[str]:
     return names
 
 
-def fingerprints(source: Source, bank: Bank) -> dict:
-    """The entries of `checks.json` for a notebook.
+def fingerprints(source: Source, bank: Bank, exercise: Exercise) -> dict:
+    """The entry of an exercise in `checks.json`.
 
     Raises:
         ValueError: the probes do not tell a mistake from a right answer or from another
             mistake, or no rounding keeps the answers clear of its steps.
     """
-    entries = {}
-    for exercise in source.exercises.values():
-        if exercise.by_hand:
+    probed = bank.probes[exercise.name]
+    names = [name for name in defined_names(exercise.solution.text) if any(name in probe for probe in probed)]
+    answers = [solution(exercise), *bank.answers[exercise.name]]
+    results = [checks.probe(probed, names, namespace_of(answer, source)) for answer in answers]
+    for seed in range(500):
+        marks, margins = zip(*(checks.fingerprint(result, seed) for result in results), strict=True)
+        if min(margins) > 2 * checks.NOISE:
+            break
+    else:
+        raise ValueError(f"{exercise.name}: no seed keeps the probes {2 * checks.NOISE} away from a rounding step")
+    right = {mark: answer for mark, answer in zip(marks, answers, strict=True) if answer.right}
+    mistakes = {}
+    for mark, answer in zip(marks, answers, strict=True):
+        if answer.right:
             continue
-        probed = bank.probes[exercise.name]
-        names = [name for name in defined_names(exercise.solution.text) if any(name in probe for probe in probed)]
-        answers = [solution(exercise), *bank.answers[exercise.name]]
-        results = [checks.probe(probed, names, namespace_of(answer, source)) for answer in answers]
-        for seed in range(500):
-            marks, margins = zip(*(checks.fingerprint(result, seed) for result in results), strict=True)
-            if min(margins) > 2 * checks.NOISE:
-                break
-        else:
-            raise ValueError(f"{exercise.name}: no seed keeps the probes {2 * checks.NOISE} away from a rounding step")
-        right = {mark: answer for mark, answer in zip(marks, answers, strict=True) if answer.right}
-        mistakes = {}
-        for mark, answer in zip(marks, answers, strict=True):
-            if answer.right:
-                continue
-            if twin := right.get(mark) or mistakes.get(mark):
-                raise ValueError(f"{exercise.name}: no probe tells {answer.name!r} from {twin.name!r}")
-            mistakes[mark] = answer
-        entries[exercise.name] = {
-            "names": names,
-            "seed": seed,
-            "probes": probed,
-            "right": sorted(right),
-            "mistakes": {mark: answer.explanation for mark, answer in mistakes.items()},
-        }
-    return entries
+        if twin := right.get(mark) or mistakes.get(mark):
+            raise ValueError(f"{exercise.name}: no probe tells {answer.name!r} from {twin.name!r}")
+        mistakes[mark] = answer
+    return {
+        "names": names,
+        "seed": seed,
+        "probes": probed,
+        "right": sorted(right),
+        "mistakes": {mark: answer.explanation for mark, answer in mistakes.items()},
+    }

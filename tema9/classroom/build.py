@@ -15,11 +15,17 @@ class LintError(ValueError):
     """A source is not what it must be; one problem a line."""
 
 
-def build_checks() -> str:
-    """The text of `tema9/checks.json`: the fingerprints of every notebook's bank."""
-    entries = {}
-    for source in sources.all_sources():
-        entries |= bank.fingerprints(source, bank.load(source))
+def build_checks(track=iter) -> str:
+    """The text of `tema9/checks.json`: the fingerprints of every notebook's bank.
+
+    Args:
+        track: wraps the list of exercises to show progress.
+    """
+    banks = {source.name: bank.load(source) for source in sources.all_sources()}
+    jobs = [(source, exercise) for source in sources.all_sources() for exercise in source.graded]
+    entries = {
+        exercise.name: bank.fingerprints(source, banks[source.name], exercise) for source, exercise in track(jobs)
+    }
     return json.dumps(entries, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -34,7 +40,7 @@ def build_notebooks() -> dict[str, bytes]:
         return {f"{s.name}.ipynb": course.release(s.name).read_bytes() for s in sources.all_sources()}
 
 
-def build(notebooks=sources.NOTEBOOKS) -> list[Path]:
+def build(notebooks=sources.NOTEBOOKS, track=iter) -> list[Path]:
     """Check the sources, then write the notebooks and the fingerprints; return the files.
 
     Files that would not change are left alone; notebooks without a source are removed.
@@ -44,7 +50,7 @@ def build(notebooks=sources.NOTEBOOKS) -> list[Path]:
     """
     if problems := lint_all():
         raise LintError("\n".join(problems))
-    made = {CHECKS: build_checks().encode()}
+    made = {CHECKS: build_checks(track).encode()}
     made |= {notebooks / name: content for name, content in build_notebooks().items()}
     notebooks.mkdir(exist_ok=True)
     for path, content in made.items():

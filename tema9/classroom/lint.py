@@ -74,9 +74,7 @@ def every_exercise_is_complete(source, bank):
     for cell in source.cells:
         if cell.role == "tests" and cell.keys["tests"] not in source.exercises:
             yield _at(cell), f"tests of {cell.keys['tests']!r}, which has no solution above"
-    for exercise in source.exercises.values():
-        if exercise.by_hand:
-            continue
+    for exercise in source.graded:
         where, answers = _at(exercise.solution), bank.answers[exercise.name]
         if "### BEGIN SOLUTION" not in exercise.solution.text or "### END SOLUTION" not in exercise.solution.text:
             yield where, f"{exercise.name} has no ### BEGIN SOLUTION ... ### END SOLUTION"
@@ -101,9 +99,7 @@ def every_exercise_is_complete(source, bank):
 
 def tests_stay_behind_the_border(source, bank):
     """A test cell uses builtins and what its exercise defines; it calls that, or measures it, and no more."""
-    for exercise in source.exercises.values():
-        if exercise.by_hand:
-            continue
+    for exercise in source.graded:
         given = set(banks.defined_names(exercise.solution.text))
         written = ast.parse(exercise.solution.text).body
         callables = {node.name for node in written if isinstance(node, ast.FunctionDef | ast.ClassDef)}

@@ -63,7 +63,7 @@ def plan(source, bank, students, seed=0) -> list[Submission]:
         students: how many.
         seed: of the draws.
     """
-    graded = [exercise for exercise in source.exercises.values() if not exercise.by_hand]
+    graded = source.graded
     texts = {exercise.name: exercise for exercise in source.exercises.values() if exercise.by_hand}
     solved = {exercise.name: banks.solution(exercise) for exercise in graded}
     wrong = [answer for exercise in graded for answer in bank.answers[exercise.name] if not answer.right]

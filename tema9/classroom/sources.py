@@ -120,6 +120,11 @@ class Source:
         return found
 
     @property
+    def graded(self):
+        """The exercises that tests judge, in their order."""
+        return [exercise for exercise in self.exercises.values() if not exercise.by_hand]
+
+    @property
     def points(self):
         return sum(cell.points for cell in self.cells)
 
