@@ -14,7 +14,9 @@ Every notebook is an nbgrader assignment of its own, with its own name.
 import contextlib
 import logging
 import os
+import re
 import shutil
+import sys
 import warnings
 from pathlib import Path
 
@@ -54,10 +56,14 @@ class CutTracebacks(NbGraderPreprocessor):
 def settings(root) -> Config:
     """nbgrader's settings for the course folder `root`.
 
-    Reading them also makes kernels started by this process ignore modules that lie
-    beside a notebook (PYTHONSAFEPATH), as nbgrader has no setting for that.
+    Reading them also changes this process's environment where nbgrader has no setting:
+    its kernels ignore modules that lie beside a notebook (PYTHONSAFEPATH), and it finds
+    the `alembic` that it calls when its own environment is not activated (PATH).
     """
     os.environ["PYTHONSAFEPATH"] = "1"
+    commands = str(Path(sys.executable).parent)
+    if commands not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([commands, os.environ.get("PATH", "")])
     c = Config()
     c.CourseDirectory.course_id = "tema9"
     c.CourseDirectory.root = str(Path(root).resolve())
@@ -100,7 +106,7 @@ class Course:
     def __init__(self, root):
         self.root = Path(root).resolve()
         self.api = NbGraderAPI(config=settings(self.root))
-        self.api.log.setLevel(logging.CRITICAL)
+        self.api.log.setLevel(logging.ERROR)
 
     def submitted(self, student, notebook) -> Path:
         """Where a student's submission of a notebook lies."""
@@ -132,13 +138,15 @@ class Course:
             with quiet():
                 result = self.api.generate_assignment(source.name, force=True, create=True)
             if not result["success"]:
-                raise RuntimeError(f"nbgrader could not release {source.name}: {last_line(result)}")
+                raise RuntimeError(f"nbgrader could not release {source.name}: {reason(result)}")
 
 
-def last_line(result):
-    """The last line that nbgrader left of a failed operation."""
-    lines = [line for line in f"{result.get('log') or ''}\n{result.get('error') or ''}".splitlines() if line.strip()]
-    return lines[-1].strip() if lines else "nbgrader gave no reason"
+def reason(result):
+    """Why an operation of nbgrader failed, in one line: the error that it logged, not its summary."""
+    lines = [line.strip() for line in f"{result.get('log') or ''}\n{result.get('error') or ''}".splitlines()]
+    errors = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Interrupt)\b", line)]
+    causes = [line for line in errors if "NbGraderException" not in line] or errors or list(filter(None, lines))
+    return causes[-1] if causes else "nbgrader gave no reason"
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 from nbgrader.api import Gradebook, MissingEntry
 
 from tema9.classroom import sources
-from tema9.classroom.course import Course, last_line, quiet
+from tema9.classroom.course import Course, quiet, reason
 
 SCORES = "scores.csv"
 
@@ -121,9 +121,9 @@ def _grade_one(course, student, notebook):
         os.environ.update(threads)
         result = course.api.autograde(notebook, student, force=True)
         if not result["success"]:
-            return f"could not be graded: {last_line(result)}"
+            return f"could not be graded: {reason(result)}"
         result = course.api.generate_feedback(notebook, student, force=True)
-    return "graded" if result["success"] else f"graded, but without feedback: {last_line(result)}"
+    return "graded" if result["success"] else f"graded, but without feedback: {reason(result)}"
 
 
 def _row(course, student, source, status):
