@@ -305,7 +305,7 @@ def course(students: Annotated[int, typer.Option(help="Students of the sample cl
     started = time.perf_counter()
     table = Table(title="What was made", box=box.SIMPLE_HEAD)
     for column in ("what", "result", "open"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     console.rule("notebooks")
     building.build(track=_tracker("reading the bank"))
     for source in sources.all_sources():

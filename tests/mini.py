@@ -26,6 +26,9 @@ def size(n, f, s=1):
 # %% explore=true
 tema9.check("n1-size")
 
+# %% explore=true
+print("una exploración")
+
 # %% tests="n1-size" points=60 case="values"
 from tema9 import measuring
 

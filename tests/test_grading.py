@@ -41,6 +41,12 @@ def tag_tests(notebook, cells):
     cells["n1-size-tests-values"].metadata.tags = ["skip-execution"]
 
 
+def explore(notebook, cells):
+    for cell in notebook.cells:
+        if "una exploración" in cell.source:
+            cell.source += "\nprint(30)"
+
+
 def borrow(notebook, cells):
     cells["n1-size"].source = "from tema9.arithmetic import output_size as size"
 
@@ -50,8 +56,15 @@ def graded(small, tmp_path_factory):
     """Six rehearsed students, and some with odd submissions; graded once."""
     root = rehearse.rehearse(tmp_path_factory.mktemp("course"), students=6)
     odd = course.Course(root)
-    wrong = next(a for a in bank.load(small).answers["n1-size"] if a.name == "forgets-plus-one")
-    for name, change in (("weakens", weaken_test), ("deletes", delete_test), ("tags", tag_tests), ("borrows", borrow)):
+    wrong = {answer.name: answer for answer in bank.load(small).answers["n1-size"]}
+    changes = {
+        "weakens": weaken_test,
+        "deletes": delete_test,
+        "tags": tag_tests,
+        "borrows": borrow,
+        "explores": explore,
+    }
+    for name, change in changes.items():
         path = odd.submitted(name, small.name)
         path.parent.mkdir(parents=True)
         nbformat.write(
@@ -118,10 +131,17 @@ def test_feedback_holds_no_hidden_test_no_scheme_and_no_traceback(graded):
             text = page.read_text(encoding="utf-8")
             for secret in ("HIDDEN TESTS", "MARK SCHEME", "hablar de ventanas", "s=2", "Traceback (most"):
                 assert secret not in text, (student, secret)
-    mistaken = next(
-        r.student for r in rows.values() if "forgets-stride" in str(rehearse.expected(root).get((r.student, "1_mini")))
-    )
-    assert "revisa el paso" in (root / "feedback" / mistaken / "1_mini" / "1_mini.html").read_text(encoding="utf-8")
+    assert "revisa el paso" in (root / "feedback/explores/1_mini/1_mini.html").read_text(encoding="utf-8")
+
+
+def test_explorations_left_as_released_are_shown_and_not_run(graded):
+    root, _ = graded
+    cells = {}
+    for student in ("alumno-001", "explores"):
+        notebook = nbformat.read(root / "autograded" / student / "1_mini" / "1_mini.ipynb", as_version=4)
+        cells[student] = [cell for cell in notebook.cells if "una exploración" in cell.source]
+    assert [cell.cell_type for cell in cells["alumno-001"]] == ["markdown"]
+    assert [cell.outputs[0].text for cell in cells["explores"]] == ["una exploración\n30\n"]
 
 
 def test_marking_the_prose_by_hand_makes_the_perfect_student_reach_100(graded):

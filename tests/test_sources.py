@@ -52,7 +52,7 @@ def test_equal_texts_get_different_ids(tmp_path):
 
 def test_exploring_cells_are_tagged_and_have_no_grade(source):
     tagged = [cell for cell in sources.to_notebook(source).cells if cell.metadata.get("tags") == ["explore"]]
-    assert [cell.source for cell in tagged] == ['tema9.check("n1-size")']
+    assert [cell.source for cell in tagged] == ['tema9.check("n1-size")', 'print("una exploración")']
 
 
 def test_nothing_of_jupytext_reaches_the_notebook(source):

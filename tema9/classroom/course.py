@@ -23,6 +23,7 @@ from pathlib import Path
 import nbformat
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbgrader.apps import NbGraderAPI
+from nbgrader.converters import Autograde
 from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, GetGrades, NbGraderPreprocessor
 from traitlets.config import Config
 
@@ -41,6 +42,28 @@ from tema9.classroom.course import settings
 c = get_config()  # noqa: F821, nbgrader defines it
 c.merge(settings(Path(__file__).parent{subfolder}))
 '''
+
+
+class SkipExplorations(NbGraderPreprocessor):
+    """Shows our own explorations as text instead of running them again: they decide nothing.
+
+    Only those that the student left as released; check cells run, since what they say
+    belongs in the feedback.
+    """
+
+    def preprocess(self, nb, resources):
+        name = resources["nbgrader"]["notebook"]
+        ours = {
+            cell.text
+            for source in sources.all_sources()
+            for cell in source.cells
+            if source.name == name and cell.role == "explore" and "tema9.check(" not in cell.text
+        }
+        for cell in nb.cells:
+            if cell.cell_type == "code" and "nbgrader" not in cell.metadata and cell.source in ours:
+                cell.cell_type, cell.source = "markdown", f"```python\n{cell.source}\n```"
+                del cell["outputs"], cell["execution_count"]
+        return nb, resources
 
 
 class CutTracebacks(NbGraderPreprocessor):
@@ -72,6 +95,7 @@ def settings(root) -> Config:
     c.ClearSolutions.code_stub = {"python": CODE_STUB}
     c.ClearSolutions.text_stub = TEXT_STUB
     c.ClearMarkScheme.enforce_metadata = False  # ours stand in locked cells, beside the answer
+    c.Autograde.sanitize_preprocessors = [SkipExplorations, *Autograde.sanitize_preprocessors.default()]
     # A deleted test cell comes back, and no tag of the student's keeps one from running.
     c.OverwriteCells.add_missing_cells = True
     c.OverwriteCells.missing_cell_notification = (
