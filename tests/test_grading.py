@@ -67,9 +67,9 @@ def graded(small, tmp_path_factory):
     for name, change in changes.items():
         path = odd.submitted(name, small.name)
         path.parent.mkdir(parents=True)
-        nbformat.write(
-            rehearse.Submission(name, small.name, "", {"n1-size": wrong}).fill(odd.release(small.name)), path
-        )
+        answer = wrong["forgets-stride" if name == "explores" else "forgets-plus-one"]
+        submission = rehearse.Submission(name, small.name, "", {"n1-size": answer})
+        nbformat.write(submission.fill(odd.release(small.name)), path)
         edit(path, change)
     (path.parent / "numpy.py").write_text("raise SystemExit")  # beside the notebook of the last one
     broken = odd.submitted("broken", small.name)
