@@ -834,7 +834,7 @@ def lenet5_parameters(modern, in_channels=1, num_classes=10):
 
 
 # %% wrong="n1-parameter-count" name="dense-output" fails=["original"]
-# En la de 1998 cuentas 850 en la salida, y sus diez dibujos de 7 x 12 los fijaron los autores: no se aprenden.
+# En la de 1998 cuentas parámetros en la salida, pero sus diez dibujos de 7 x 12 los fijaron los autores: no se aprenden.
 def lenet5_parameters(modern, in_channels=1, num_classes=10):
     counts = {"C1": 6 * (25 * in_channels + 1), "C5": 48120, "F6": 10164, "OUTPUT": 85 * num_classes}
     return counts | ({"S2": 0, "C3": 2416, "S4": 0} if modern else {"S2": 12, "C3": 1516, "S4": 32})

@@ -1533,7 +1533,7 @@ def pad_like_2012(images):
 
 
 # %% wrong="n2-input-224" name="resizes" fails=["windows"]
-# Estiras la imagen hasta 227. Así cambian todos los píxeles: hay que añadir ceros.
+# Estiras la imagen, y así cambian todos los píxeles: hay que añadir ceros alrededor de los que hay.
 def conv_output_size(size, kernel_size, stride=1, padding=0, rounding="floor"):
     room = size + 2 * padding - kernel_size
     return (math.ceil(room / stride) if rounding == "ceil" else room // stride) + 1
