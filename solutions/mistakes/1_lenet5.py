@@ -1216,7 +1216,7 @@ class LeNet5(nn.Module):
 
 
 # %% wrong="n1-lenet5-module" name="no-f6"
-# Falta F6: detrás de C5 (120) viene una capa de 84 neuronas antes de la salida. La diapositiva también se la come.
+# Falta F6: detrás de C5 viene una capa de 84 neuronas antes de la salida. La diapositiva también se la come.
 class LeNet5(nn.Module):
     def __init__(self, num_classes=10):
         super().__init__()

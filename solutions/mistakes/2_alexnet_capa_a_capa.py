@@ -1865,7 +1865,7 @@ def alexnet_slide(num_classes=1000):
 
 
 # %% wrong="n2-alexnet-module" name="always-1000-classes" fails=["parameters"]
-# No usas `num_classes`: FC8 tiene siempre 1000 neuronas.
+# No usas `num_classes`: FC8 tiene siempre las mismas neuronas.
 def alexnet_slide(num_classes=1000):
     return nn.Sequential(
         nn.Conv2d(3, 96, 11, 4), nn.ReLU(), nn.MaxPool2d(3, 2), nn.LocalResponseNorm(5, 5e-4, 0.75, 2),
