@@ -49,6 +49,9 @@
 # reconoce el error, cuál es su causa. Puedes usarla cuantas veces quieras. La celda siguiente, la de los `assert`, es
 # la que puntúa; al corregir se le añaden más casos.
 #
+# **En qué te puedes apoyar.** Cada ejercicio se corrige por separado: usa solo lo que define la primera celda de código
+# y lo que escribas en la tuya. Las celdas que solo muestran algo no se ejecutan al corregir.
+#
 # **Cómo se entrega.** Reinicia el núcleo y ejecuta todo (*Kernel → Restart Kernel and Run All Cells*), guarda y
 # entrega este mismo fichero sin cambiarle el nombre.
 

@@ -52,6 +52,9 @@
 # comprobaciones a la vista; al corregir se añaden otras con datos distintos, así que tus funciones deben servir para
 # *cualquier* red.
 #
+# **En qué te puedes apoyar.** Cada ejercicio se corrige por separado: usa solo lo que define la primera celda de código
+# y lo que escribas en la tuya. Las celdas que solo muestran algo no se ejecutan al corregir.
+#
 # **Cómo se entrega.** Reinicia el núcleo y ejecuta todas las celdas (*Kernel → Restart Kernel and Run All Cells...*),
 # guarda el cuaderno y entrégalo sin cambiarle el nombre. No borres celdas. Si dejas un ejercicio sin hacer, los demás
 # puntúan igual.

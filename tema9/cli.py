@@ -259,12 +259,28 @@ def grade(
         raise typer.Exit(1)
 
 
+@app.command()
+@one_line_errors
+def scores(course: Annotated[Path, typer.Argument(help="The course folder.")] = COURSE):
+    """Read the scores again, after marking by hand, and write the feedback anew; nothing is run."""
+    from tema9.classroom import grade as grading
+
+    _print_scores(course, grading.scores(course, track=_tracker("reading")))
+
+
 def _grade(course):
     """Grade, print the table; return the rows and how many scores are not as rehearsed."""
     from tema9.classroom import grade as grading
-    from tema9.classroom import rehearse as rehearsals
 
     rows = grading.grade(course, track=_tracker("grading"))
+    return rows, _print_scores(course, rows)
+
+
+def _print_scores(course, rows):
+    """Print a line per row; return how many scores are not as rehearsed."""
+    from tema9.classroom import grade as grading
+    from tema9.classroom import rehearse as rehearsals
+
     wanted = rehearsals.expected(course)
     table = Table(box=box.SIMPLE_HEAD)
     columns = ("student", "notebook", "by machine", "by hand", "to mark", "status")
@@ -291,7 +307,7 @@ def _grade(course):
     if wanted:
         console.print(f"{len(rows) - unexpected} of {len(rows)} scores as expected")
     console.print(f"scores: {_short(Path(course) / grading.SCORES)}; feedback: {_short(Path(course) / 'feedback')}/")
-    return rows, unexpected
+    return unexpected
 
 
 @app.command()

@@ -372,7 +372,7 @@ def _names(code):
 def _global_names(code):
     """The globals that a piece of code reads, the modules that it imports, and what it might import by name."""
     for step in dis.get_instructions(code):
-        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME", "IMPORT_NAME"):
+        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "IMPORT_NAME"):
             yield step.argval
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):

@@ -151,8 +151,11 @@ def test_marking_the_prose_by_hand_makes_the_perfect_student_reach_100(graded):
         answer = gradebook.find_grade("n1-why", "1_mini", "1_mini", "alumno-001")
         answer.manual_score, answer.needs_manual_grade = 10, False
         gradebook.db.commit()
-    row = grade._row(course.Course(root), "alumno-001", sources.all_sources()[0], "graded")
-    assert (row.total, row.pending) == (100, 0)
+    rows = {row.student: row for row in grade.scores(root)}
+    assert (rows["alumno-001"].total, rows["alumno-001"].pending) == (100, 0)
+    assert rows["broken"].status == "not graded yet"
+    page = (root / "feedback" / "alumno-001" / "1_mini" / "1_mini.html").read_text(encoding="utf-8")
+    assert "Score: 100.0 / 100.0" in page
 
 
 def test_the_grader_sees_the_mark_scheme_and_the_student_does_not(graded):

@@ -1,7 +1,6 @@
 """From submissions to scores and feedback, through nbgrader."""
 
 import csv
-import os
 import shutil
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -97,6 +96,20 @@ def grade(root, track=iter) -> list[Row]:
     Raises:
         NothingToGrade: submitted/ holds no notebook of the course.
     """
+    return _for_each(root, track, _grade_one)
+
+
+def scores(root, track=iter) -> list[Row]:
+    """Read the scores again, after answers were marked by hand; write feedback and `scores.csv` anew.
+
+    Nothing is run. Arguments, rows and errors are those of `grade`; a submission that
+    was never graded says so in its status.
+    """
+    return _for_each(root, track, _feedback)
+
+
+def _for_each(root, track, action):
+    """Call action(course, student, notebook) -> status for each submission; return and write the rows."""
     submitted = Path(root) / "submitted"
     known = {source.name: source for source in sources.all_sources()}
     students = sorted(path.name for path in submitted.glob("*") if path.is_dir())
@@ -108,7 +121,7 @@ def grade(root, track=iter) -> list[Row]:
     course.prepare([known[name] for name in notebooks])
     rows = []
     for student, notebook in track([(student, notebook) for student in students for notebook in notebooks]):
-        status = _grade_one(course, student, notebook) if (student, notebook) in handed_in else "not submitted"
+        status = action(course, student, notebook) if (student, notebook) in handed_in else "not submitted"
         rows.append(_row(course, student, known[notebook], status))
     write_scores(course.root / SCORES, rows)
     return rows
@@ -116,12 +129,16 @@ def grade(root, track=iter) -> list[Row]:
 
 def _grade_one(course, student, notebook):
     """Autograde a submission and write its feedback; return the status of its row."""
-    threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2")}  # one kernel at a time
     with quiet():
-        os.environ.update(threads)
         result = course.api.autograde(notebook, student, force=True)
-        if not result["success"]:
-            return f"could not be graded: {reason(result)}"
+    return _feedback(course, student, notebook) if result["success"] else f"could not be graded: {reason(result)}"
+
+
+def _feedback(course, student, notebook):
+    """Write the feedback of a graded submission; return the status of its row."""
+    if not (course.root / "autograded" / student / notebook / f"{notebook}.ipynb").is_file():
+        return "not graded yet"
+    with quiet():
         result = course.api.generate_feedback(notebook, student, force=True)
     return "graded" if result["success"] else f"graded, but without feedback: {reason(result)}"
 
