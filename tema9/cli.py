@@ -186,7 +186,7 @@ def train(
 
 
 def _train(name, data, epochs, out):
-    """Train, write, print the errors; return the test error in %."""
+    """Train, write, print the errors; return the test error in %. An interrupted run is written too."""
     from dataclasses import replace
 
     import matplotlib
@@ -220,6 +220,8 @@ def _train(name, data, epochs, out):
         f"{name} on {len(images.train):,} {data}: test error {error:.1f} % of {len(images.test):,} images, weights of"
         f" epoch {history.best} of {len(history.epochs)}, in {sum(history.column('seconds')):.1f} s -> {_short(out)}/"
     )
+    if history.interrupted:
+        raise KeyboardInterrupt
     return error
 
 

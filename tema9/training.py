@@ -34,10 +34,14 @@ class Epoch:
 
 @dataclass
 class History:
-    """The epochs of a run, in order, and the epoch whose weights the model keeps."""
+    """The epochs of a run, in order, and the epoch whose weights the model keeps.
+
+    interrupted: whether Ctrl-C ended the run before its last epoch.
+    """
 
     epochs: list[Epoch] = field(default_factory=list)
     best: int = 0
+    interrupted: bool = False
 
     def __iter__(self):
         return iter(self.epochs)
@@ -113,6 +117,7 @@ def train(model, data, recipe, progress=True):
                 for group in optimizer.param_groups:
                     group["lr"] *= recipe.factor
     except KeyboardInterrupt:
+        history.interrupted = True
         print(f"interrupted: {len(history.epochs)} whole epochs kept")
     if best is not None:
         model.load_state_dict(best)

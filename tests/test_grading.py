@@ -214,6 +214,14 @@ def test_collecting_from_a_folder_without_notebooks_says_what_is_expected(small,
         grade.collect(tmp_path / "course", tmp_path)
 
 
+def test_interrupting_nbgrader_ends_the_run(small, tmp_path, monkeypatch):
+    root = rehearse.rehearse(tmp_path / "course", students=2)
+    interrupted = {"success": False, "error": "Traceback ...\nKeyboardInterrupt\n"}
+    monkeypatch.setattr(course.NbGraderAPI, "autograde", lambda *args, **kwargs: interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        grade.grade(root)
+
+
 def test_the_plan_of_a_class_has_every_kind_of_student(small):
     plan = rehearse.plan(small, bank.load(small), 12)
     kinds = {submission.what.split(":")[0].split(" in ")[0] for submission in plan}

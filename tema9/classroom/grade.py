@@ -131,6 +131,7 @@ def _grade_one(course, student, notebook):
     """Autograde a submission and write its feedback; return the status of its row."""
     with quiet():
         result = course.api.autograde(notebook, student, force=True)
+    _pass_on_interrupts(result)
     return _feedback(course, student, notebook) if result["success"] else f"could not be graded: {reason(result)}"
 
 
@@ -140,7 +141,14 @@ def _feedback(course, student, notebook):
         return "not graded yet"
     with quiet():
         result = course.api.generate_feedback(notebook, student, force=True)
+    _pass_on_interrupts(result)
     return "graded" if result["success"] else f"graded, but without feedback: {reason(result)}"
+
+
+def _pass_on_interrupts(result):
+    """nbgrader reports Ctrl-C as one more failed submission; for us it ends the run."""
+    if "KeyboardInterrupt" in (result.get("error") or ""):
+        raise KeyboardInterrupt
 
 
 def _row(course, student, source, status):
