@@ -350,14 +350,15 @@ def course(students: Annotated[int, typer.Option(help="Students of the sample cl
 
 @app.command()
 @one_line_errors
-def lab():
+def lab(arguments: Annotated[list[str] | None, typer.Argument(help="For JupyterLab, after --.")] = None):
     """Open JupyterLab in notebooks/, as a student."""
-    raise typer.Exit(subprocess.call([sys.executable, "-m", "jupyterlab", "--notebook-dir", str(ROOT / "notebooks")]))
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT / 'notebooks'}", *(arguments or [])]
+    raise typer.Exit(subprocess.call(command))
 
 
 @app.command()
 @one_line_errors
-def test(arguments: Annotated[list[str] | None, typer.Argument(help="For pytest.")] = None):
+def test(arguments: Annotated[list[str] | None, typer.Argument(help="For pytest, after --.")] = None):
     """Run the tests."""
     raise typer.Exit(subprocess.call([sys.executable, "-m", "pytest", *(arguments or [])], cwd=ROOT))
 
