@@ -180,12 +180,13 @@ def train(
     data: Annotated[str, typer.Option(help="An embedded set of images.")] = "digits",
     epochs: Annotated[int | None, typer.Option(help="Passes over the data; the recipe's by default.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the weights, the history and the plot.")] = COURSE / "training",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that stopped in that folder.")] = False,
 ):
     """Train a model on embedded data and write its weights, history and plot."""
-    _train(name, data, epochs, out)
+    _train(name, data, epochs, out, resume)
 
 
-def _train(name, data, epochs, out):
+def _train(name, data, epochs, out, resume=False):
     """Train, write, print the errors; return the test error in %. An interrupted run is written too."""
     from dataclasses import replace
 
@@ -208,7 +209,10 @@ def _train(name, data, epochs, out):
     images = datasets.EMBEDDED[data]()
     torch.manual_seed(recipe.seed)
     model = models.build(name, num_classes=len(images.classes))
-    history = training.train(model, images, recipe)
+    run = out / name
+    if not resume:
+        (run / training.LAST).unlink(missing_ok=True)
+    history = training.train(model, images, recipe, folder=run)
     if not history.epochs:
         raise KeyboardInterrupt
     _, error = training.evaluate(model, images.test)

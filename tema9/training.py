@@ -1,11 +1,12 @@
 """One readable loop: forward, loss, backward, step, record.
 
 The model comes from outside, and so does the data, whole, as tensors; saving is one
-call at the end.
+call at the end of an epoch.
 """
 
 import contextlib
 import csv
+import json
 import math
 import os
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
@@ -62,66 +64,178 @@ class NonFiniteLoss(RuntimeError):
     """The loss became infinite or not a number."""
 
 
-def train(model, data, recipe, progress=True):
+def train(model, data, recipe, progress=True, folder=None):
     """Train `model` and leave it with the weights of its best epoch.
 
-    An interrupted run (Ctrl-C) keeps the best weights so far and returns.
+    An interrupted run (Ctrl-C) keeps the best weights so far and returns. With a
+    `folder`, every epoch is kept there, and a run that stopped goes on where it was:
+    on a CPU it ends with the very weights of one that never stopped.
 
     Args:
         model: (N, C, H, W) -> (N, classes), logits; on any device.
         data: a `data.Data`.
         recipe: a `recipes.Recipe`.
         progress: draw a progress bar on the standard output.
+        folder: where to keep `last.safetensors`, the state after the last whole epoch.
 
     Returns:
         a History.
 
     Raises:
         NonFiniteLoss: with the epoch and the rate.
-        ValueError: the batch is larger than the training part, or a number is not positive.
+        ValueError: the batch is larger than the training part, a number is not positive,
+            or the folder holds a run with another recipe or another model.
     """
     _require(recipe, len(data.train))
     device = next(model.parameters()).device
     images, labels = data.train.images.to(device), data.train.labels.to(device)
-    optimizer = torch.optim.SGD(
-        model.parameters(), recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay, fused=True
-    )
-    generator = torch.Generator().manual_seed(recipe.seed)
-    history, best_error, best, waited, drops = History(), math.inf, None, 0, 0
-    bar = tqdm(range(1, recipe.epochs + 1), "training", unit="epoch", file=sys.stdout, disable=not progress)
+    run, last = Run(model, recipe), Path(folder) / LAST if folder else None
+    if last and last.is_file():
+        run.load(last)
+    history = run.history
+    epochs = range(len(history.epochs) + 1, recipe.epochs + 1)
+    bar = tqdm(epochs, "training", unit="epoch", file=sys.stdout, disable=not progress)
     try:
         for epoch in bar:
             started, losses = time.perf_counter(), []
             model.train()
-            order = torch.randperm(len(labels), generator=generator).to(device)
+            order = torch.randperm(len(labels), generator=run.generator).to(device)
             for batch in order.split(recipe.batch_size):
                 loss = F.cross_entropy(model(images[batch]), labels[batch])
-                optimizer.zero_grad()
+                run.optimizer.zero_grad()
                 loss.backward()
-                optimizer.step()
+                run.optimizer.step()
                 losses.append(loss.detach() * len(batch))  # the last batch may be short
             train_loss = float(torch.stack(losses).sum() / len(labels))
-            rate = optimizer.param_groups[0]["lr"]
             if not math.isfinite(train_loss):
+                rate = run.optimizer.param_groups[0]["lr"]
                 raise NonFiniteLoss(f"the loss of epoch {epoch} is {train_loss}, at rate {rate:g}; lower the rate")
             validation_loss, error = evaluate(model, data.validation)
-            history.epochs.append(Epoch(epoch, rate, train_loss, validation_loss, error, time.perf_counter() - started))
+            run.record(train_loss, validation_loss, error, time.perf_counter() - started)
             bar.set_postfix_str(f"loss {train_loss:.3f}, validation error {error:.1f} %")
-            if error < best_error:
-                best_error, history.best, waited = error, epoch, 0
-                best = {name: value.detach().clone() for name, value in model.state_dict().items()}
-            else:
-                waited += 1
-            if waited >= recipe.patience and drops < recipe.drops:
-                waited, drops = 0, drops + 1
-                for group in optimizer.param_groups:
-                    group["lr"] *= recipe.factor
+            if last:
+                run.save(last)
     except KeyboardInterrupt:
         history.interrupted = True
         print(f"interrupted: {len(history.epochs)} whole epochs kept")
-    if best is not None:
-        model.load_state_dict(best)
+    if run.best:
+        model.load_state_dict(run.best)
     return history
+
+
+LAST = "last.safetensors"
+
+
+class Run:
+    """All that a training run carries from one epoch to the next.
+
+    Args:
+        model: what is trained.
+        recipe: a `recipes.Recipe`.
+    """
+
+    def __init__(self, model, recipe):
+        self.model, self.recipe, self.history = model, recipe, History()
+        biases = {name for name, _ in model.named_parameters() if name.split(".")[-1] == "bias"}
+        weights = [parameter for name, parameter in model.named_parameters() if name not in biases]
+        others = [parameter for name, parameter in model.named_parameters() if name in biases]
+        groups = [
+            {"params": weights},
+            {
+                "params": others,
+                "lr": recipe.learning_rate * recipe.bias_rate,
+                "weight_decay": recipe.weight_decay if recipe.bias_decay else 0.0,
+            },
+        ]
+        self.optimizer = torch.optim.SGD(
+            [group for group in groups if group["params"]],
+            recipe.learning_rate,
+            recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            fused=True,
+        )
+        self.generator = torch.Generator().manual_seed(recipe.seed)  # of the order of the images
+        self.best, self.waited, self.drops = {}, 0, 0
+
+    def record(self, train_loss, validation_loss, error, seconds):
+        """Add an epoch to the history, keep its weights if it is the best, lower the rate if it is time."""
+        history, rate = self.history, self.optimizer.param_groups[0]["lr"]
+        better = not history.epochs or error < history.epochs[history.best - 1].validation_error
+        number = len(history.epochs) + 1
+        history.epochs.append(Epoch(number, rate, train_loss, validation_loss, error, seconds))
+        if better:
+            history.best, self.waited = number, 0
+            self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        else:
+            self.waited += 1
+        if self.waited >= self.recipe.patience and self.drops < self.recipe.drops:
+            self.waited, self.drops = 0, self.drops + 1
+            self.lower_rate(self.recipe.factor)
+
+    def lower_rate(self, factor):
+        """Multiply every rate by `factor`.
+
+        torch keeps the rate outside its momentum buffers, v = -rate * buffer. To go on
+        with the velocity of the printed rule, the buffers grow as the rate shrinks.
+        """
+        for group in self.optimizer.param_groups:
+            group["lr"] *= factor
+        if self.recipe.rate_in_velocity:
+            for state in self.optimizer.state.values():
+                state["momentum_buffer"] /= factor
+
+    def save(self, path):
+        """Write everything to one safetensors file; a failure leaves the old file as it was."""
+        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        tensors |= {f"best.{name}": value for name, value in self.best.items()}
+        for number, state in self.optimizer.state_dict()["state"].items():
+            tensors[f"momentum.{number}"] = state["momentum_buffer"]
+        tensors |= {"order": self.generator.get_state(), "random": torch.get_rng_state()}
+        progress = {
+            "recipe": asdict(self.recipe),
+            "rates": [group["lr"] for group in self.optimizer.param_groups],
+            "epochs": [asdict(epoch) for epoch in self.history],
+            "best": self.history.best,
+            "waited": self.waited,
+            "drops": self.drops,
+        }
+        with _whole(path) as temporary:
+            packed = {name: value.detach().contiguous() for name, value in tensors.items()}
+            save_file(packed, temporary, metadata={"progress": json.dumps(progress)})
+
+    def load(self, path):
+        """Go on from what `save` wrote.
+
+        Raises:
+            ValueError: it was written with another recipe, or for another model.
+        """
+        with safe_open(path, "pt") as file:
+            progress = json.loads(file.metadata()["progress"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no dict
+        for name, value in asdict(self.recipe).items():
+            if name != "epochs" and progress["recipe"].get(name) != value:
+                there = progress["recipe"].get(name)
+                raise ValueError(f"{path} was trained with {name} {there}, not {value}; give another folder")
+        device = next(self.model.parameters()).device
+        state, best = (
+            {name.removeprefix(part): value.to(device) for name, value in tensors.items() if name.startswith(part)}
+            for part in ("model.", "best.")
+        )
+        try:
+            self.model.load_state_dict(state)
+        except RuntimeError:
+            raise ValueError(f"{path} holds another model; give another folder") from None
+        self.best = best
+        optimizer = self.optimizer.state_dict()
+        momenta = {int(name.split(".")[1]): value for name, value in tensors.items() if name.startswith("momentum.")}
+        optimizer["state"] = {number: {"momentum_buffer": value} for number, value in momenta.items()}
+        for group, rate in zip(optimizer["param_groups"], progress["rates"], strict=True):
+            group["lr"] = rate
+        self.optimizer.load_state_dict(optimizer)
+        self.generator.set_state(tensors["order"])
+        torch.set_rng_state(tensors["random"])
+        self.history.epochs[:] = [Epoch(**epoch) for epoch in progress["epochs"]]
+        self.history.best, self.waited, self.drops = progress["best"], progress["waited"], progress["drops"]
 
 
 @torch.no_grad()

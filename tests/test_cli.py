@@ -103,6 +103,11 @@ def test_mistakes_prints_the_matrix_of_one_exercise():
 def test_training_writes_weights_history_and_plot(tmp_path):
     result = run("train", "lenet5", "--epochs", 2, "--out", tmp_path)
     assert result.exit_code == 0
-    assert {path.name for path in tmp_path.iterdir()} == {"lenet5.safetensors", "lenet5.csv", "lenet5.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {"lenet5", "lenet5.safetensors", "lenet5.csv", "lenet5.png"}
     error = float(re.search(r"test error ([\d.]+) %", result.output).group(1))
     assert error < 60, "two epochs on real digits beat the 90 % of guessing"
+    more = run("train", "lenet5", "--epochs", 3, "--out", tmp_path, "--resume")
+    assert re.search(r"weights of\s+epoch \d of 3", more.output)
+    assert len((tmp_path / "lenet5.csv").read_text().splitlines()) == 4
+    refused = run("train", "lenet5_1998", "--epochs", 1, "--out", tmp_path / "x", "--resume")
+    assert refused.exit_code == 0, "there was nothing to go on with: it starts"

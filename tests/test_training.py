@@ -10,7 +10,7 @@ from torch import nn
 
 from tema9 import models, training
 from tema9.data import Data, Split
-from tema9.recipes import LENET5_DIGITS, Recipe
+from tema9.recipes import ALEXNET_2012_CODE, LENET5_DIGITS, Recipe
 from tema9.training import NonFiniteLoss, evaluate, load, save, train
 
 RECIPE = Recipe(batch_size=8, epochs=6, learning_rate=0.1)
@@ -249,3 +249,110 @@ def test_training_on_a_gpu_reaches_what_it_reaches_on_a_cpu():
         train(model, clouds(), RECIPE, progress=False)
         errors.append(evaluate(model, clouds().test))
     assert errors[0] == pytest.approx(errors[1], rel=1e-3)
+
+
+class Noisy(nn.Module):
+    """A model with dropout, whose draws must go on too."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, 3))
+
+    def forward(self, images):
+        return self.layers(images)
+
+
+def fresh():
+    torch.manual_seed(3)
+    return Noisy()
+
+
+HARD = Recipe(batch_size=5, epochs=9, learning_rate=0.3, patience=1, drops=3, rate_in_velocity=True, bias_rate=2.0)
+
+
+@pytest.mark.parametrize("stops", [1, 4, 8])
+def test_a_resumed_run_ends_with_the_very_weights_of_one_that_never_stopped(tmp_path, stops):
+    whole = fresh()
+    expected = train(whole, clouds(), HARD, progress=False)
+    train(fresh(), clouds(), replace(HARD, epochs=stops), progress=False, folder=tmp_path)
+    torch.manual_seed(99)  # another process would start anywhere
+    resumed = Noisy()
+    history = train(resumed, clouds(), HARD, progress=False, folder=tmp_path)
+    assert equal(resumed.state_dict(), whole.state_dict())
+    kept = ("epoch", "learning_rate", "train_loss", "validation_loss", "validation_error")
+    assert [history.column(name) for name in kept] == [expected.column(name) for name in kept]
+    assert history.best == expected.best and len(set(history.column("learning_rate"))) > 1
+
+
+def test_a_run_interrupted_within_an_epoch_repeats_that_epoch(tmp_path, monkeypatch):
+    whole = fresh()
+    train(whole, clouds(), HARD, progress=False)
+    model, calls, forward = fresh(), [0], Noisy.forward
+
+    def impatient(self, images):
+        calls[0] += 1
+        if calls[0] == 23:
+            raise KeyboardInterrupt
+        return forward(self, images)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Noisy, "forward", impatient)
+        assert train(model, clouds(), HARD, progress=False, folder=tmp_path).interrupted
+    train(model, clouds(), HARD, progress=False, folder=tmp_path)
+    assert equal(model.state_dict(), whole.state_dict())
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path):
+    first, again = fresh(), fresh()
+    train(first, clouds(), HARD, progress=False, folder=tmp_path)
+    history = train(again, clouds(), HARD, progress=False, folder=tmp_path)
+    assert len(list(history)) == HARD.epochs and equal(again.state_dict(), first.state_dict())
+
+
+def test_a_folder_with_another_recipe_or_another_model_is_refused(tmp_path):
+    train(fresh(), clouds(), HARD, progress=False, folder=tmp_path)
+    with pytest.raises(ValueError, match=r"trained with momentum 0\.9, not 0\.5"):
+        train(fresh(), clouds(), replace(HARD, momentum=0.5), progress=False, folder=tmp_path)
+    with pytest.raises(ValueError, match="holds another model"):
+        train(nn.Linear(2, 3), clouds(), HARD, progress=False, folder=tmp_path)
+
+
+def test_the_printed_rule_and_torchs_agree_until_the_rate_drops_and_not_after(script):
+    weights = {}
+    for printed in (False, True):
+        seen = script([50.0] * 5)
+        torch.manual_seed(0)
+        recipe = Recipe(8, 5, 0.1, patience=2, drops=1, rate_in_velocity=printed)
+        train(nn.Linear(2, 3), clouds(), recipe, progress=False)
+        weights[printed] = [state["weight"] for state in seen]
+    agree = [torch.allclose(a, b, atol=1e-7) for a, b in zip(weights[False], weights[True], strict=True)]
+    assert agree == [True, True, True, False, False]
+
+
+def test_the_printed_rule_is_that_of_the_paper_step_by_step():
+    data, model = clouds(8), nn.Linear(2, 3, bias=False)
+    run = training.Run(model, Recipe(8, 9, 0.1, weight_decay=0.01, rate_in_velocity=True))
+    weight, velocity = model.weight.detach().clone(), torch.zeros(3, 2)
+    for step in range(6):
+        if step == 3:
+            run.lower_rate(0.1)
+        rate = 0.1 if step < 3 else 0.01
+        gradient = torch.autograd.functional.jacobian(
+            lambda w: F.cross_entropy(data.train.images @ w.T, data.train.labels), weight
+        )
+        velocity = 0.9 * velocity - 0.01 * rate * weight - rate * gradient
+        weight = weight + velocity
+        run.optimizer.zero_grad()
+        F.cross_entropy(model(data.train.images), data.train.labels).backward()
+        run.optimizer.step()
+        torch.testing.assert_close(model.weight.detach(), weight)
+
+
+def test_biases_have_a_rate_and_a_decay_of_their_own():
+    model = models.build("lenet5")
+    run = training.Run(model, ALEXNET_2012_CODE)
+    weights, biases = run.optimizer.param_groups
+    assert (weights["lr"], weights["weight_decay"]) == (0.01, 5e-4)
+    assert (biases["lr"], biases["weight_decay"]) == (0.02, 0.0)
+    assert all(parameter.dim() == 1 for parameter in biases["params"])
+    assert sum(len(group["params"]) for group in run.optimizer.param_groups) == len(list(model.parameters()))
