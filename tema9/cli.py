@@ -28,6 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 WIDE = 120  # columns; narrower terminals get fewer of the numbers
+data_app = typer.Typer(help="Images on disk.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
 console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 140)
 CourseOption = Annotated[Path, typer.Option(help="The course folder.")]
 
@@ -198,15 +200,16 @@ def _train(name, data, epochs, out, resume=False):
     from tema9 import data as datasets
     from tema9 import figures, models, recipes, training
 
-    arithmetic.layer_table(name)  # an unknown name is refused before anything is loaded
+    wanted = arithmetic.layer_table(name).input_shape
     if data not in datasets.EMBEDDED:
         raise ValueError(f"unknown data {data!r}; known: {', '.join(datasets.EMBEDDED)}")
-    if name not in recipes.BY_ARCHITECTURE:
-        raise ValueError(f"{data} are digits of 32x32: they train {', '.join(recipes.BY_ARCHITECTURE)}, not {name}")
-    recipe = recipes.BY_ARCHITECTURE[name]
+    recipe = recipes.BY_ARCHITECTURE.get(name, recipes.DECK)
     if epochs is not None:
         recipe = replace(recipe, epochs=epochs)
     images = datasets.EMBEDDED[data]()
+    given = tuple(images.train.images.shape[1:])
+    if given != wanted:
+        raise ValueError(f"the images of {data} are {_side(given)}, but {name} reads {_side(wanted)}")
     torch.manual_seed(recipe.seed)
     model = models.build(name, num_classes=len(images.classes))
     run = out / name
@@ -227,6 +230,23 @@ def _train(name, data, epochs, out, resume=False):
     if history.interrupted:
         raise KeyboardInterrupt
     return error
+
+
+@data_app.command("prepare")
+@one_line_errors
+def prepare(
+    folder: Annotated[Path, typer.Argument(help="A folder of images, one sub-folder per class.")],
+    out: Annotated[Path, typer.Argument(help="Where to write the array and its index.")],
+    workers: Annotated[int | None, typer.Option(help="Processes; one per core by default.")] = None,
+):
+    """Decode a folder of images once, to 256x256 bytes that training reads without decoding.
+
+    An interrupted run goes on where it was; images that cannot be read are reported and left out.
+    """
+    from tema9.prepared import prepare as prepare_folder
+
+    made = prepare_folder(folder, out, workers, progress=True)
+    console.print(f"{len(made.labels):,} images of {len(made.classes)} classes -> {_short(out)}/", highlight=False)
 
 
 @app.command()

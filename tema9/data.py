@@ -1,13 +1,24 @@
-"""The embedded data: real digits that need no network.
+"""Images with their labels: embedded sets that need no network, the known ones, any folder.
 
-Issue by issue more sets come here; each is loaded whole, as tensors.
+`digits`, `textures` and `shapes` need nothing but the installed packages. `torchvision_set`
+reads MNIST, FashionMNIST, CIFAR10, Imagenette and ImageNet, `folder` any images by class,
+and `prepared` what `tema9.prepared.prepare` wrote.
+
+Pixels are bytes from 0 to 255, but for `digits`: a batch becomes floats where it is used, in
+a quarter of the memory until then. Small sets are tensors; the photographs of a folder stay
+on the disk, and are read when a batch is taken.
 """
 
 import functools
+import math
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+
+from tema9.prepared import Batches, Files, list_images, open_prepared
 
 # LeCun et al. (1998), section II.B: the background at -0.1 and the ink at 1.175.
 BACKGROUND, INK = -0.1, 1.175
@@ -17,15 +28,40 @@ BACKGROUND, INK = -0.1, 1.175
 class Split:
     """Images and their labels.
 
-    images: (N, C, H, W), float32.
+    images: (N, C, H, W): `digits` float32, ready for LeNet-5; the rest uint8, 0 to 255.
+        A tensor, or `Batches`, which reads from the disk and is indexed as a tensor is.
     labels: (N,), int64.
     """
 
-    images: torch.Tensor
+    images: torch.Tensor | Batches
     labels: torch.Tensor
 
     def __len__(self):
         return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Patches(Split):
+    """Square pieces of photographs.
+
+    corners: (N, 2), int64: the row and the column, in the photograph of the label, of the first
+        pixel of each patch.
+    """
+
+    corners: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Masked(Split):
+    """Images of which it is known where the object is.
+
+    masks: (N, 1, H, W), bool: the pixels of the object.
+    marks: (N, 4), int64: top, left, bottom and right (excluded) of the planted mark; four
+        zeros where there is none.
+    """
+
+    masks: torch.Tensor
+    marks: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -37,6 +73,13 @@ class Data:
     train: Split
     validation: Split
     test: Split
+
+
+@dataclass(frozen=True)
+class Shapes(Data):
+    """Drawn shapes. `test_marked` holds the images of `test` again, with the mark of their class."""
+
+    test_marked: Masked
 
 
 def digits(validation=50, test=100, seed=0) -> Data:
@@ -68,8 +111,20 @@ def digits(validation=50, test=100, seed=0) -> Data:
         for part, chosen in zip(parts, order.split([per_class - validation - test, validation, test]), strict=True):
             part.append(chosen)
     chosen = [torch.cat(part)[torch.randperm(sum(map(len, part)), generator=generator)] for part in parts]
-    images = F.pad(BACKGROUND + (INK - BACKGROUND) * pixels / 255, (2, 2, 2, 2), value=BACKGROUND)
+    images = as_lenet5(pixels)
     return Data("digits", tuple("0123456789"), *(Split(images[which], labels[which]) for which in chosen))
+
+
+def as_lenet5(pixels):
+    """Bring grey levels to what LeNet-5 wants: MNIST from `torchvision_set`, for instance.
+
+    Shape:
+        (N, 1, 28, 28), 0 to 255 -> (N, 1, 32, 32), float32, background -0.1 and ink 1.175.
+
+    Source:
+        LeCun et al. (1998), section II.B.
+    """
+    return F.pad(BACKGROUND + (INK - BACKGROUND) * pixels.float() / 255, (2, 2, 2, 2), value=BACKGROUND)
 
 
 @functools.cache
@@ -81,5 +136,360 @@ def _mnist():
     return torch.from_numpy(pixels).float().view(-1, 1, 28, 28), torch.from_numpy(labels).long()
 
 
+# Class: the function of skimage.data, or the file of sklearn.datasets, whose photograph the wheel carries.
+# Each has its subject in both halves: a pagoda with its right half full of sky teaches nothing.
+PHOTOGRAPHS = {
+    "brick": "brick",
+    "grass": "grass",
+    "gravel": "gravel",
+    "coffee": "coffee",
+    "flower": "flower.jpg",
+    "fur": "chelsea",
+    "motorcycle": "stereo_motorcycle",
+    "retina": "retina",
+    "stars": "hubble_deep_field",
+    "tissue": "immunohistochemistry",
+}
+SHORTER_SIDE = 512  # px, of every photograph
+GAP = 16  # px between two parts: more than the resampling reaches, so that no pixel is in both
+
+
+def textures(side=64, train=100, validation=20, test=40, seed=0) -> Data:
+    """Return patches of ten real photographs; the class is the photograph.
+
+    Training patches come from the left half of each photograph, validation patches from the
+    upper part of the right half and test patches from the lower part. Within a part they overlap.
+
+    Args:
+        side: of a patch: 64 or 227 px.
+        train, validation, test: patches of each class. With these, the set takes 20 MB with
+            patches of 64 px and 247 MB with 227.
+        seed: of the places.
+
+    Returns:
+        a Data of Patches: (N, 3, side, side), uint8, RGB, shuffled. Brick, grass and gravel are
+        grey: three equal channels.
+
+    Raises:
+        ValueError: `side` is neither, or a part would be empty.
+
+    Source:
+        The photographs that ship inside scikit-image, whose documentation tells the origin and
+        the rights of each, and flower.jpg of scikit-learn (CC BY 2.0). None is downloaded.
+    """
+    if side not in (64, 227):
+        raise ValueError(f"side {side} is not one of 64 and 227 px")
+    _require_positive(train=train, validation=validation, test=test)
+    parts = []
+    for part, per_class in enumerate((train, validation, test)):
+        rng = np.random.default_rng([seed, part])  # so that one part's number leaves the others alone
+        labels = rng.permutation(np.repeat(np.arange(len(PHOTOGRAPHS)), per_class))
+        images, corners = np.empty((len(labels), 3, side, side), np.uint8), np.empty((len(labels), 2), np.int64)
+        photographs = [photograph(name) for name in PHOTOGRAPHS]
+        for place, label in enumerate(labels):
+            pixels = photographs[label]
+            top, left, bottom, right = texture_parts(*pixels.shape[:2])[part]
+            y, x = rng.integers(top, bottom - side, endpoint=True), rng.integers(left, right - side, endpoint=True)
+            images[place], corners[place] = pixels[y : y + side, x : x + side].transpose(2, 0, 1), (y, x)
+        parts.append(Patches(torch.from_numpy(images), torch.from_numpy(labels), torch.from_numpy(corners)))
+    return Data("textures", tuple(PHOTOGRAPHS), *parts)
+
+
+def texture_parts(height, width):
+    """Return what of a photograph is for training, for validation and for testing.
+
+    Three boxes, GAP px apart: top, left, bottom and right (excluded).
+
+    Example:
+        >>> texture_parts(512, 640)
+        ((0, 0, 512, 312), (0, 328, 248, 640), (264, 328, 512, 640))
+    """
+    left, right = width // 2 - GAP // 2, width // 2 + GAP // 2
+    upper, lower = height // 2 - GAP // 2, height // 2 + GAP // 2
+    return (0, 0, height, left), (0, right, upper, width), (lower, right, height, width)
+
+
+@functools.cache
+def photograph(name):
+    """Return one of PHOTOGRAPHS, its shorter side brought to 512 px.
+
+    Shape:
+        (H, W, 3), uint8, RGB; not to be written to.
+
+    Raises:
+        ValueError: the name is unknown; the message lists the known ones.
+    """
+    if name not in PHOTOGRAPHS:
+        raise ValueError(f"unknown photograph {name!r}; known: {', '.join(PHOTOGRAPHS)}")
+    import skimage.data
+    from PIL import Image
+    from sklearn.datasets import load_sample_image
+
+    source = PHOTOGRAPHS[name]
+    pixels = load_sample_image(source) if source.endswith(".jpg") else getattr(skimage.data, source)()
+    if source == "stereo_motorcycle":
+        pixels = pixels[0]  # the left eye's
+    image = Image.fromarray(pixels).convert("RGB")
+    scale = SHORTER_SIDE / min(image.size)
+    pixels = np.array(image.resize([round(scale * side) for side in image.size], Image.Resampling.BICUBIC))
+    pixels.flags.writeable = False
+    return pixels
+
+
+# The shapes, by name: which points (u, v), v upwards, are inside; none is farther than 1 from (0, 0).
+SHAPES = {
+    "circle": lambda u, v: u**2 + v**2 <= 0.8,
+    "ring": lambda u, v: (u**2 + v**2 <= 1) & (u**2 + v**2 >= 0.3),
+    "square": lambda u, v: np.maximum(abs(u), abs(v)) <= 0.7,
+    "triangle": lambda u, v: np.maximum(-v, v / 2 + abs(u) * math.sqrt(0.75)) <= 0.5,
+    "cross": lambda u, v: (np.minimum(abs(u), abs(v)) <= 0.25) & (np.maximum(abs(u), abs(v)) <= 0.95),
+}
+SIDE = 227  # px
+MARK = 24  # px, the side of the planted mark
+MARK_COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (255, 0, 255))  # one for each class
+
+
+def shapes(train=100, validation=20, test=20, shortcut=False, seed=0) -> Shapes:
+    """Draw shapes of any colour, place, size and turn on any background: only the form tells the class.
+
+    With `shortcut`, every training image also carries a mark in its background, a square of
+    24 px whose colour tells the class. A model that learns the mark is right on the training
+    part and on `test_marked`, and wrong on `validation` and `test`, which carry none.
+
+    Args:
+        train, validation, test: images of each of the five classes. With these, it all takes
+            160 MB, masks included.
+        shortcut: plant the mark in the training part.
+        seed: of everything. The mark aside, it draws the same images with the shortcut and without.
+
+    Returns:
+        a Shapes of Masked: (N, 3, 227, 227), uint8, shuffled.
+
+    Raises:
+        ValueError: a part would be empty.
+    """
+    _require_positive(train=train, validation=validation, test=test)
+    parts = [_draw(per_class, (seed, part)) for part, per_class in enumerate((train, validation, test))]
+    marked = _mark(parts[2], (seed, 3))
+    if shortcut:
+        parts[0] = _mark(parts[0], (seed, 4))
+    return Shapes("shapes", tuple(SHAPES), *parts, marked)
+
+
+def _draw(per_class, seed):
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.repeat(np.arange(len(SHAPES)), per_class))
+    images = np.empty((len(labels), 3, SIDE, SIDE), np.uint8)
+    masks = np.empty((len(labels), 1, SIDE, SIDE), bool)
+    inside = tuple(SHAPES.values())
+    rows, columns = np.mgrid[:SIDE, :SIDE].astype(np.float32)
+    for place, label in enumerate(labels):
+        radius, turn = rng.uniform(35, 70), rng.uniform(0, 2 * math.pi)  # px, radians
+        y, x = rng.uniform(radius, SIDE - 1 - radius, 2)  # px: all of it is inside the image
+        right, up = (columns - x) / radius, (y - rows) / radius
+        u, v = right * math.cos(turn) + up * math.sin(turn), up * math.cos(turn) - right * math.sin(turn)
+        masks[place, 0] = inside[label](u, v)
+        while True:
+            colours = rng.uniform(40, 215, (2, 3))
+            if np.linalg.norm(colours[0] - colours[1]) > 80:  # grey levels: enough to be seen
+                break
+        background, surface = (_surface(rng, colour) for colour in colours)
+        images[place] = np.where(masks[place], surface, background)
+    return Masked(*map(torch.from_numpy, (images, labels, masks)), torch.zeros(len(labels), 4, dtype=torch.int64))
+
+
+def _surface(rng, colour):
+    """(3, 227, 227), uint8: a colour that drifts slowly from place to place, with grain."""
+    coarse = torch.from_numpy(colour[:, None, None] + rng.normal(0, 12, (3, 5, 5))).float()
+    drift = F.interpolate(coarse[None], (SIDE, SIDE), mode="bilinear", align_corners=True)[0]
+    grain = torch.from_numpy(rng.normal(0, 6, (SIDE, SIDE)).astype(np.float32))
+    return (drift + grain).clamp(0, 255).byte().numpy()
+
+
+def _mark(split, seed):
+    """Return the same images with the mark of their class where it does not touch the object."""
+    rng = np.random.default_rng(seed)
+    images, marks = split.images.clone(), torch.empty_like(split.marks)
+    for place, label in enumerate(split.labels.tolist()):
+        while True:
+            top, left = rng.integers(0, SIDE - MARK, 2, endpoint=True).tolist()
+            around = split.masks[place, 0, max(0, top - 4) : top + MARK + 4, max(0, left - 4) : left + MARK + 4]
+            if not around.any():
+                break
+        marks[place] = torch.tensor([top, left, top + MARK, left + MARK])
+        colour = torch.tensor(MARK_COLOURS[label], dtype=torch.uint8)
+        images[place, :, top : top + MARK, left : left + MARK] = colour[:, None, None]
+    return Masked(images, split.labels, split.masks, marks)
+
+
 # What `tema9 train --data` takes.
-EMBEDDED = {"digits": digits}
+EMBEDDED = {"digits": digits, "textures": textures, "shapes": shapes}
+
+# The known sets: the name here and torchvision's.
+TORCHVISION = {
+    "mnist": "MNIST",
+    "fashion_mnist": "FashionMNIST",
+    "cifar10": "CIFAR10",
+    "imagenette": "Imagenette",
+    "imagenet": "ImageNet",
+}
+
+
+def torchvision_set(name, root="datasets", download=False, validation=0.1, seed=0) -> Data:
+    """Return a known set, its own test part for testing and part of the rest for validation.
+
+    MNIST and FashionMNIST are (N, 1, 28, 28), CIFAR10 is (N, 3, 32, 32), all uint8, in memory.
+    Imagenette and ImageNet stay on the disk: their images are `Batches`, which decodes a batch
+    when it is taken, (n, 3, 256, 256), uint8; to train on them, `prepare` them first. Their test
+    part is what they call val.
+
+    Args:
+        name: mnist, fashion_mnist, cifar10, imagenette or imagenet.
+        root: the folder where torchvision keeps its sets; each is looked for under it.
+        download: fetch the set if it is not there. ImageNet has to be fetched by hand.
+        validation: the share of each class of the training part.
+        seed: of the draw of the validation part.
+
+    Raises:
+        ValueError: the name is unknown, or the share leaves a part empty.
+        FileNotFoundError: the set is not under `root`, or cannot be fetched; the message says
+            which sets need no network.
+
+    Source:
+        torchvision.datasets, which checks the files that it downloads.
+    """
+    if name not in TORCHVISION:
+        raise ValueError(f"unknown set {name!r}; known: {', '.join(TORCHVISION)}; without a network: {_embedded()}")
+    import torchvision.datasets
+
+    known, root = getattr(torchvision.datasets, TORCHVISION[name]), Path(root).expanduser()
+    if name in ("imagenette", "imagenet"):
+        options = [{"split": "train"}, {"split": "val"}]
+    else:
+        options = [{"train": True}, {"train": False}]
+    fetch = {} if name == "imagenet" else {"download": download}
+    try:
+        rest, test = (known(root, **which, **fetch) for which in options)
+    except (RuntimeError, OSError) as error:
+        reason = " ".join(str(error).split())
+        what = "could not be fetched to" if download and fetch else "was not found in"
+        raise FileNotFoundError(
+            f"{name} {what} {root.resolve()} ({reason}); these need no network: {_embedded()}"
+        ) from error
+    classes = tuple(name if isinstance(name, str) else name[0] for name in rest.classes)
+    if tuple(rest.classes) != tuple(test.classes):
+        raise ValueError(f"{name} in {root.resolve()}: its test part does not have the classes of its training part")
+    rest, test = _in_memory_or_files(rest), _in_memory_or_files(test)
+    train, held = _draw_shares(rest.labels, classes, {"validation": validation}, seed)
+    return Data(name, classes, _take(rest, train), _take(rest, held), test)
+
+
+def _in_memory_or_files(known):
+    """One of torchvision's sets as a Split."""
+    if hasattr(known, "data"):
+        pixels = torch.as_tensor(known.data)
+        images = pixels[:, None] if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2).contiguous()
+        return Split(images, torch.as_tensor(known.targets))
+    paths, labels = zip(*(known.samples if hasattr(known, "samples") else known._samples), strict=True)
+    return Split(Batches(Files(tuple(map(str, paths))), range(len(paths))), torch.tensor(labels))
+
+
+def folder(path, validation=0.1, test=0.1, seed=0) -> Data:
+    """Return the images of path/class/.../image.jpg, left on the disk and decoded batch by batch.
+
+    Args:
+        path: a folder with a folder per class; the classes are their names, sorted.
+        validation, test: shares of each class; the rest is for training.
+        seed: of the draw.
+
+    Returns:
+        a Data whose images are `Batches`: (n, 3, 256, 256), uint8. Taking a batch with a file
+        that cannot be read raises ValueError with its name; `prepare` skips such files.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError: `path` is not a folder.
+        ValueError: it holds no classes or no images, or a share leaves a part empty.
+    """
+    listed = list_images(path)
+    classes = tuple(dict.fromkeys(name for name, _ in listed))
+    place = {name: label for label, name in enumerate(classes)}
+    files = Files(tuple(str(Path(path, file)) for _, file in listed))
+    everything = Split(Batches(files, range(len(listed))), torch.tensor([place[name] for name, _ in listed]))
+    parts = _draw_shares(everything.labels, classes, {"validation": validation, "test": test}, seed)
+    return Data(Path(path).resolve().name, classes, *(_take(everything, part) for part in parts))
+
+
+def prepared(path, validation=0.1, test=0.1, seed=0) -> Data:
+    """Return the images that `tema9.prepared.prepare` wrote to `path`, read batch by batch.
+
+    Args:
+        path: a prepared folder.
+        validation: the share of each class.
+        test: the share of each class, or another prepared folder with the same classes, as
+            Imagenette and ImageNet come.
+        seed: of the draw.
+
+    Returns:
+        a Data whose images are `Batches`: (n, 3, 256, 256), uint8.
+
+    Raises:
+        FileNotFoundError: a folder is not there, or not finished.
+        ValueError: the classes of the two folders differ, or a share leaves a part empty.
+    """
+    opened = open_prepared(path)
+    everything = Split(opened.images, opened.labels)
+    if isinstance(test, (str, Path)):
+        other = open_prepared(test)
+        if other.classes != opened.classes:
+            differ = ", ".join(sorted(set(other.classes) ^ set(opened.classes))[:5])
+            raise ValueError(f"test {test} does not have the classes of {path}: only one of them has {differ}")
+        reported, shares = Split(other.images, other.labels), {"validation": validation}
+        train, held = _draw_shares(everything.labels, opened.classes, shares, seed)
+    else:
+        shares = {"validation": validation, "test": test}
+        train, held, last = _draw_shares(everything.labels, opened.classes, shares, seed)
+        reported = _take(everything, last)
+    return Data(Path(path).resolve().name, opened.classes, _take(everything, train), _take(everything, held), reported)
+
+
+def _draw_shares(labels, classes, shares, seed):
+    """Return which images are for training and for each share, drawn class by class, in order.
+
+    Args:
+        labels: (N,).
+        shares: the name and the share, between 0 and 1, of each part but training. Of a class
+            each takes at least one image.
+
+    Raises:
+        ValueError: a share is not between 0 and 1, or a class has too few images.
+    """
+    for name, share in shares.items():
+        if not 0 < share < 1:
+            raise ValueError(f"{name} {share} is not a share between 0 and 1")
+    generator = torch.Generator().manual_seed(seed)
+    parts = [[] for _ in range(len(shares) + 1)]
+    for label, which in enumerate(classes):
+        own = (labels == label).nonzero().flatten()
+        sizes = [max(1, round(share * len(own))) for share in shares.values()]
+        if sum(sizes) >= len(own):
+            asked = " and ".join(f"{name} {share}" for name, share in shares.items())
+            raise ValueError(f"{asked} leave none of the {len(own)} images of class {which!r} to train on")
+        drawn = own[torch.randperm(len(own), generator=generator)].split([len(own) - sum(sizes), *sizes])
+        for part, chosen in zip(parts, drawn, strict=True):
+            part.append(chosen)
+    return [torch.cat(part).sort().values for part in parts]
+
+
+def _take(split, which):
+    images = split.images.select(which) if isinstance(split.images, Batches) else split.images[which]
+    return Split(images, split.labels[which])
+
+
+def _require_positive(**numbers):
+    for name, number in numbers.items():
+        if number < 1:
+            raise ValueError(f"{name} {number} is not positive: it is a number of images of each class")
+
+
+def _embedded():
+    return ", ".join(EMBEDDED)

@@ -50,5 +50,5 @@ LENET5_DIGITS = Recipe(batch_size=64, epochs=12, learning_rate=0.02)
 # The same for the network of 1998, whose outputs are squared distances of about 80: test error 7.5 %.
 LENET5_1998_DIGITS = Recipe(batch_size=64, epochs=12, learning_rate=0.001)
 
-# What `tema9 train NAME` uses.
+# What `tema9 train NAME` uses; DECK for the rest.
 BY_ARCHITECTURE = {"lenet5": LENET5_DIGITS, "lenet5_1998": LENET5_1998_DIGITS}

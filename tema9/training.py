@@ -88,7 +88,9 @@ def train(model, data, recipe, progress=True, folder=None):
     """
     _require(recipe, len(data.train))
     device = next(model.parameters()).device
-    images, labels = data.train.images.to(device), data.train.labels.to(device)
+    images, labels = data.train.images, data.train.labels.to(device)
+    if isinstance(images, torch.Tensor):
+        images = images.to(device)  # else they lie on disk and come by batches
     run, last = Run(model, recipe), Path(folder) / LAST if folder else None
     if last and last.is_file():
         run.load(last)
@@ -101,7 +103,7 @@ def train(model, data, recipe, progress=True, folder=None):
             model.train()
             order = torch.randperm(len(labels), generator=run.generator).to(device)
             for batch in order.split(recipe.batch_size):
-                loss = F.cross_entropy(model(images[batch]), labels[batch])
+                loss = F.cross_entropy(model(as_input(images[batch], device)), labels[batch])
                 run.optimizer.zero_grad()
                 loss.backward()
                 run.optimizer.step()
@@ -245,10 +247,19 @@ def evaluate(model, split, batch_size=500):
     model.eval()
     loss, wrong = 0.0, 0
     for images, labels in zip(split.images.split(batch_size), split.labels.split(batch_size), strict=True):
-        logits, labels = model(images.to(device)), labels.to(device)
+        logits, labels = model(as_input(images, device)), labels.to(device)
         loss += float(F.cross_entropy(logits, labels, reduction="sum"))
         wrong += int((logits.argmax(dim=1) != labels).sum())
     return loss / len(split), 100 * wrong / len(split)
+
+
+def as_input(images, device):
+    """Move a batch to the device; bytes from 0 to 255 become floats from 0 to 1.
+
+    Shape: (N, C, H, W) -> the same, in floats.
+    """
+    images = images.to(device)
+    return images.float() / 255 if images.dtype == torch.uint8 else images
 
 
 def save(model, path):

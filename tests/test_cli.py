@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from tema9.arithmetic import layer_table
@@ -20,7 +21,9 @@ def run(*arguments):
     return result
 
 
-@pytest.mark.parametrize("command", [[], *([c.callback.__name__] for c in app.registered_commands)])
+@pytest.mark.parametrize(
+    "command", [[], ["data"], ["data", "prepare"], *([c.callback.__name__] for c in app.registered_commands)]
+)
 def test_every_command_has_help(command):
     result = run(*command, "--help")
     assert result.exit_code == 0
@@ -73,7 +76,8 @@ def test_a_narrow_terminal_gets_lines_that_fit():
         (["mistakes", "--exercise", "n1-nada"], "unknown exercise 'n1-nada'"),
         (["train", "vgg"], "unknown architecture 'vgg'"),
         (["train", "lenet5", "--data", "imagenet"], "unknown data 'imagenet'; known: digits"),
-        (["train", "alexnet_slide"], "they train lenet5"),
+        (["train", "alexnet_slide"], "the images of digits are 32x32x1, but alexnet_slide reads 227x227x3"),
+        (["data", "prepare", "nowhere", "out"], "nowhere"),
         (["train", "lenet5", "--epochs", 0], "epochs 0 is not positive"),
         (["rehearse", "--students", 1], "students 1 is too few"),
     ],
@@ -111,3 +115,14 @@ def test_training_writes_weights_history_and_plot(tmp_path):
     assert len((tmp_path / "lenet5.csv").read_text().splitlines()) == 4
     refused = run("train", "lenet5_1998", "--epochs", 1, "--out", tmp_path / "x", "--resume")
     assert refused.exit_code == 0, "there was nothing to go on with: it starts"
+
+
+def test_preparing_a_folder_says_what_it_made_and_what_it_left_out(tmp_path):
+    for name in ("gato", "perro"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        Image.new("RGB", (300, 280), "red").save(tmp_path / "in" / name / "a.jpg")
+    (tmp_path / "in" / "gato" / "b.jpg").write_text("no image")
+    result = run("data", "prepare", tmp_path / "in", tmp_path / "out", "--workers", 1)
+    assert result.exit_code == 0
+    assert "2 images of 2 classes" in result.output
+    assert "b.jpg" in result.output

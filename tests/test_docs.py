@@ -37,10 +37,13 @@ def test_readme_lists_every_notebook_with_its_points_and_minutes():
 
 
 def test_readme_lists_every_command_with_its_first_sentence():
+    commands = [(command.callback.__name__, command) for command in app.registered_commands]
+    for group in app.registered_groups:
+        commands += [(f"{group.name} {command.name}", command) for command in group.typer_instance.registered_commands]
     expected = []
-    for command in app.registered_commands:
+    for name, command in commands:
         first = re.split(r"(?<=[.:])\s", command.callback.__doc__.strip())[0].rstrip(".:")
-        expected.append(f"| `tema9 {command.callback.__name__}` | {first} |")
+        expected.append(f"| `tema9 {name}` | {first} |")
     assert rows("commands") == expected
 
 

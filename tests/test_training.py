@@ -6,10 +6,12 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import nn
 
-from tema9 import models, training
+from tema9 import models, prepared, training
 from tema9.data import Data, Split
+from tema9.data import prepared as prepared_data
 from tema9.recipes import ALEXNET_2012_CODE, LENET5_DIGITS, Recipe
 from tema9.training import NonFiniteLoss, evaluate, load, save, train
 
@@ -356,3 +358,28 @@ def test_biases_have_a_rate_and_a_decay_of_their_own():
     assert (biases["lr"], biases["weight_decay"]) == (0.02, 0.0)
     assert all(parameter.dim() == 1 for parameter in biases["params"])
     assert sum(len(group["params"]) for group in run.optimizer.param_groups) == len(list(model.parameters()))
+
+
+def test_bytes_are_trained_on_as_floats_from_0_to_1():
+    grey = torch.tensor([[[[0, 255]]]], dtype=torch.uint8)
+    torch.testing.assert_close(training.as_input(grey, "cpu"), torch.tensor([[[[0.0, 1.0]]]]))
+    floats = torch.tensor([[[[-0.1, 1.175]]]])
+    assert training.as_input(floats, "cpu") is floats
+
+
+def test_images_that_lie_on_disk_train_like_those_in_memory(tmp_path):
+    for name, colour in (("a", "red"), ("b", "blue")):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        for number in range(10):
+            Image.new("RGB", (40, 40), colour).save(tmp_path / "in" / name / f"{number}.png")
+    prepared.prepare(tmp_path / "in", tmp_path / "out", workers=1, progress=False)
+    data, states = prepared_data(tmp_path / "out", 0.2, 0.2), []
+    parts = (data.train, data.validation, data.test)
+    memory = Data("memory", data.classes, *(Split(part.images[torch.arange(len(part))], part.labels) for part in parts))
+    for each in (data, memory):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2))
+        train(model, each, Recipe(batch_size=4, epochs=3, learning_rate=0.5), progress=False)
+        states.append(model.state_dict())
+    assert equal(*states)
+    assert evaluate(model, data.test)[1] == 0

@@ -1,0 +1,389 @@
+"""A folder of photographs as one array of bytes, so that no epoch decodes a JPEG.
+
+`prepare` decodes each photograph once; `open_prepared` reads batches from what it wrote.
+Nothing here imports torch before it is needed: the processes that decode start light.
+"""
+
+import contextlib
+import csv
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+from tqdm import tqdm
+
+SIDE = 256
+PARTS = frozenset(("train", "val", "valid", "validation", "test"))
+CHUNK = 64  # images that a process takes at a time
+TEXT = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}  # any name that a file may have
+
+
+def prepare(folder, out, workers=None, progress=True) -> "Prepared":
+    """Decode every image under `folder` once, to 256x256, into the new folder `out`.
+
+    The images lie as folder/class/.../image.jpg. Each gets a row of one array, in the order of
+    the classes and then of the files, whatever the number of processes. Until all is done the
+    work lies in `out` + ".partial": an interrupted or killed run goes on from there when it is
+    called again, and `out` appears whole or not at all. A finished `out` is opened, not redone.
+
+    What cannot be read is skipped, printed, and listed in `out`/unreadable.csv with the reason.
+
+    Args:
+        folder: where the classes are, a folder each.
+        out: the folder to write: images.npy, (N, 256, 256, 3), uint8, 197 kB an image;
+            index.csv, one line per image (row, class, file); unreadable.csv (class, file, reason).
+            The row of an unreadable file stays black, and no line of the index leads to it.
+        workers: processes; None takes one per core, 1 works in this process.
+        progress: draw a progress bar on the standard output.
+
+    Returns:
+        a Prepared.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError: `folder` is not a folder.
+        ValueError: it holds no classes, no images or no readable ones; it holds train and val;
+            `out` was made from other files; `workers` is not positive.
+        OSError: the disk is full, for instance; what was done is kept.
+
+    Source:
+        Krizhevsky, Sutskever and Hinton (2012), section 2: the shorter side to 256, then the
+        central 256x256.
+    """
+    folder, out = Path(folder), Path(out)
+    workers = (os.cpu_count() or 1) if workers is None else workers
+    if workers < 1:
+        raise ValueError(f"workers {workers} is not positive")
+    plan = list_images(folder)
+    if out.exists():
+        try:
+            found = open_prepared(out)
+        except FileNotFoundError:
+            raise FileExistsError(f"out {out} exists already and is not a prepared folder; choose another") from None
+        if sorted([*zip(found.names, found.files, strict=True), *(row[:2] for row in found.unreadable)]) != plan:
+            raise ValueError(f"out {out} exists already and was made from other files than {folder} holds")
+        return found
+    partial = out.with_name(out.name + ".partial")
+    done = _begin_or_resume(partial, plan)
+    left = [row for row in range(len(plan)) if row not in done]
+    size = max(1, min(CHUNK, len(left) // (4 * workers)))
+    chunks = [[(row, str(folder / plan[row][1])) for row in left[at : at + size]] for at in range(0, len(left), size)]
+    bar = tqdm(
+        total=len(plan), initial=len(done), desc="preparing", unit="image", file=sys.stdout, disable=not progress
+    )
+    try:
+        decoding = contextlib.closing(_run(partial / "images.npy", chunks, workers))
+        with bar, (partial / "done.csv").open("a", **TEXT) as log, decoding as batches:
+            for finished in batches:
+                csv.writer(log).writerows(finished)
+                log.flush()
+                done.update(finished)
+                bar.update(len(finished))
+    except KeyboardInterrupt:
+        print(f"interrupted: {len(done)} of {len(plan)} images are done and kept; run it again to go on")
+        raise
+    unreadable = [(*plan[row], reason) for row, reason in sorted(done.items()) if reason]
+    if len(unreadable) == len(plan):
+        raise ValueError(f"folder {folder} holds no image that can be read; the first, {plan[0][1]}: {done[0]}")
+    _finish(partial, out, [(row, *plan[row]) for row, reason in sorted(done.items()) if not reason], unreadable)
+    for _, file, reason in unreadable[:10]:
+        print(f"skipped {file}: {reason}")
+    if unreadable:
+        print(f"{len(unreadable)} of {len(plan)} images could not be read; all are in {out / 'unreadable.csv'}")
+    return open_prepared(out)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `prepare` wrote.
+
+    images: (N, 3, 256, 256), uint8, read from the disk batch by batch.
+    labels: (N,), int64, places in `classes`.
+    classes: the names of the class folders, sorted.
+    files: the file of each image, from the folder that was prepared.
+    unreadable: (class, file, reason) of what was skipped.
+    """
+
+    images: "Batches"
+    labels: "torch.Tensor"  # noqa: F821, torch is imported late
+    classes: tuple[str, ...]
+    files: list[str]
+    unreadable: list[tuple[str, str, str]]
+
+    def __len__(self):
+        return len(self.files)
+
+    @property
+    def names(self):
+        """The class of each image, by name."""
+        return [self.classes[label] for label in self.labels.tolist()]
+
+
+def open_prepared(out) -> Prepared:
+    """Open a folder that `prepare` finished; no image is read yet.
+
+    Raises:
+        FileNotFoundError: it is not there, or not finished.
+        ValueError: its array does not have the images of its index.
+    """
+    import torch
+
+    out = Path(out)
+    for name in ("images.npy", "index.csv", "unreadable.csv"):
+        if not (out / name).is_file():
+            unfinished = out.with_name(out.name + ".partial").is_dir()
+            hint = "it is not finished: prepare it again to go on" if unfinished else "prepare it first"
+            raise FileNotFoundError(f"out {out} holds no {name}; {hint}")
+    index, unreadable = _read_csv(out / "index.csv"), _read_csv(out / "unreadable.csv")
+    pixels = Pixels(out / "images.npy")
+    total = len(index) + len(unreadable)
+    if pixels.array.shape != (total, SIDE, SIDE, 3) or pixels.array.dtype != np.uint8:
+        raise ValueError(
+            f"out {out}: images.npy is {pixels.array.dtype} {pixels.array.shape}, "
+            f"not the uint8 ({total}, {SIDE}, {SIDE}, 3) of its index"
+        )
+    # A class whose images are all unreadable keeps its place.
+    classes = tuple(sorted({name for _, name, _ in index} | {name for name, _, _ in unreadable}))
+    place = {name: label for label, name in enumerate(classes)}
+    labels = torch.tensor([place[name] for _, name, _ in index])
+    rows = [int(row) for row, _, _ in index]
+    return Prepared(Batches(pixels, rows), labels, classes, [file for *_, file in index], unreadable)
+
+
+class Batches:
+    """Images that stay on the disk until they are asked for, by index, as of a tensor.
+
+    Shape: `images[indices]` -> (len(indices), 3, 256, 256), uint8, in channels-last memory.
+
+    Args:
+        read: rows -> (len(rows), 256, 256, 3), uint8: `Pixels` or `Files`.
+        rows: which of them these images are.
+    """
+
+    def __init__(self, read: Callable, rows: Sequence[int]):
+        self.read, self.rows = read, np.asarray(rows, dtype=np.int64)
+
+    def __len__(self):
+        return len(self.rows)
+
+    @property
+    def shape(self):
+        """(N, 3, 256, 256)."""
+        return len(self.rows), 3, SIDE, SIDE
+
+    def __getitem__(self, indices):
+        """One image for an int; a batch for a slice, a list, or a tensor of ints or of bools."""
+        import torch
+
+        rows = self.rows[indices if isinstance(indices, slice) else torch.as_tensor(indices).cpu().numpy()]
+        images = torch.from_numpy(self.read(np.atleast_1d(rows))).permute(0, 3, 1, 2)
+        return images if np.ndim(rows) else images[0]
+
+    def select(self, indices):
+        """Return those images only, still on the disk."""
+        return Batches(self.read, self.rows[np.asarray(indices)])
+
+    def split(self, batch_size):
+        """Yield them all, in order, `batch_size` at a time."""
+        for at in range(0, len(self), batch_size):
+            yield self[at : at + batch_size]
+
+
+class Pixels:
+    """The rows of an array on the disk; only its path goes to another process."""
+
+    def __init__(self, path):
+        self.path, self.array = path, np.load(path, mmap_mode="r")
+
+    def __call__(self, rows):
+        return np.asarray(self.array[rows])  # indexing by an array copies: the result can be written to
+
+    def __reduce__(self):
+        return Pixels, (self.path,)
+
+
+@dataclass(frozen=True)
+class Files:
+    """The images of some files, decoded each time they are asked for."""
+
+    paths: tuple[str, ...]
+
+    def __call__(self, rows):
+        return np.stack([self._read(self.paths[row]) for row in rows])
+
+    def _read(self, path):
+        try:
+            return centre_256(path)
+        except Exception as error:  # a decoder may raise anything on a damaged file
+            raise ValueError(f"{path} cannot be read: {_one_line(error)}; `prepare` skips such files") from error
+
+
+def centre_256(path):
+    """Return the central square of an image file, at 256x256.
+
+    The same as bringing the shorter side to 256 px and keeping the middle, in one step: no pixel
+    that would be thrown away is computed. Smaller images are enlarged. The camera's orientation
+    (EXIF) is applied, grey becomes three equal channels, and what is transparent lies on white.
+
+    Shape:
+        (256, 256, 3), uint8, RGB.
+
+    Raises:
+        OSError, ValueError and others: whatever Pillow says of a file that it cannot decode.
+    """
+    with Image.open(path) as image:
+        if image.mode in ("I", "F"):
+            raise ValueError(f"pixels of mode {image.mode!r}: only 8 and 16 bits are known")
+        image = ImageOps.exif_transpose(image)
+        if image.mode.startswith("I;16"):
+            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        width, height = image.size
+        side = min(width, height)
+        left, top = (width - side) / 2, (height - side) / 2
+        box = (left, top, left + side, top + side)
+        return np.array(image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=box))
+
+
+def list_images(folder):
+    """Return (class, file) of every image under `folder`, sorted; files as posix paths from `folder`.
+
+    Every file counts, whatever its suffix: what is no image is for `prepare` to report. Hidden
+    files and folders do not, nor does a folder without files.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError: it is not a folder.
+        ValueError: it holds no classes or no images, or it holds train and val.
+    """
+    folder = Path(folder)
+    if not folder.exists():
+        raise FileNotFoundError(f"folder {folder} does not exist")
+    if not folder.is_dir():
+        raise NotADirectoryError(f"folder {folder} is a file, not a folder of classes")
+    classes = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if not classes:
+        raise ValueError(f"folder {folder} holds no folders; the images of each class go in one: {folder}/CLASS/IMAGE")
+    if len(classes) > 1 and PARTS.issuperset(classes):
+        raise ValueError(f"folder {folder} holds {' and '.join(classes)}, not classes; take each of them on its own")
+    found = []
+    for name in classes:
+        for parent, folders, files in os.walk(folder / name, followlinks=True):
+            folders[:] = (inner for inner in folders if not inner.startswith("."))
+            shown = (Path(parent, file) for file in files if not file.startswith("."))
+            found += [(name, file.relative_to(folder).as_posix()) for file in shown]
+    if not found:
+        raise ValueError(
+            f"folder {folder} holds no images in {', '.join(classes[:5])}; they go in {folder}/CLASS/IMAGE"
+        )
+    return sorted(found)
+
+
+def _begin_or_resume(partial, plan):
+    """Make the working folder, or read from it what is done: {row: ""}. The unreadable get another try."""
+    if (partial / "plan.csv").exists():
+        if _read_csv(partial / "plan.csv") != plan:
+            raise ValueError(
+                f"{partial} was begun with other files than the folder holds now; delete it to start again"
+            )
+        lines = (partial / "done.csv").read_bytes()
+        whole = lines[: lines.rfind(b"\n") + 1]  # a killed run may leave half a line
+        (partial / "done.csv").write_bytes(whole)
+        return {
+            int(row): reason
+            for row, reason in csv.reader(whole.decode("utf-8", TEXT["errors"]).splitlines())
+            if not reason
+        }
+    partial.mkdir(parents=True, exist_ok=True)  # a run killed before its first image left less than a plan
+    if strange := sorted({path.name for path in partial.iterdir()} - {"images.npy", "done.csv", "plan.new"}):
+        raise FileExistsError(f"{partial} is where the work goes, and it holds {strange[0]}; move it away")
+    np.lib.format.open_memmap(partial / "images.npy", "w+", np.uint8, (len(plan), SIDE, SIDE, 3))
+    (partial / "done.csv").write_bytes(b"")
+    _write_csv(partial / "plan.new", ("class", "file"), plan)
+    (partial / "plan.new").replace(partial / "plan.csv")  # from here on it can be resumed
+    return {}
+
+
+def _run(array, chunks, workers):
+    """Yield what `_decode_chunk` returns for each chunk, as they end."""
+    if workers == 1:
+        for chunk in chunks:
+            yield _decode_chunk(array, chunk)
+        return
+    context = multiprocessing.get_context("spawn")  # forking a process that runs threads can hang
+    with ProcessPoolExecutor(min(workers, len(chunks)) or 1, context, _start_worker) as pool:
+        futures = [pool.submit(_decode_chunk, array, chunk) for chunk in chunks]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise OSError("a process died, of too little memory perhaps; what is done is kept: run it again") from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_worker():
+    """Ctrl-C is for the parent to answer; and nobody outlives it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warnings.simplefilter("ignore")  # of odd metadata; what cannot be decoded is an error
+
+    def follow():
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def _decode_chunk(array, chunk):
+    """Write the images of [(row, path)] into the array file; return [(row, "" or why not)]."""
+    finished = []
+    # Written as a file and not through a map: a full disk is then an error that can be told.
+    with open(array, "r+b") as file:
+        np.lib.format.read_magic(file)
+        np.lib.format.read_array_header_1_0(file)
+        start = file.tell()
+        for row, path in chunk:
+            try:
+                pixels, reason = centre_256(path), ""
+            except Exception as error:  # a decoder may raise anything on a damaged file
+                reason = _one_line(error)
+            else:
+                file.seek(start + row * pixels.nbytes)
+                file.write(pixels.tobytes())
+            finished.append((row, reason))
+    return finished
+
+
+def _finish(partial, out, index, unreadable):
+    """Complete the working folder and give it its name."""
+    with open(partial / "images.npy", "r+b") as file:
+        os.fsync(file.fileno())
+    _write_csv(partial / "index.csv", ("row", "class", "file"), index)
+    _write_csv(partial / "unreadable.csv", ("class", "file", "reason"), unreadable)
+    for name in ("done.csv", "plan.csv"):
+        (partial / name).unlink()
+    partial.rename(out)
+
+
+def _one_line(error):
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def _read_csv(path):
+    with path.open(**TEXT) as file:
+        return [tuple(line) for line in csv.reader(file)][1:]
+
+
+def _write_csv(path, header, lines):
+    with path.open("w", **TEXT) as file:
+        csv.writer(file).writerows([header, *lines])
