@@ -19,8 +19,9 @@ CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
 
 
 def rows(marker):
-    """The lines that follow a marker in the README, up to the next blank one."""
-    return README.split(f"<!-- {marker} -->\n")[1].split("\n\n")[0].splitlines()
+    """The lines that follow a marker in the README, up to the next blank one; of a table, without its head."""
+    lines = README.split(f"<!-- {marker} -->\n")[1].split("\n\n")[0].splitlines()
+    return lines[2:] if lines[0].startswith("|") else lines
 
 
 def requirement(text):
