@@ -158,9 +158,12 @@ def mistakes(
     for column in ("exercise", "answer", "expected to lose", "lost", ""):
         table.add_column(column)
     outcomes = []
-    jobs = [(source, one) for source in chosen for one in source.graded if exercise in (None, one.name)]
-    for source, one in _tracker("running the bank")(jobs):
-        for outcome in bank.kill_matrix(source, bank.load(source), one):
+    loaded = [(source, bank.load(source)) for source in chosen]
+    jobs = [
+        (source, entries, one) for source, entries in loaded for one in source.graded if exercise in (None, one.name)
+    ]
+    for job in _tracker("running the bank")(jobs):
+        for outcome in bank.kill_matrix(*job):
             outcomes.append(outcome)
             answer = outcome.answer
             lost = ", ".join(case for case, verdict in outcome.verdicts.items() if not verdict)

@@ -1,9 +1,11 @@
 """The bank of mistakes, and the kill matrix: each answer of the bank against the tests.
 
-# %% probes="n1-conv-output-size"           expressions, one a line, that tell answers apart
-# %% right="n1-conv-output-size" name="..."  another right answer
-# %% wrong="n1-conv-output-size" name="..."  a mistake; its first comment explains it
-                                             fails=["case"] where it fails only some tests
+Three kinds of cell, in the py:percent files of `solutions/mistakes/`:
+
+    # %% probes="n1-x"              expressions, one a line, that tell answers apart
+    # %% right="n1-x" name="..."    another right answer
+    # %% wrong="n1-x" name="..."    a mistake; its first comment explains it to the student;
+                                    fails=["case"] where it loses only some of the tests
 """
 
 import ast
@@ -13,8 +15,12 @@ import itertools
 import warnings
 from dataclasses import dataclass, field
 
+import nbformat
+from nbgrader.preprocessors import ClearSolutions
+
 from tema9 import checks
 from tema9.classroom import border
+from tema9.classroom.course import CODE_STUB
 from tema9.classroom.sources import MISTAKES, Exercise, Source, read
 
 KEYS = {"probes", "right", "wrong", "name", "fails"}
@@ -32,7 +38,6 @@ class Answer:
     text: str
     fails: tuple[str, ...] = ()
     explanation: str = ""
-    line: int = 0
 
     @property
     def right(self):
@@ -75,7 +80,7 @@ def load(source: Source, folder=MISTAKES) -> Bank:
             explanation = _first_comment(cell.text)
             if not explanation:
                 raise ValueError(f"{where}: a mistake starts with a comment that explains it to the student")
-        bank.answers[name].append(Answer(name, cell.keys["name"], cell.text, fails, explanation, cell.line))
+        bank.answers[name].append(Answer(name, cell.keys["name"], cell.text, fails, explanation))
     return bank
 
 
@@ -97,21 +102,10 @@ def solution(exercise: Exercise) -> Answer:
 
 
 def blank(exercise: Exercise) -> Answer:
-    """What the student gets: the solution cell with its regions cut out."""
-    return Answer(exercise.name, "blank", _cut(exercise.solution.text), tuple(exercise.cases))
-
-
-def _cut(text):
-    kept, inside = [], False
-    for line in text.splitlines():
-        if "BEGIN SOLUTION" in line:
-            inside = True
-            kept.append(line[: len(line) - len(line.lstrip())] + "raise NotImplementedError()")
-        elif "END SOLUTION" in line:
-            inside = False
-        elif not inside:
-            kept.append(line)
-    return "\n".join(kept) if len(kept) < len(text.splitlines()) else "raise NotImplementedError()"
+    """What the student gets: the solution cell as nbgrader releases it."""
+    cell = nbformat.v4.new_code_cell(exercise.solution.text, metadata={"nbgrader": {"solution": True}})
+    cleared, _ = ClearSolutions(code_stub={"python": CODE_STUB}).preprocess_cell(cell, {"language": "python"}, 0)
+    return Answer(exercise.name, "blank", cleared.source, tuple(exercise.cases))
 
 
 def namespace_of(answer: Answer, source: Source) -> dict:

@@ -21,12 +21,10 @@ def build_checks(track=iter) -> str:
     Args:
         track: wraps the list of exercises to show progress.
     """
-    banks = {source.name: bank.load(source) for source in sources.all_sources()}
-    jobs = [(source, exercise) for source in sources.all_sources() for exercise in source.graded]
-    entries = {
-        exercise.name: bank.fingerprints(source, banks[source.name], exercise) for source, exercise in track(jobs)
-    }
-    return json.dumps(entries, indent=1, ensure_ascii=False) + "\n"
+    loaded = [(source, bank.load(source)) for source in sources.all_sources()]
+    jobs = [(source, entries, exercise) for source, entries in loaded for exercise in source.graded]
+    checks = {job[-1].name: bank.fingerprints(*job) for job in track(jobs)}
+    return json.dumps(checks, indent=1, ensure_ascii=False) + "\n"
 
 
 def build_notebooks() -> dict[str, bytes]:
