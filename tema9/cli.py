@@ -328,7 +328,7 @@ def _print_scores(course, rows):
             row.status,
         ]
         if wanted:
-            score, what = wanted[row.student, row.notebook]
+            score, what = wanted.get((row.student, row.notebook), (row.machine, "not of the rehearsal"))
             unexpected += score != row.machine
             cells += [f"{score:g}" if score == row.machine else f"[red]{score:g}[/red]", what]
         table.add_row(*cells)

@@ -11,7 +11,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from tema9.arithmetic import layer_table
-from tema9.cli import app
+from tema9.classroom.grade import Row
+from tema9.cli import _print_scores, app, console
 
 
 def run(*arguments):
@@ -126,3 +127,11 @@ def test_preparing_a_folder_says_what_it_made_and_what_it_left_out(tmp_path):
     assert result.exit_code == 0
     assert "2 images of 2 classes" in result.output
     assert "b.jpg" in result.output
+
+
+def test_a_student_whom_nobody_rehearsed_has_a_row_among_those_who_were(tmp_path):
+    (tmp_path / "expected.csv").write_text("student,notebook,machine,what\nana,1_lenet5,90,perfect\n")
+    rows = [Row(name, "1_lenet5", 80, 90, 0, 10, 0, "graded") for name in ("ana", "luis")]
+    with console.capture() as printed:
+        assert _print_scores(tmp_path, rows) == 1, "only Ana's score is not the expected one"
+    assert "not of the rehearsal" in printed.get()
