@@ -1039,7 +1039,7 @@ recipe = replace(recipes.LENET5_DIGITS, epochs=2 if SHORT else 12)
 torch.manual_seed(0)
 lenet = tema9.models.LeNet5()
 history = tema9.training.train(lenet, digits, recipe, progress=False)
-loss, lenet_error = tema9.training.evaluate(lenet, digits.test)
+lenet_error = tema9.training.evaluate(lenet, digits.test).top1
 print(f"test: pérdida {spanish(loss, 3)} nats, error {spanish(lenet_error, 1)} %")
 ax = figures.learning(history)
 
@@ -1127,7 +1127,7 @@ def error_after_training(make, used):
     torch.manual_seed(0)
     made = make()
     tema9.training.train(made, used, recipe, progress=False)
-    return tema9.training.evaluate(made, used.test)[1]
+    return tema9.training.evaluate(made, used.test).top1
 
 
 errors = {

@@ -1,36 +1,47 @@
 """One readable loop: forward, loss, backward, step, record.
 
-The model comes from outside, and so does the data, whole, as tensors; saving is one
-call at the end of an epoch.
+The model comes from outside, and so do the data and the machine; saving is one call at the
+end of an epoch. Over several processes (torchrun) each takes its share of every batch.
 """
 
-import contextlib
 import csv
 import json
 import math
-import os
 import sys
-import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from tqdm import tqdm
+
+from tema9 import augment
+from tema9.arithmetic import MIB, layer_table
+from tema9.checkpoint import save
+from tema9.files import whole
+from tema9.machine import Machine, processes, rank, total
+from tema9.views import Views
+
+LAST, BEST, HISTORY = "last.safetensors", "best.safetensors", "history.csv"
+LOOK = 100  # steps between two looks at the losses: each makes a GPU wait
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch leaves on record. Errors are top-1, in %; seconds are of the wall."""
+    """What one epoch leaves on record. Errors are in %, of one central crop; seconds are of the wall."""
 
     epoch: int
     learning_rate: float
     train_loss: float
     validation_loss: float
     validation_error: float
+    validation_top5: float
     seconds: float
 
 
@@ -54,7 +65,7 @@ class History:
 
     def to_csv(self, path):
         """Write one line per epoch."""
-        with _whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        with whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, [column.name for column in fields(Epoch)])
             writer.writeheader()
             writer.writerows(map(asdict, self.epochs))
@@ -64,68 +75,100 @@ class NonFiniteLoss(RuntimeError):
     """The loss became infinite or not a number."""
 
 
-def train(model, data, recipe, progress=True, folder=None):
+class OutOfMemory(RuntimeError):
+    """A batch does not fit the memory of the GPU."""
+
+
+def train(model, data, recipe, progress=True, folder=None, machine=None) -> History:
     """Train `model` and leave it with the weights of its best epoch.
 
     An interrupted run (Ctrl-C) keeps the best weights so far and returns. With a
     `folder`, every epoch is kept there, and a run that stopped goes on where it was:
     on a CPU it ends with the very weights of one that never stopped.
 
+    The model gets an attribute `views`, the `views.Views` that it learnt to see images through.
+
     Args:
-        model: (N, C, H, W) -> (N, classes), logits; on any device.
+        model: (N, C, H, W) -> (N, classes), logits; on the device of `machine`.
         data: a `data.Data`.
         recipe: a `recipes.Recipe`.
         progress: draw a progress bar on the standard output.
-        folder: where to keep `last.safetensors`, the state after the last whole epoch.
-
-    Returns:
-        a History.
+        folder: where to keep `last.safetensors`, the state after the last whole epoch,
+            `best.safetensors`, the weights of the best, and `history.csv`.
+        machine: a `machine.Machine`; where the model is, in float32, by default.
 
     Raises:
-        NonFiniteLoss: with the epoch and the rate.
+        NonFiniteLoss: with the step, the rate and the last good checkpoint; the model has
+            the weights of its best epoch.
+        OutOfMemory: with the batch size that would fit.
         ValueError: the batch is larger than the training part, a number is not positive,
-            or the folder holds a run with another recipe or another model.
+            the crop does not fit, or the folder holds a run with another recipe or model.
+
+    Source:
+        Krizhevsky, Sutskever and Hinton (2012), section 5, for the recipes that say so.
     """
-    _require(recipe, len(data.train))
-    device = next(model.parameters()).device
-    images, labels = data.train.images, data.train.labels.to(device)
-    if isinstance(images, torch.Tensor):
-        images = images.to(device)  # else they lie on disk and come by batches
-    run, last = Run(model, recipe), Path(folder) / LAST if folder else None
-    if last and last.is_file():
-        run.load(last)
-    history = run.history
-    epochs = range(len(history.epochs) + 1, recipe.epochs + 1)
-    bar = tqdm(epochs, "training", unit="epoch", file=sys.stdout, disable=not progress)
-    try:
-        for epoch in bar:
-            started, losses = time.perf_counter(), []
-            model.train()
-            order = torch.randperm(len(labels), generator=run.generator).to(device)
-            for batch in order.split(recipe.batch_size):
-                loss = F.cross_entropy(model(as_input(images[batch], device)), labels[batch])
-                run.optimizer.zero_grad()
-                loss.backward()
-                run.optimizer.step()
-                losses.append(loss.detach() * len(batch))  # the last batch may be short
-            train_loss = float(torch.stack(losses).sum() / len(labels))
-            if not math.isfinite(train_loss):
-                rate = run.optimizer.param_groups[0]["lr"]
-                raise NonFiniteLoss(f"the loss of epoch {epoch} is {train_loss}, at rate {rate:g}; lower the rate")
-            validation_loss, error = evaluate(model, data.validation)
-            run.record(train_loss, validation_loss, error, time.perf_counter() - started)
-            bar.set_postfix_str(f"loss {train_loss:.3f}, validation error {error:.1f} %")
-            if last:
-                run.save(last)
-    except KeyboardInterrupt:
-        history.interrupted = True
-        print(f"interrupted: {len(history.epochs)} whole epochs kept")
-    if run.best:
-        model.load_state_dict(run.best)
+    for history in epochs(model, data, recipe, progress, folder, machine):  # noqa: B007
+        pass
     return history
 
 
-LAST = "last.safetensors"
+def epochs(model, data, recipe, progress=True, folder=None, machine=None) -> Iterator[History]:
+    """Do as `train`, giving the history out before the first epoch and after each one.
+
+    To draw or to note something meanwhile, or to stop when enough is known:
+
+        for history in epochs(model, data, recipe):
+            if history.epochs and history.epochs[-1].validation_error < 5:
+                break
+
+    However it ends, the model is left with the weights of its best epoch.
+    """
+    _require(recipe, len(data.train))
+    machine = machine or Machine.of(model)
+    model.views = views = Views.of(data.train.images, recipe)
+    images, labels = machine.hold(data.train.images), data.train.labels.to(machine.device)
+    forward, run = machine.forward_of(model), Run(model, recipe)
+    if folder and Path(folder, LAST).is_file():
+        run.load(folder)
+    history, steps = run.history, math.ceil(len(labels) / recipe.batch_size)
+    done, off = len(history.epochs), not (progress and rank() == 0)
+    bar = tqdm(total=recipe.epochs * steps, initial=done * steps, unit="step", file=sys.stdout, disable=off)
+    try:
+        yield history
+        for epoch in range(done + 1, recipe.epochs + 1):
+            bar.set_description(f"epoch {epoch}/{recipe.epochs}")
+            started, losses = time.perf_counter(), []
+            model.train()
+            with machine.seeded(draw(recipe.seed, epoch, rank())) as generator:
+                for batch in order(len(labels), recipe.seed, epoch).split(recipe.batch_size):
+                    own = batch[rank() :: processes()]
+                    inputs = machine.arrange(views.training(machine.take(images, own), generator))
+                    with machine.autocast():
+                        loss = F.cross_entropy(forward(inputs), labels[own.to(labels.device)], reduction="sum")
+                    run.optimizer.zero_grad()
+                    (loss * (processes() / len(batch))).backward()  # processes average; the mean is over the batch
+                    run.optimizer.step()
+                    losses.append(loss.detach())
+                    bar.update()
+                    if len(losses) % LOOK == 0 or len(losses) == steps:
+                        _require_finite(losses, run, (epoch - 1) * steps, folder)
+            train_loss = float(total(torch.stack(losses).sum()) / len(labels))
+            score = evaluate(model, data.validation, machine)
+            run.record(train_loss, score, time.perf_counter() - started)
+            bar.set_postfix_str(f"loss {train_loss:.3f}, validation error {score.top1:.1f} %")
+            if folder:
+                run.save(folder)
+            yield history
+    except KeyboardInterrupt:
+        history.interrupted = True
+        bar.close()
+        print(f"interrupted: {len(history.epochs)} whole epochs kept")
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory(_what_fits(model, recipe.batch_size, machine)) from error
+    finally:
+        bar.close()
+        if run.best:
+            model.load_state_dict(run.best)
 
 
 class Run:
@@ -156,15 +199,14 @@ class Run:
             weight_decay=recipe.weight_decay,
             fused=True,
         )
-        self.generator = torch.Generator().manual_seed(recipe.seed)  # of the order of the images
         self.best, self.waited, self.drops = {}, 0, 0
 
-    def record(self, train_loss, validation_loss, error, seconds):
+    def record(self, train_loss, score, seconds):
         """Add an epoch to the history, keep its weights if it is the best, lower the rate if it is time."""
         history, rate = self.history, self.optimizer.param_groups[0]["lr"]
-        better = not history.epochs or error < history.epochs[history.best - 1].validation_error
+        better = not history.epochs or score.top1 < history.epochs[history.best - 1].validation_error
         number = len(history.epochs) + 1
-        history.epochs.append(Epoch(number, rate, train_loss, validation_loss, error, seconds))
+        history.epochs.append(Epoch(number, rate, train_loss, *score, seconds))
         if better:
             history.best, self.waited = number, 0
             self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
@@ -186,13 +228,17 @@ class Run:
             for state in self.optimizer.state.values():
                 state["momentum_buffer"] /= factor
 
-    def save(self, path):
-        """Write everything to one safetensors file; a failure leaves the old file as it was."""
+    def save(self, folder):
+        """Write the state, the best weights if they are new, and the history; a failure leaves the old files."""
+        if rank():
+            return  # one process writes; all have the same
+        if self.history.best == len(self.history.epochs):
+            save(self.model, Path(folder, BEST))
+        self.history.to_csv(Path(folder, HISTORY))
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         tensors |= {f"best.{name}": value for name, value in self.best.items()}
         for number, state in self.optimizer.state_dict()["state"].items():
             tensors[f"momentum.{number}"] = state["momentum_buffer"]
-        tensors |= {"order": self.generator.get_state(), "random": torch.get_rng_state()}
         progress = {
             "recipe": asdict(self.recipe),
             "rates": [group["lr"] for group in self.optimizer.param_groups],
@@ -201,16 +247,17 @@ class Run:
             "waited": self.waited,
             "drops": self.drops,
         }
-        with _whole(path) as temporary:
+        with whole(Path(folder, LAST)) as temporary:
             packed = {name: value.detach().contiguous() for name, value in tensors.items()}
             save_file(packed, temporary, metadata={"progress": json.dumps(progress)})
 
-    def load(self, path):
+    def load(self, folder):
         """Go on from what `save` wrote.
 
         Raises:
             ValueError: it was written with another recipe, or for another model.
         """
+        path = Path(folder, LAST)
         with safe_open(path, "pt") as file:
             progress = json.loads(file.metadata()["progress"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no dict
@@ -234,59 +281,130 @@ class Run:
         for group, rate in zip(optimizer["param_groups"], progress["rates"], strict=True):
             group["lr"] = rate
         self.optimizer.load_state_dict(optimizer)
-        self.generator.set_state(tensors["order"])
-        torch.set_rng_state(tensors["random"])
         self.history.epochs[:] = [Epoch(**epoch) for epoch in progress["epochs"]]
         self.history.best, self.waited, self.drops = progress["best"], progress["waited"], progress["drops"]
 
 
-@torch.no_grad()
-def evaluate(model, split, batch_size=500):
-    """Return (loss, error): the mean cross-entropy in nats, and the top-1 error in %."""
-    device = next(model.parameters()).device
-    model.eval()
-    loss, wrong = 0.0, 0
-    for images, labels in zip(split.images.split(batch_size), split.labels.split(batch_size), strict=True):
-        logits, labels = model(as_input(images, device)), labels.to(device)
-        loss += float(F.cross_entropy(logits, labels, reduction="sum"))
-        wrong += int((logits.argmax(dim=1) != labels).sum())
-    return loss / len(split), 100 * wrong / len(split)
+def order(count, seed, epoch):
+    """The images of an epoch, shuffled: the same in every process, and after a resume."""
+    return torch.randperm(count, generator=torch.Generator().manual_seed(draw(seed, epoch)))
 
 
-def as_input(images, device):
-    """Move a batch to the device; bytes from 0 to 255 become floats from 0 to 1.
+def draw(*numbers):
+    """A seed of 64 bits out of several small numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
 
-    Shape: (N, C, H, W) -> the same, in floats.
+
+class Score(NamedTuple):
+    """What a model is worth: mean cross-entropy in nats; top-1 and top-5 error in %."""
+
+    loss: float
+    top1: float
+    top5: float
+
+
+class Ensemble(NamedTuple):
+    """The score of each model, and that of their averaged probabilities."""
+
+    each: list[Score]
+    whole: Score
+
+
+def evaluate(model, split, machine=None, ten_crops=False, batch_size=250, progress=False) -> Score:
+    """Measure a model on every image of a split; it is left in evaluation mode.
+
+    Args:
+        model: (N, C, H, W) -> (N, classes), logits. It sees the images through its `views`, as
+            `train` leaves them with it; a model without them sees bytes as floats from 0 to 1.
+        split: a `data.Split`.
+        machine: a `machine.Machine`; where the model is, in float32, by default.
+        ten_crops: average the probabilities of ten crops of each image, not the central one alone.
+        batch_size: images at a time.
+        progress: draw a progress bar on the standard output.
+
+    Raises:
+        ValueError: ten crops are asked for, and the model's views have no `crop`.
+
+    Source:
+        Krizhevsky, Sutskever and Hinton (2012), sections 4.1 and 6.
     """
-    images = images.to(device)
-    return images.float() / 255 if images.dtype == torch.uint8 else images
+    return ensemble([model], split, machine, ten_crops, batch_size, progress).whole
 
 
-def save(model, path):
-    """Write the weights to a safetensors file; a failure leaves the old file as it was."""
-    with _whole(path) as temporary:
-        save_file({name: value.contiguous() for name, value in model.state_dict().items()}, temporary)
+@torch.no_grad()
+def ensemble(models, split, machine=None, ten_crops=False, batch_size=250, progress=False) -> Ensemble:
+    """Measure several models, and all of them as one: the mean of their probabilities.
+
+    Under torchrun each process takes its share of the images, and each gets the score of all.
+
+    Args:
+        models: one or more, each as for `evaluate`.
+        split, machine, ten_crops, batch_size, progress: as for `evaluate`.
+
+    Raises:
+        ValueError: there is no model, or ten crops are asked for and the views of one have no `crop`.
+
+    Source:
+        Krizhevsky, Sutskever and Hinton (2012), section 6.
+    """
+    models = list(models)
+    if not models:
+        raise ValueError("models is empty; give one or more")
+    machine = machine or Machine.of(models[0])
+    for model in models:
+        model.eval()
+    own = torch.arange(rank(), len(split), processes())
+    sums = torch.zeros(len(models) + 1, 3)
+    off = not (progress and rank() == 0)
+    for which in tqdm(own.split(batch_size), "evaluating", unit="batch", file=sys.stdout, disable=off, leave=False):
+        images, labels = machine.take(split.images, which), split.labels[which.to(split.labels.device)]
+        each = [_log_probabilities(model, images, machine, ten_crops) for model in models]
+        sums += torch.stack([_sums(logs, labels.to(machine.device)) for logs in (*each, _mean(each))]).cpu()
+    means = (total(sums.to(machine.device)).cpu() / len(split)).tolist()
+    *each, whole_score = (Score(loss, 100 * wrong, 100 * missed) for loss, wrong, missed in means)
+    return Ensemble(each, whole_score)
 
 
-def load(model, path):
-    """Read the weights that `save` wrote into `model`, and return it."""
-    model.load_state_dict(load_file(path))
-    return model
+def _log_probabilities(model, images, machine, ten_crops):
+    """(N, classes), the logarithms of what a model gives each class, in float32."""
+    views = getattr(model, "views", Views())
+    if ten_crops and views.crop is None:
+        raise ValueError("ten_crops needs the side of the crops; train with a recipe that has a crop")
+    crops = augment.ten_crops(views.whole(images), views.crop) if ten_crops else [views.evaluation(images)]
+    with machine.autocast():
+        return _mean([model(machine.arrange(crop)).float().log_softmax(dim=1) for crop in crops])
 
 
-@contextlib.contextmanager
-def _whole(path):
-    """Yield a temporary path beside `path` that takes its name once everything is written."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def _mean(logs):
+    """The logarithm of the mean of several probabilities, from their logarithms."""
+    return torch.stack(logs).logsumexp(dim=0) - math.log(len(logs))
+
+
+def _sums(logs, labels):
+    """(3,): over some images, the loss, how often the best is wrong, how often none of the best five is right."""
+    right = logs.topk(min(5, logs.shape[1]), dim=1).indices == labels[:, None]
+    loss = F.nll_loss(logs, labels, reduction="sum")
+    return torch.stack([loss, (~right[:, 0]).sum(), (~right.any(dim=1)).sum()])
+
+
+def tensorboard(epochs, folder):
+    """Pass the histories of `epochs` on, and write loss, errors and rate for TensorBoard meanwhile.
+
+    Raises:
+        ModuleNotFoundError: TensorBoard is not installed; `pip install tensorboard` does it.
+    """
+    from torch.utils.tensorboard import SummaryWriter
+
+    written = 0
+    with SummaryWriter(folder) as writer:
+        for history in epochs:
+            for epoch in history.epochs[written:]:
+                for name, value in asdict(epoch).items():
+                    if name != "epoch":
+                        writer.add_scalar(name, value, epoch.epoch)
+            written = len(history.epochs)
+            writer.flush()
+            yield history
 
 
 def _require(recipe, images):
@@ -295,3 +413,33 @@ def _require(recipe, images):
             raise ValueError(f"{name} {getattr(recipe, name)} is not positive")
     if recipe.batch_size > images:
         raise ValueError(f"batch_size {recipe.batch_size} is more than the {images} images to train on")
+    if recipe.batch_size < processes():
+        raise ValueError(f"batch_size {recipe.batch_size} is less than the {processes()} processes that share it")
+
+
+def _require_finite(losses, run, before, folder):
+    """Look at the losses of the last steps; `before` steps came in earlier epochs."""
+    first = (len(losses) - 1) // LOOK * LOOK
+    bad = ~torch.stack(losses[first:]).isfinite()
+    if not bad.any():
+        return
+    place = first + int(bad.nonzero()[0])
+    number, rate = before + place + 1, run.optimizer.param_groups[0]["lr"]
+    kept = len(run.history.epochs)
+    good = f"the last good state is {Path(folder, LAST)}, of epoch {kept}" if folder and kept else "no state was kept"
+    where = f"at step {number:,}, in epoch {kept + 1}, at rate {rate:g}"
+    raise NonFiniteLoss(f"the loss is {losses[place].item()} {where}; {good}; lower the rate")
+
+
+def _what_fits(model, batch_size, machine):
+    """What to say when a batch does not fit the memory."""
+    says = f"batch_size {batch_size} does not fit the memory of {machine}"
+    if not hasattr(model, "architecture"):
+        return f"{says}; try {max(1, batch_size // 2)}"
+    table, room = layer_table(model.architecture), machine.memory()
+    fixed, one = table.memory(1), table.memory(2).total - table.memory(1).total
+    fits = int((room - (fixed.total - one)) // one)
+    counted = f"by the arithmetic, {room / MIB:,.0f} MiB hold {max(fits, 0):,} images in float32"
+    if fits >= batch_size:  # workspaces, copies and the gradients of the activations are not counted
+        return f"{says}; {counted}, without workspaces and gradients of activations: try {max(1, batch_size // 2)}"
+    return f"{says}; {counted}: try at most {fits}" if fits > 0 else f"{says}; {counted}: not even the weights fit"

@@ -9,11 +9,12 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import nn
 
-from tema9 import models, prepared, training
+from tema9 import checkpoint, models, prepared, training
 from tema9.data import Data, Split
 from tema9.data import prepared as prepared_data
 from tema9.recipes import ALEXNET_2012_CODE, LENET5_DIGITS, Recipe
-from tema9.training import NonFiniteLoss, evaluate, load, save, train
+from tema9.checkpoint import load, save
+from tema9.training import NonFiniteLoss, evaluate, train
 
 RECIPE = Recipe(batch_size=8, epochs=6, learning_rate=0.1)
 
@@ -37,12 +38,12 @@ def script(monkeypatch):
     def install(errors):
         seen, waiting = [], iter(errors)
 
-        def scripted(model, _):
+        def scripted(model, *_):
             seen.append({name: value.clone() for name, value in model.state_dict().items()})
             outcome = next(waiting)
             if isinstance(outcome, BaseException):
                 raise outcome
-            return 1.0, outcome
+            return training.Score(1.0, outcome, 0.0)
 
         monkeypatch.setattr(training, "evaluate", scripted)
         return seen
@@ -56,11 +57,11 @@ def equal(state, other):
 
 def test_the_loss_falls_and_the_error_with_it():
     model = nn.Linear(2, 3)
-    before, _ = evaluate(model, clouds().test)
+    before, *_ = evaluate(model, clouds().test)
     history = train(model, clouds(), RECIPE, progress=False)
     losses = history.column("train_loss")
     assert losses == sorted(losses, reverse=True)
-    after, error = evaluate(model, clouds().test)
+    after, error, _ = evaluate(model, clouds().test)
     assert after < before / 2 and error == 0
 
 
@@ -122,7 +123,7 @@ def test_ctrl_c_in_the_first_epoch_leaves_an_empty_history():
 
 
 def test_a_loss_that_is_not_finite_stops_with_one_clear_line():
-    with pytest.raises(NonFiniteLoss, match=r"the loss of epoch 1 is (nan|inf), at rate 1e\+30") as caught:
+    with pytest.raises(NonFiniteLoss, match=r"the loss is (nan|inf) at step \d, in epoch 1, at rate 1e\+30") as caught:
         train(nn.Linear(2, 3), clouds(), replace(RECIPE, learning_rate=1e30), progress=False)
     assert "\n" not in str(caught.value)
 
@@ -144,7 +145,8 @@ def test_evaluate_is_the_slow_loop(batch_size):
         largest = max(scores)
         loss += float(torch.logsumexp(torch.tensor(scores), 0)) - scores[label]
         wrong += scores.index(largest) != label
-    assert evaluate(model, part, batch_size) == (pytest.approx(loss / 12, rel=1e-5), pytest.approx(100 * wrong / 12))
+    score = evaluate(model, part, batch_size=batch_size)
+    assert score == (pytest.approx(loss / 12, rel=1e-5), pytest.approx(100 * wrong / 12), 0)
 
 
 def test_training_trains_in_training_mode_and_validates_in_evaluation_mode():
@@ -204,6 +206,7 @@ def test_the_history_becomes_one_line_per_epoch(tmp_path):
         "train_loss",
         "validation_loss",
         "validation_error",
+        "validation_top5",
         "seconds",
     ]
 
@@ -222,11 +225,11 @@ def test_an_interrupted_save_leaves_the_old_file_and_nothing_else(tmp_path, monk
     save(nn.Linear(2, 3), path)
     old = path.read_bytes()
 
-    def full_disk(tensors, target):
+    def full_disk(tensors, target, metadata):
         target.write_bytes(b"half of")
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(training, "save_file", full_disk)
+    monkeypatch.setattr(checkpoint, "save_file", full_disk)
     with pytest.raises(OSError, match="No space left"):
         save(nn.Linear(2, 3), path)
     assert path.read_bytes() == old
@@ -358,13 +361,6 @@ def test_biases_have_a_rate_and_a_decay_of_their_own():
     assert (biases["lr"], biases["weight_decay"]) == (0.02, 0.0)
     assert all(parameter.dim() == 1 for parameter in biases["params"])
     assert sum(len(group["params"]) for group in run.optimizer.param_groups) == len(list(model.parameters()))
-
-
-def test_bytes_are_trained_on_as_floats_from_0_to_1():
-    grey = torch.tensor([[[[0, 255]]]], dtype=torch.uint8)
-    torch.testing.assert_close(training.as_input(grey, "cpu"), torch.tensor([[[[0.0, 1.0]]]]))
-    floats = torch.tensor([[[[-0.1, 1.175]]]])
-    assert training.as_input(floats, "cpu") is floats
 
 
 def test_images_that_lie_on_disk_train_like_those_in_memory(tmp_path):

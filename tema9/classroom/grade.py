@@ -9,6 +9,7 @@ from nbgrader.api import Gradebook, MissingEntry
 
 from tema9.classroom import sources
 from tema9.classroom.course import Course, quiet, reason
+from tema9.files import whole
 
 SCORES = "scores.csv"
 
@@ -172,9 +173,7 @@ def _row(course, student, source, status):
 
 def write_scores(path, rows):
     """Write the rows as CSV, whole or not at all."""
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("w", newline="", encoding="utf-8") as file:
+    with whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [*(field.name for field in fields(Row)), "total"])
         writer.writeheader()
         writer.writerows(asdict(row) | {"total": row.total} for row in rows)
-    temporary.replace(path)

@@ -1,0 +1,48 @@
+"""Longer experiments of the notebooks: each module is the script, its log lies beside it as CSV.
+
+`python -m tema9.experiments.NAME` runs one again and writes its log; `--help` says how long it takes.
+"""
+
+import csv
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def read(name):
+    """Return the rows of an experiment's log, as a list of dicts; numbers come as numbers.
+
+    Lines that begin with # tell where the log comes from: the command, the machine, the versions.
+
+    Raises:
+        ValueError: there is no such log; the message lists those there are.
+    """
+    path = HERE / f"{name}.csv"
+    if not path.is_file():
+        raise ValueError(f"unknown experiment {name!r}; known: {', '.join(sorted(p.stem for p in HERE.glob('*.csv')))}")
+    with path.open(encoding="utf-8", newline="") as file:
+        lines = (line for line in file if not line.startswith("#"))
+        return [{key: _number(value) for key, value in row.items()} for row in csv.DictReader(lines)]
+
+
+def write(path, command, rows):
+    """Write the rows of an experiment (dicts with the same keys) under the command, the machine and the versions."""
+    import platform
+
+    import torch
+
+    machine = f"{platform.machine()}, {torch.get_num_threads()} threads"
+    with Path(path).open("w", encoding="utf-8", newline="") as file:
+        file.write(f"# {command}\n# Python {platform.python_version()}, torch {torch.__version__}, {machine}\n")
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _number(text):
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
