@@ -1039,7 +1039,7 @@ recipe = replace(recipes.LENET5_DIGITS, epochs=2 if SHORT else 12)
 torch.manual_seed(0)
 lenet = tema9.models.LeNet5()
 history = tema9.training.train(lenet, digits, recipe, progress=False)
-lenet_error = tema9.training.evaluate(lenet, digits.test).top1
+loss, lenet_error, _ = tema9.training.evaluate(lenet, digits.test)
 print(f"test: pérdida {spanish(loss, 3)} nats, error {spanish(lenet_error, 1)} %")
 ax = figures.learning(history)
 

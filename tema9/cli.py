@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -182,57 +183,126 @@ def mistakes(
 @one_line_errors
 def train(
     name: Annotated[str, typer.Argument(help="An architecture.")] = "lenet5",
-    data: Annotated[str, typer.Option(help="An embedded set of images.")] = "digits",
+    data: Annotated[
+        str, typer.Option(help="digits, textures, shapes; mnist, cifar10, ...; or a folder, prepared or of images.")
+    ] = "digits",
     epochs: Annotated[int | None, typer.Option(help="Passes over the data; the recipe's by default.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images of a step, over all the processes.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Of the first epoch.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the weights, the order, the views and dropout.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder for the weights, the history and the plot.")] = COURSE / "training",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that stopped in that folder.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
+    compiled: Annotated[bool, typer.Option("--compile", help="Run the model through torch.compile.")] = False,
+    ten_crops: Annotated[bool, typer.Option("--ten-crops", help="Report the test error of ten crops too.")] = False,
+    root: Annotated[Path, typer.Option(help="Where torchvision's sets are.")] = Path("datasets"),
+    download: Annotated[bool, typer.Option("--download", help="Fetch torchvision's set if it is not there.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and train nothing.")] = False,
 ):
-    """Train a model on embedded data and write its weights, history and plot."""
-    _train(name, data, epochs, out, resume)
+    """Train a model and write its weights, history and plot.
+
+    On several GPUs: torchrun --nproc-per-node N -m tema9 train NAME ...
+    """
+    from tema9 import machine, recipes
+
+    changes = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
+    changed = {field: value for field, value in changes.items() if value is not None}
+    recipe = replace(recipes.BY_ARCHITECTURE.get(name, recipes.DECK), **changed)
+    side = arithmetic.layer_table(name).input_shape[1]
+    chosen = machine.choose(device, precision, compile=compiled)
+    with machine.joined(chosen.device):
+        from tema9 import data as datasets
+
+        images = datasets.load(data, side, root, download)
+        if dry_run:
+            _print_plan(name, images, recipe, chosen)
+        else:
+            _train(name, images, recipe, out, resume, chosen, ten_crops)
 
 
-def _train(name, data, epochs, out, resume=False):
+def _fitted(name, images, recipe, chosen):
+    """Return (model, data, recipe), fitted to each other."""
+    import torch
+
+    from tema9 import models, plan
+
+    images, recipe = plan.fit(images, name, recipe)
+    torch.manual_seed(recipe.seed)
+    return chosen.place(models.build(name, num_classes=len(images.classes))), images, recipe
+
+
+def _print_plan(name, images, recipe, chosen):
+    """Print what a run will be; nothing is trained."""
+    from tema9 import machine, plan
+
+    model, images, recipe = _fitted(name, images, recipe, chosen)
+    made = plan.plan(model, images, recipe, chosen)
+    if machine.rank():
+        return
+    table = Table(title=f"{name} on {images.name}, on {chosen}", box=box.SIMPLE_HEAD, show_header=False)
+    mib, memory = arithmetic.MIB, made.memory
+    each = f" on each of {machine.processes()} processes" if machine.processes() > 1 else ""
+    weights = (memory.parameters + memory.gradients + memory.momentum) / mib
+    rows = {
+        "images": f"{_side(made.images_shape)}, {made.bytes_per_image:,} bytes each; "
+        + ", ".join(f"{count:,} {part}" for part, count in made.images.items()),
+        "input": f"{_side(made.input_shape)}; {made.classes} classes",
+        "recipe": ", ".join(f"{field} {value}" for field, value in asdict(recipe).items()),
+        "steps": f"{made.steps:,} of {made.batch_size} images an epoch, {made.epochs * made.steps:,} in all",
+        "memory": f"{memory.total / mib:,.0f} MiB{each} in float32, by the arithmetic: {weights:,.0f} of weights,"
+        f" gradients and momentum, {(memory.input + memory.activations) / mib:,.0f} of activations,"
+        f" without workspaces; there are {chosen.memory() / mib:,.0f}",
+        "speed": f"{made.seconds_per_step:.3g} s a step, {made.images_per_second:,.0f} images/s (measured on a few)",
+        "reads": f"{made.bytes_per_image * made.images_per_second / 1e6:,.1f} MB/s",
+        "time": f"{made.hours:,.2g} hours, without validation",
+    }
+    for what, value in rows.items():
+        table.add_row(what, escape(value))
+    console.print(table)
+
+
+def _train(name, images, recipe, out, resume=False, chosen=None, ten_crops=False):
     """Train, write, print the errors; return the test error in %. An interrupted run is written too."""
-    from dataclasses import replace
+    import importlib.util
 
     import matplotlib
 
     matplotlib.use("Agg")
-    import torch
+    from tema9 import checkpoint, figures, machine, training
 
-    from tema9 import data as datasets
-    from tema9 import figures, models, recipes, training
-
-    wanted = arithmetic.layer_table(name).input_shape
-    if data not in datasets.EMBEDDED:
-        raise ValueError(f"unknown data {data!r}; known: {', '.join(datasets.EMBEDDED)}")
-    recipe = recipes.BY_ARCHITECTURE.get(name, recipes.DECK)
-    if epochs is not None:
-        recipe = replace(recipe, epochs=epochs)
-    images = datasets.EMBEDDED[data]()
-    given = tuple(images.train.images.shape[1:])
-    if given != wanted:
-        raise ValueError(f"the images of {data} are {_side(given)}, but {name} reads {_side(wanted)}")
-    torch.manual_seed(recipe.seed)
-    model = models.build(name, num_classes=len(images.classes))
+    chosen = chosen or machine.choose()
+    model, images, recipe = _fitted(name, images, recipe, chosen)
     run = out / name
-    if not resume:
-        (run / training.LAST).unlink(missing_ok=True)
-    history = training.train(model, images, recipe, folder=run)
+    if not resume and not machine.rank():
+        for file in (training.LAST, training.BEST, training.HISTORY):
+            (run / file).unlink(missing_ok=True)
+    machine.wait()
+    following = training.epochs(model, images, recipe, folder=run, machine=chosen)
+    if importlib.util.find_spec("tensorboard") and not machine.rank():
+        following = training.tensorboard(following, run / "tensorboard")
+    for history in following:  # noqa: B007
+        pass
     if not history.epochs:
         raise KeyboardInterrupt
-    _, error = training.evaluate(model, images.test)
-    training.save(model, out / f"{name}.safetensors")
-    history.to_csv(out / f"{name}.csv")
-    ax = figures.learning(history)
-    ax.figure.savefig(out / f"{name}.png", dpi=120, bbox_inches="tight")
-    console.print(
-        f"{name} on {len(images.train):,} {data}: test error {error:.1f} % of {len(images.test):,} images, weights of"
-        f" epoch {history.best} of {len(history.epochs)}, in {sum(history.column('seconds')):.1f} s -> {_short(out)}/"
-    )
+    scores = [("one crop" if ten_crops else "", training.evaluate(model, images.test, chosen, progress=True))]
+    if ten_crops:
+        scores.append(("ten crops", training.evaluate(model, images.test, chosen, ten_crops=True, progress=True)))
+    if not machine.rank():
+        checkpoint.save(model, out / f"{name}.safetensors")
+        history.to_csv(out / f"{name}.csv")
+        ax = figures.learning(history)
+        ax.figure.savefig(out / f"{name}.png", dpi=120, bbox_inches="tight")
+        for how, score in scores:
+            top5 = f" (top-5 {score.top5:.1f} %)" if len(images.classes) > 10 else ""
+            console.print(
+                f"{name} on {len(images.train):,} {images.name}: test error {score.top1:.1f} %{top5} of"
+                f" {len(images.test):,} images{', ' * bool(how)}{how}, weights of epoch {history.best} of"
+                f" {len(history.epochs)}, in {sum(history.column('seconds')):.1f} s -> {_short(out)}/"
+            )
     if history.interrupted:
         raise KeyboardInterrupt
-    return error
+    return scores[0][1].top1
 
 
 @data_app.command("prepare")
@@ -343,9 +413,11 @@ def _print_scores(course, rows):
 @one_line_errors
 def course(students: Annotated[int, typer.Option(help="Students of the sample class.")] = 12):
     """Build the notebooks, train LeNet-5 on real digits, grade a sample class, and say what to open."""
+    from tema9 import recipes
     from tema9.classroom import build as building
     from tema9.classroom import rehearse as rehearsals
     from tema9.classroom import sources
+    from tema9.data import digits
 
     started = time.perf_counter()
     table = Table(title="What was made", box=box.SIMPLE_HEAD)
@@ -358,7 +430,7 @@ def course(students: Annotated[int, typer.Option(help="Students of the sample cl
         table.add_row(source.title, f"{graded} exercises, {source.points} points", f"notebooks/{source.name}.ipynb")
         console.print(f"{source.title}: {graded} exercises")
     console.rule("training")
-    error = _train("lenet5", "digits", None, COURSE / "training")
+    error = _train("lenet5", digits(), recipes.LENET5_DIGITS, COURSE / "training")
     table.add_row("LeNet-5 on real digits", f"test error {error:.1f} %", _short(COURSE / "training" / "lenet5.png"))
     console.rule("a sample class")
     rehearsal = rehearsals.rehearse(COURSE / "rehearsal", students)

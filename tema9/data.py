@@ -322,7 +322,7 @@ def _mark(split, seed):
     return Masked(images, split.labels, split.masks, marks)
 
 
-# What `tema9 train --data` takes.
+# Those that need no network.
 EMBEDDED = {"digits": digits, "textures": textures, "shapes": shapes}
 
 # The known sets: the name here and torchvision's.
@@ -392,6 +392,36 @@ def _in_memory_or_files(known):
         return Split(images, torch.as_tensor(known.targets))
     paths, labels = zip(*(known.samples if hasattr(known, "samples") else known._samples), strict=True)
     return Split(Batches(Files(tuple(map(str, paths))), range(len(paths))), torch.tensor(labels))
+
+
+def load(name, side=64, root="datasets", download=False) -> Data:
+    """Return images by name or by place: what `tema9 train --data` takes.
+
+    Args:
+        name: an embedded set, one of torchvision's, or a folder: a prepared one, one of images
+            by class, or one that holds two prepared ones, `train` and `val`.
+        side: of the textures, which come in two sizes, 64 and 227 px: the smallest that is enough.
+        root, download: for torchvision's sets.
+
+    Raises:
+        ValueError: the name is unknown and there is no such folder; the message lists the names.
+        FileNotFoundError: as `torchvision_set` and `prepared`.
+    """
+    if name == "textures":
+        return textures(side=64 if side <= 64 else 227)
+    if name in EMBEDDED:
+        return EMBEDDED[name]()
+    if name in TORCHVISION:
+        return torchvision_set(name, root, download)
+    path = Path(name).expanduser()
+    if not path.is_dir():
+        known = ", ".join((*EMBEDDED, *TORCHVISION))
+        raise ValueError(f"unknown data {name!r}; known: {known}, or a folder of images; no network: {_embedded()}")
+    if (path / "index.csv").is_file():
+        return prepared(path)
+    if all((path / part / "index.csv").is_file() for part in ("train", "val")):
+        return prepared(path / "train", test=path / "val")
+    return folder(path)
 
 
 def folder(path, validation=0.1, test=0.1, seed=0) -> Data:

@@ -56,6 +56,7 @@ WORDS = {
     "validation_error": "error, validación",
     "best": "mejor época: {best}",
     "drop": "baja la tasa de aprendizaje",
+    "rate": "tasa",
     "range": "negro = {low}, blanco = {high}",
     "wrong": "marco y ✘: etiqueta → predicción equivocada",
     "field_input": "entrada: {side} px",
@@ -592,3 +593,54 @@ def _mosaic(tiles, columns, labels, ax, **how):
     ax.set_yticks([])
     _plain(ax, keep=())
     return ax, corners
+
+
+def live(epochs):
+    """Draw a training run while it goes on: losses, error and rate, again after every epoch.
+
+    In a notebook the picture is redrawn in its place; elsewhere nothing is drawn. Closing the
+    loop early (Ctrl-C, or the stop button) leaves the last picture.
+
+    Args:
+        epochs: what `training.epochs` gives.
+
+    Returns:
+        the last history, as `training.train` does.
+    """
+    from IPython import get_ipython
+    from IPython.display import display
+
+    handle = None
+    for history in epochs:
+        if not history.epochs or get_ipython() is None:
+            continue
+        figure = training_run(history)
+        if handle is None:
+            handle = display(figure, display_id=True)
+        else:
+            handle.update(figure)
+        plt.close(figure)
+    return history
+
+
+def training_run(history):
+    """Draw the losses and the error of a training run, and under them its rate.
+
+    Args:
+        history: a training.History.
+
+    Returns:
+        the Figure.
+    """
+    figure, (upper, lower) = plt.subplots(
+        2, 1, figsize=(8.5, 6), height_ratios=(4, 1), sharex=True, layout="constrained"
+    )
+    learning(history, upper)
+    upper.set_xlabel("")
+    colour, _ = SERIES[0]
+    lower.step(history.column("epoch"), history.column("learning_rate"), where="mid", color=colour, linewidth=2.2)
+    lower.set_yscale("log")
+    _plain(lower)
+    lower.set_xlabel(WORDS["epoch"], fontsize=TEXT)
+    lower.set_ylabel(WORDS["rate"], fontsize=TEXT)
+    return figure

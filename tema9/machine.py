@@ -132,11 +132,19 @@ def processes():
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
-def total(value):
-    """Add up a tensor over the processes that train together."""
+def total(value, device):
+    """Add up a tensor over the processes that train together, each on its device."""
+    if processes() == 1:
+        return value
+    moved = value.to(device)
+    dist.all_reduce(moved)
+    return moved.to(value.device)
+
+
+def wait():
+    """Wait until every process that trains together has come here."""
     if processes() > 1:
-        dist.all_reduce(value)
-    return value
+        dist.barrier()
 
 
 @contextlib.contextmanager

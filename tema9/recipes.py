@@ -55,8 +55,8 @@ ALEXNET_2012_CODE = replace(ALEXNET_2012, bias_rate=2.0, bias_decay=False)
 # RMS passes 1e-1 back to it is not here.
 ZFNET_2014 = Recipe(batch_size=128, epochs=70, learning_rate=1e-2, weight_decay=0.0, crop=224, flip=True)
 
-# Ours, for the 3,500 digits of `data.digits`: test error 3.7 %, `tema9 train lenet5`.
-LENET5_DIGITS = Recipe(batch_size=64, epochs=12, learning_rate=0.02)
+# Ours, for the 3,500 digits of `data.digits`: 2.3 % test error, 2.1 to 2.4 with seeds 0 to 4.
+LENET5_DIGITS = Recipe(batch_size=16, epochs=30, learning_rate=0.02, weight_decay=3e-3, patience=6)
 
 # The same for the network of 1998, whose outputs are squared distances of about 80: test error 7.5 %.
 LENET5_1998_DIGITS = Recipe(batch_size=64, epochs=12, learning_rate=0.001)

@@ -152,7 +152,7 @@ def epochs(model, data, recipe, progress=True, folder=None, machine=None) -> Ite
                     bar.update()
                     if len(losses) % LOOK == 0 or len(losses) == steps:
                         _require_finite(losses, run, (epoch - 1) * steps, folder)
-            train_loss = float(total(torch.stack(losses).sum()) / len(labels))
+            train_loss = float(total(torch.stack(losses).sum(), machine.device) / len(labels))
             score = evaluate(model, data.validation, machine)
             run.record(train_loss, score, time.perf_counter() - started)
             bar.set_postfix_str(f"loss {train_loss:.3f}, validation error {score.top1:.1f} %")
@@ -354,13 +354,13 @@ def ensemble(models, split, machine=None, ten_crops=False, batch_size=250, progr
     for model in models:
         model.eval()
     own = torch.arange(rank(), len(split), processes())
-    sums = torch.zeros(len(models) + 1, 3)
+    sums = torch.zeros(len(models) + 1, 3, dtype=torch.float64)
     off = not (progress and rank() == 0)
     for which in tqdm(own.split(batch_size), "evaluating", unit="batch", file=sys.stdout, disable=off, leave=False):
         images, labels = machine.take(split.images, which), split.labels[which.to(split.labels.device)]
         each = [_log_probabilities(model, images, machine, ten_crops) for model in models]
         sums += torch.stack([_sums(logs, labels.to(machine.device)) for logs in (*each, _mean(each))]).cpu()
-    means = (total(sums.to(machine.device)).cpu() / len(split)).tolist()
+    means = (total(sums, machine.device) / len(split)).tolist()
     *each, whole_score = (Score(loss, 100 * wrong, 100 * missed) for loss, wrong, missed in means)
     return Ensemble(each, whole_score)
 

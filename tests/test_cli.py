@@ -76,7 +76,11 @@ def test_a_narrow_terminal_gets_lines_that_fit():
         (["mistakes", "9_nada"], "unknown notebook '9_nada'; known: 1_lenet5"),
         (["mistakes", "--exercise", "n1-nada"], "unknown exercise 'n1-nada'"),
         (["train", "vgg"], "unknown architecture 'vgg'"),
-        (["train", "lenet5", "--data", "imagenet"], "unknown data 'imagenet'; known: digits"),
+        (["train", "lenet5", "--data", "nada"], "unknown data 'nada'; known: digits, textures, shapes, mnist"),
+        (["train", "lenet5", "--data", "mnist"], "these need no network: digits, textures, shapes"),
+        (["train", "lenet5", "--device", "tpu"], "device 'tpu' is not here; give auto, cpu"),
+        (["train", "lenet5", "--precision", "int8"], "unknown precision 'int8'; known: auto, float32, bfloat16"),
+        (["train", "lenet5", "--batch-size", 9999], "batch_size 9999 is more than the 3500 images"),
         (["train", "alexnet_slide"], "the images of digits are 32x32x1, but alexnet_slide reads 227x227x3"),
         (["data", "prepare", "nowhere", "out"], "nowhere"),
         (["train", "lenet5", "--epochs", 0], "epochs 0 is not positive"),
@@ -135,3 +139,31 @@ def test_a_student_whom_nobody_rehearsed_has_a_row_among_those_who_were(tmp_path
     with console.capture() as printed:
         assert _print_scores(tmp_path, rows) == 1, "only Ana's score is not the expected one"
     assert "not of the rehearsal" in printed.get()
+
+
+def test_train_dry_run_prints_the_plan_and_writes_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = run("train", "lenet5", "--batch-size", 32, "--dry-run").output
+    table = layer_table("lenet5").memory(32)
+    assert "32x32x1, 4,096 bytes each; 3,500 train, 500 validation, 1,000 test" in said
+    assert "110 of 32 images an epoch" in said  # 3500 / 32 = 109.4
+    assert f"{table.total / 2**20:,.0f} MiB in float32" in said
+    assert "MB/s" in said and "images/s" in said and "hours" in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_train_resumes_and_reports_ten_crops(tmp_path, monkeypatch):
+    from tema9 import data
+
+    monkeypatch.setitem(data.EMBEDDED, "digits", lambda: data.digits(validation=480, test=10))
+    first = run("train", "lenet5", "--epochs", 1, "--out", tmp_path)
+    assert first.exit_code == 0 and "weights of epoch 1 of 1" in first.output
+    second = run("train", "lenet5", "--epochs", 2, "--out", tmp_path, "--resume")
+    assert "of 2, in" in second.output
+    assert {path.name for path in (tmp_path / "lenet5").iterdir()} >= {
+        "best.safetensors",
+        "history.csv",
+        "last.safetensors",
+    }
+    refused = run("train", "lenet5", "--epochs", 1, "--ten-crops", "--out", tmp_path)
+    assert refused.exit_code == 2 and "ten_crops needs the side of the crops" in refused.stderr

@@ -23,7 +23,7 @@ def epochs(count, drop_at=8):
     rates = [0.02 if epoch < drop_at else 0.002 for epoch in range(1, count + 1)]
     losses = [2.3 * math.exp(-epoch / 3) for epoch in range(1, count + 1)]
     return [
-        Epoch(n, rate, loss, loss + 0.1, 25 * loss + 2, 3.0)
+        Epoch(n, rate, loss, loss + 0.1, 25 * loss + 2, loss, 3.0)
         for n, rate, loss in zip(range(1, count + 1), rates, losses, strict=True)
     ]
 

@@ -27,6 +27,7 @@ ALLOWED = {
     "models": {"architectures", "arithmetic", "checkpoint", "layers"},
     "two_gpus": {"architectures", "arithmetic", "layers"},
     "training": {"arithmetic", "augment", "checkpoint", "files", "machine", "views"},
+    "plan": {"arithmetic", "data", "machine", "views"},
     "looking": {"architectures", "arithmetic", "layers", "models", "two_gpus"},
     "figures": {"arithmetic"},
     "measuring": set(),

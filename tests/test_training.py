@@ -1,20 +1,28 @@
 """The loop on tiny data, with the validation scripted where a rule is at stake."""
 
 import csv
+import os
+import re
+import subprocess
+import sys
+import types
 from dataclasses import replace
 
 import pytest
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from safetensors.torch import load_file
 from torch import nn
+from torchvision.transforms import v2
 
-from tema9 import checkpoint, models, prepared, training
+from tema9 import checkpoint, layer_table, machine, models, prepared, training
+from tema9.checkpoint import load, save
 from tema9.data import Data, Split
 from tema9.data import prepared as prepared_data
 from tema9.recipes import ALEXNET_2012_CODE, LENET5_DIGITS, Recipe
-from tema9.checkpoint import load, save
 from tema9.training import NonFiniteLoss, evaluate, train
+from tema9.views import Views
 
 RECIPE = Recipe(batch_size=8, epochs=6, learning_rate=0.1)
 
@@ -379,3 +387,187 @@ def test_images_that_lie_on_disk_train_like_those_in_memory(tmp_path):
         states.append(model.state_dict())
     assert equal(*states)
     assert evaluate(model, data.test)[1] == 0
+
+
+class Fixed(nn.Module):
+    """Answers with the first pixels of the image as logits, so that every score can be told by hand."""
+
+    def __init__(self, classes, scale=1.0):
+        super().__init__()
+        self.classes, self.scale = classes, nn.Parameter(torch.tensor(scale))
+
+    def forward(self, images):
+        return self.scale * images.flatten(1)[:, : self.classes]
+
+
+def of_logits(logits, labels):
+    return Split(torch.tensor(logits).view(len(labels), 1, 1, -1), torch.tensor(labels))
+
+
+def test_top_5_counts_the_images_whose_class_is_not_among_the_best_five():
+    descending = [6.0, 5.0, 4.0, 3.0, 2.0, 1.0, 0.0]  # the best five are 0 to 4
+    score = evaluate(Fixed(7), of_logits([descending] * 8, [0, 1, 2, 3, 4, 5, 6, 0]))
+    assert (score.top1, score.top5) == (75, 25)  # 6 of 8 are not the first; 2 of 8 not among five
+
+
+def test_with_fewer_than_five_classes_the_top_5_error_is_zero():
+    assert evaluate(Fixed(3), of_logits([[3.0, 2.0, 1.0]], [2])).top5 == 0
+
+
+def test_ten_crops_average_probabilities_of_ten_views():
+    generator = torch.Generator().manual_seed(0)
+    part = Split(torch.rand(6, 3, 8, 8, generator=generator), torch.tensor([0, 1, 2, 0, 1, 2]))
+    model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 6 * 6, 3))
+    with pytest.raises(ValueError, match="ten_crops needs the side of the crops"):
+        evaluate(model, part, ten_crops=True)
+    model.views = Views(crop=6)
+    views = v2.functional.ten_crop(part.images, 6)
+    probabilities = sum(model(view).softmax(1) for view in views) / 10
+    score = evaluate(model, part, ten_crops=True, batch_size=4)
+    assert score.loss == pytest.approx(F.nll_loss(probabilities.log(), part.labels).item(), rel=1e-5)
+    assert score.top1 == pytest.approx(100 * (probabilities.argmax(1) != part.labels).float().mean().item())
+
+
+def test_an_ensemble_averages_probabilities_and_not_logits():
+    sure, unsure = Fixed(2, 10.0), Fixed(2, -1.0)  # (1, 0): 0.99995 for class 0 and 0.27
+    part = of_logits([[1.0, 0.0]], [1])
+    each, whole = training.ensemble([sure, unsure], part)
+    assert each == [evaluate(sure, part), evaluate(unsure, part)]
+    first, second = torch.tensor([10.0, 0.0]).softmax(0), torch.tensor([-1.0, 0.0]).softmax(0)
+    assert whole.loss == pytest.approx(-((first + second) / 2)[1].log().item(), rel=1e-5)
+    assert whole.loss <= sum(score.loss for score in each) / 2  # the logarithm is concave
+    with pytest.raises(ValueError, match="models is empty"):
+        training.ensemble([], part)
+
+
+def test_the_model_sees_the_crops_the_recipe_asks_for_and_keeps_its_views(tmp_path):
+    shapes = []
+
+    class Watched(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head = nn.Linear(3, 2)
+
+        def forward(self, images):
+            shapes.append((tuple(images.shape), images.dtype, round(float(images.mean()), 1)))
+            return self.head(images.mean(dim=(2, 3)))
+
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (12, 3, 10, 10), generator=generator, dtype=torch.uint8)
+    part, model = Split(images, torch.arange(12) % 2), Watched()
+    recipe = Recipe(batch_size=12, epochs=1, learning_rate=0.1, crop=8, flip=True, lighting=0.1)
+    train(model, Data("noise", ("a", "b"), part, part, part), recipe, progress=False)
+    assert shapes == [((12, 3, 8, 8), torch.float32, 0.0)] * 2  # normalised: the mean is 0
+    checkpoint.save(model, tmp_path / "weights.safetensors")
+    assert checkpoint.load(Watched(), tmp_path / "weights.safetensors").views == model.views
+
+
+def test_epochs_gives_the_history_before_the_first_epoch_and_after_each_and_may_be_left_early():
+    model, counts = nn.Linear(2, 3), []
+    for history in training.epochs(model, clouds(), RECIPE, progress=False):
+        counts.append(len(history.epochs))
+        if len(counts) == 3:
+            break
+    assert counts == [0, 1, 2]
+    best = evaluate(model, clouds().validation)
+    assert best.top1 == min(history.column("validation_error"))
+
+
+def test_training_leaves_torchs_own_draws_as_they_were():
+    model = fresh()
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    train(model, clouds(), replace(HARD, epochs=1), progress=False)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_loss_that_breaks_says_the_step_and_the_last_good_state_and_keeps_the_best_weights(tmp_path, monkeypatch):
+    calls, forward, model = [0], Noisy.forward, fresh()
+
+    def breaks(self, images):
+        calls[0] += self.training
+        return forward(self, images) * (float("nan") if calls[0] == 13 else 1.0)
+
+    monkeypatch.setattr(Noisy, "forward", breaks)
+    recipe = replace(HARD, batch_size=6)  # 4 steps an epoch: the 13th opens the 4th
+    with pytest.raises(NonFiniteLoss) as caught:
+        train(model, clouds(), recipe, progress=False, folder=tmp_path)
+    said = str(caught.value)
+    assert "the loss is nan at step 13, in epoch 4, at rate" in said and "\n" not in said
+    assert f"the last good state is {tmp_path / 'last.safetensors'}, of epoch 3" in said
+    assert equal(model.state_dict(), checkpoint.load(Noisy(), tmp_path / "best.safetensors").state_dict())
+
+
+@pytest.mark.parametrize(
+    ("room", "says"),
+    [
+        (20_000_000, r"hold \d+ images in float32: try at most \d+"),
+        (10**12, "without workspaces and gradients of activations: try 300"),
+        (1000, "not even the weights fit"),
+    ],
+)
+def test_a_batch_that_does_not_fit_says_which_would(room, says, monkeypatch):
+    from tema9.data import digits
+
+    def too_large(self, images):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate")
+
+    monkeypatch.setattr(models.LeNet5, "forward", too_large)
+    monkeypatch.setattr(machine.Machine, "memory", lambda self: room)
+    with pytest.raises(training.OutOfMemory, match="batch_size 600 does not fit the memory of cpu, float32") as caught:
+        train(models.build("lenet5"), digits(), replace(LENET5_DIGITS, batch_size=600), progress=False)
+    assert re.search(says, str(caught.value)) and "\n" not in str(caught.value)
+    if room == 20_000_000:
+        fits = int(str(caught.value).split()[-1])
+        table = layer_table("lenet5")
+        assert table.memory(fits).total <= room < table.memory(fits + 1).total
+
+
+def test_two_processes_train_as_one(tmp_path):
+    """torchrun, gloo, the CPU: each process takes its half of every batch, uneven ones too."""
+    train_lenet5 = ["-m", "tema9", "train", "lenet5", "--device", "cpu"]
+    few_steps = ["--epochs", "2", "--batch-size", "501"]  # later, rounding grows: a maximum moves to the next pixel
+    command = [sys.executable, *train_lenet5, *few_steps]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    run = {"check": True, "cwd": tmp_path, "env": environment, "capture_output": True, "timeout": 300}
+    subprocess.run([*command, "--out", "one"], **run)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    subprocess.run([*torchrun, *command[1:], "--out", "two"], **run)
+    one, two = (load_file(tmp_path / folder / "lenet5.safetensors") for folder in ("one", "two"))
+    for name, weights in one.items():
+        torch.testing.assert_close(two[name], weights, rtol=1e-4, atol=1e-6)
+    rows = [list(csv.DictReader((tmp_path / folder / "lenet5.csv").open())) for folder in ("one", "two")]
+    for a, b in zip(*rows, strict=True):
+        assert float(a["train_loss"]) == pytest.approx(float(b["train_loss"]), rel=1e-4)
+        assert float(a["validation_error"]) == pytest.approx(float(b["validation_error"]), abs=0.4)
+
+
+def test_tensorboard_gets_every_epoch_where_it_is_installed(tmp_path, monkeypatch):
+    written = []
+
+    class Writer:
+        def __init__(self, folder):
+            assert folder == tmp_path
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            written.append("closed")
+
+        def add_scalar(self, name, value, step):
+            written.append((name, value, step))
+
+        def flush(self):
+            pass
+
+    board = types.ModuleType("torch.utils.tensorboard")
+    board.SummaryWriter = Writer
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", board)
+    following = training.epochs(nn.Linear(2, 3), clouds(), replace(RECIPE, epochs=3), progress=False)
+    *_, history = training.tensorboard(following, tmp_path)
+    assert [entry for entry in written if entry[0] == "train_loss"] == [
+        ("train_loss", epoch.train_loss, epoch.epoch) for epoch in history
+    ]
+    assert written[-1] == "closed"

@@ -1,0 +1,123 @@
+"""What a training run is going to be, before it is: data and recipe that fit, memory, time, bytes."""
+
+import time
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+
+from tema9.arithmetic import Memory, layer_table
+from tema9.data import Data, Split, as_lenet5
+from tema9.machine import processes
+from tema9.views import Views
+
+
+def fit(data, architecture, recipe):
+    """Return (data, recipe), the images as the architecture reads them.
+
+    MNIST's 28x28 bytes become LeNet-5's 32x32; of images that are larger than what the
+    architecture reads, the recipe crops as much; of those that are just as large, nothing.
+
+    Args:
+        data: a `data.Data`.
+        architecture: a name.
+        recipe: a `recipes.Recipe`.
+
+    Raises:
+        ValueError: the images are smaller, or have other channels; the message says the sizes.
+    """
+    table = layer_table(architecture)
+    channels, side, _ = table.input_shape
+    parts = {name: getattr(data, name) for name in ("train", "validation", "test")}
+    if channels == 1 and side == 32 and tuple(data.train.images.shape[1:]) == (1, 28, 28):
+        parts = {name: Split(as_lenet5(part.images), part.labels) for name, part in parts.items()}
+        data = Data(data.name, data.classes, **parts)
+    found, height, width = data.train.images.shape[1:]
+    if found != channels or min(height, width) < side:
+        raise ValueError(
+            f"the images of {data.name} are {height}x{width}x{found}, but {architecture} reads {side}x{side}x{channels}"
+        )
+    return data, replace(recipe, crop=None if (height, width) == (side, side) else side)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `tema9 train --dry-run` prints.
+
+    memory: what training keeps on each device, by the arithmetic, in bytes.
+    steps: of an epoch. seconds_per_step: measured; None where it was not.
+    bytes_per_image: what is read from memory or disk for one image.
+    """
+
+    architecture: str
+    input_shape: tuple[int, int, int]
+    images_shape: tuple[int, ...]
+    classes: int
+    images: dict[str, int]
+    batch_size: int
+    epochs: int
+    steps: int
+    memory: Memory
+    bytes_per_image: int
+    seconds_per_step: float | None
+
+    @property
+    def images_per_second(self):
+        return self.batch_size / self.seconds_per_step
+
+    @property
+    def hours(self):
+        """Of all the epochs, without validation."""
+        return self.epochs * self.steps * self.seconds_per_step / 3600
+
+
+def plan(model, data, recipe, machine, most=None) -> Plan:
+    """Work out a run, and time a few of its steps on images that are drawn, not read.
+
+    The model is trained a little on nothing: build it anew afterwards.
+
+    Args:
+        model: one of ours, on `machine`.
+        data, recipe, machine: as for `training.train`, fitted to the model.
+        most: images in a timed step; the step's time is scaled from it. None takes them all on a
+            GPU, and 16 on a CPU, where a batch of AlexNet's takes many seconds.
+    """
+    table = layer_table(model.architecture)
+    share = -(-recipe.batch_size // processes())
+    timed = min(share, most or (share if machine.device.type == "cuda" else 16))
+    steps = -(-len(data.train) // recipe.batch_size)
+    return Plan(
+        architecture=model.architecture.name,
+        input_shape=table.input_shape,
+        images_shape=tuple(data.train.images.shape[1:]),
+        classes=len(data.classes),
+        images={name: len(getattr(data, name)) for name in ("train", "validation", "test")},
+        batch_size=recipe.batch_size,
+        epochs=recipe.epochs,
+        steps=steps,
+        memory=table.memory(share),
+        bytes_per_image=data.train.images[:1].nbytes,
+        seconds_per_step=_time(model, data, recipe, machine, timed) * share / timed,
+    )
+
+
+def _time(model, data, recipe, machine, batch_size, repeats=2):
+    """Seconds of a step, the best of some, after one that warms up."""
+    views = Views.of(data.train.images, recipe)
+    shape, dtype = data.train.images.shape[1:], data.train.images[:1].dtype
+    images = (torch.rand(batch_size, *shape) * (255 if dtype == torch.uint8 else 1)).to(dtype).to(machine.device)
+    labels = torch.randint(len(data.classes), (batch_size,), device=machine.device)
+    optimizer = torch.optim.SGD(model.parameters(), 1e-9, recipe.momentum, fused=True)
+    forward, seconds = machine.forward_of(model), []
+    model.train()
+    for _ in range(repeats + 1):
+        started = time.perf_counter()
+        inputs = machine.arrange(views.training(images))
+        with machine.autocast():
+            loss = F.cross_entropy(forward(inputs), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        loss.item()  # waits for a GPU
+        seconds.append(time.perf_counter() - started)
+    return min(seconds[1:])
