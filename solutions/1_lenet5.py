@@ -1044,10 +1044,10 @@ print(f"test: pérdida {spanish(loss, 3)} nats, error {spanish(lenet_error, 1)} 
 ax = figures.learning(history)
 
 # %% [markdown]
-# En nuestras pruebas el error de test fue de entre el 2,8 y el 3,7 %, según la semilla. No es el 0,95 % del
+# En nuestras pruebas el error de test fue de entre el 2,8 y el 3,5 %, según la semilla. No es el 0,95 % del
 # artículo, y no tiene por qué serlo: hay menos datos y otro entrenamiento. Además, 1 000 imágenes de test dan un
 # número incierto. **Calcula** cuánto: el error estándar de una proporción $p$ medida en $N$ imágenes es
-# $\sqrt{p \, (1 - p) / N}$. Con $p = 0{,}037$ salen unos 0,6 puntos: con estas imágenes no distinguirías dos redes
+# $\sqrt{p \, (1 - p) / N}$. Con $p = 0{,}032$ salen unos 0,6 puntos: con estas imágenes no distinguirías dos redes
 # que se lleven menos que eso.
 #
 # Un porcentaje no dice **en qué** se equivoca. Míralo: de cada cifra mal clasificada, lo que la red responde.
@@ -1143,8 +1143,8 @@ ax = figures.bars(errors, ylabel="error de test (%)")
 #
 # | error de test (%) | en orden | desordenados |
 # |---|---|---|
-# | LeNet-5, 61 706 parámetros | de 2,8 a 3,7 | de 10,2 a 12,0 |
-# | MLP, 62 110 parámetros | de 7,1 a 8,6 | de 8,1 a 8,7 |
+# | LeNet-5, 61 706 parámetros | de 2,8 a 3,5 | de 11,1 a 12,9 |
+# | MLP, 62 110 parámetros | de 6,3 a 6,8 | de 6,5 a 7,1 |
 #
 # Qué se puede decir con eso, y qué no:
 #
