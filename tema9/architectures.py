@@ -350,6 +350,39 @@ ALEXNET_ONE_GPU = revise(
     },
 )
 
+# Ours: the deck's network for patches of 64 px, in which CONV1 leaves 27 and the poolings 13 and 6.
+ALEXNET_MINI = Architecture(
+    "alexnet_mini",
+    "AlexNet in small: the deck's layers in the deck's order, for 59x59 crops of photographs",
+    "this course, after CS231n (2017), lecture 9",
+    (3, 59, 59),
+    (
+        Conv("CONV1", 32, kernel_size=7, stride=2),  # 59 -> 27
+        ReLU("RELU1"),
+        MaxPool("POOL1", kernel_size=3, stride=2),  # 27 -> 13
+        LRN("NORM1"),  # 13 -> 13
+        Conv("CONV2", 64, kernel_size=5, padding=2),  # 13 -> 13
+        ReLU("RELU2"),
+        MaxPool("POOL2", kernel_size=3, stride=2),  # 13 -> 6
+        LRN("NORM2"),  # 6 -> 6
+        Conv("CONV3", 96, kernel_size=3, padding=1),  # 6 -> 6
+        ReLU("RELU3"),
+        Conv("CONV4", 96, kernel_size=3, padding=1),  # 6 -> 6
+        ReLU("RELU4"),
+        Conv("CONV5", 64, kernel_size=3, padding=1),  # 6 -> 6
+        ReLU("RELU5"),
+        MaxPool("POOL3", kernel_size=3, stride=2),  # 6 -> 2
+        Linear("FC6", 256),
+        ReLU("RELU6"),
+        Dropout("DROP6"),
+        Linear("FC7", 256),
+        ReLU("RELU7"),
+        Dropout("DROP7"),
+        Linear("FC8", 10),
+    ),
+    Normal(0.01, {}, bias_one=()),
+)
+
 # Zeiler and Fergus (2014), section 3: weights 1e-2, biases 0.
 ZFNET_INITIALISATION = Normal(0.01)
 
@@ -422,6 +455,7 @@ ARCHITECTURES = {
         CAFFENET,
         ALEXNET_TORCHVISION,
         ALEXNET_ONE_GPU,
+        ALEXNET_MINI,
         ZFNET_SLIDE,
         ZFNET_SLIDE_512,
         ZFNET_PAPER,

@@ -57,6 +57,7 @@ WORDS = {
     "best": "mejor época: {best}",
     "drop": "baja la tasa de aprendizaje",
     "rate": "tasa",
+    "filters": "{count} filtros de {side} × {side} px; de −{largest} a {largest}, el gris medio es 0",
     "range": "negro = {low}, blanco = {high}",
     "wrong": "marco y ✘: etiqueta → predicción equivocada",
     "field_input": "entrada: {side} px",
@@ -644,3 +645,33 @@ def training_run(history):
     lower.set_xlabel(WORDS["epoch"], fontsize=TEXT)
     lower.set_ylabel(WORDS["rate"], fontsize=TEXT)
     return figure
+
+
+def filters(weights, ax=None):
+    """Draw the filters of a first layer, in colour, all on one scale: middle grey is 0.
+
+    Args:
+        weights: (filters, 3, kernel_size, kernel_size), as of a convolution that reads R, G, B.
+        ax: where to draw.
+
+    Returns:
+        the Axes; the title tells the scale.
+    """
+    weights = _array(weights)
+    if weights.ndim != 4 or weights.shape[1] != 3:
+        raise ValueError(f"weights have shape {weights.shape}; expected (filters, 3, side, side)")
+    largest = np.abs(weights).max() or 1.0
+    tiles = 0.5 + weights.transpose(0, 2, 3, 1) / (2 * largest)
+    columns = math.ceil(math.sqrt(2 * len(tiles)))
+    ax = _axes(ax, 9, 9 * math.ceil(len(tiles) / columns) / columns + 0.4)
+    gap, side = 1, tiles.shape[1]
+    rows = math.ceil(len(tiles) / columns)
+    sheet = np.ones((rows * (side + gap) - gap, columns * (side + gap) - gap, 3))
+    for place, tile in enumerate(tiles):
+        top, left = (side + gap) * (place // columns), (side + gap) * (place % columns)
+        sheet[top : top + side, left : left + side] = tile
+    ax.imshow(sheet, interpolation="nearest")
+    ax.axis("off")
+    scale = WORDS["filters"].format(count=len(tiles), side=side, largest=_tick(float(f"{largest:.2g}"), None))
+    ax.set_title(scale, fontsize=HEADING, color=INK, loc="left")
+    return ax

@@ -7,10 +7,11 @@ named as in the paper, in lower case: `model.layers.conv1`, `state_dict()["layer
 
 import re
 from collections import OrderedDict
+from pathlib import Path
 
 from torch import nn
 
-from tema9 import architectures, layers
+from tema9 import architectures, checkpoint, layers
 from tema9.architectures import (
     LRN,
     RBF,
@@ -141,6 +142,24 @@ def build(name, num_classes=None):
     architecture = architectures.find(name)
     family = LeNet5 if name.startswith("lenet5") else ZFNet if name.startswith("zfnet") else AlexNet
     return family(name, architecture.layers[-1].out_features if num_classes is None else num_classes)
+
+
+# What `pretrained` has, and the command that made it.
+PRETRAINED = {"alexnet_mini": "tema9 train alexnet_mini --data textures"}
+
+
+def pretrained(name):
+    """Return a model with weights that ship with the package, and the views that it learnt to see through.
+
+    The mini-AlexNet was made by `tema9 train alexnet_mini --data textures`; its classes are those
+    of `data.textures`. Run the command to train it again.
+
+    Raises:
+        ValueError: there are no weights of that name.
+    """
+    if name not in PRETRAINED:
+        raise ValueError(f"no weights ship for {name!r}; for {', '.join(PRETRAINED)} they do")
+    return checkpoint.load(build(name), Path(__file__).parent / "weights" / f"{name}.safetensors").eval()
 
 
 def stack(architecture, num_classes=None):

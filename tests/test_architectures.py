@@ -25,6 +25,7 @@ def test_the_names_are_those_of_the_course():
         "caffenet",
         "alexnet_torchvision",
         "alexnet_one_gpu",
+        "alexnet_mini",
         "zfnet_slide",
         "zfnet_slide_512",
         "zfnet_paper",
@@ -61,7 +62,7 @@ def test_the_sides_in_the_comments_are_what_the_arithmetic_gives():
         for name, sides in sides_in_comments(architecture, lines).items():
             assert (table[name].in_shape[1], table[name].out_shape[1]) == sides, f"{architecture.name}, {name}"
             checked += 1
-    assert checked == 58
+    assert checked == 68
 
 
 def test_every_layer_that_changes_sides_has_its_comment_where_a_table_is_written_out():
@@ -120,3 +121,12 @@ def test_the_slide_differs_from_the_paper_in_the_groups_and_in_pool_before_norm(
     assert order.index("POOL1") < order.index("NORM1") and order.index("POOL2") < order.index("NORM2")
     order = [layer.name for layer in paper]
     assert order.index("POOL1") > order.index("NORM1") and order.index("POOL2") > order.index("NORM2")
+
+
+def test_the_mini_alexnet_is_the_deck_s_layer_by_layer_and_its_sides_are_alexnet_s_own():
+    small, slide = ARCHITECTURES["alexnet_mini"], ARCHITECTURES["alexnet_slide"]
+    assert [(type(layer), layer.name) for layer in small.layers] == [
+        (type(layer), layer.name) for layer in slide.layers
+    ]
+    sides = {row.name: row.out_shape[1] for row in layer_table("alexnet_mini") if len(row.out_shape) == 3}
+    assert (sides["CONV1"], sides["POOL1"], sides["POOL2"]) == (27, 13, 6)
