@@ -8,6 +8,7 @@ in the student's notebook and in a grader that sits in another process.
 
 import dis
 import functools
+import itertools
 import types
 
 import numpy as np
@@ -247,6 +248,99 @@ def evaluation(work, images=10, **kwargs):
     return {"result": numbers, "training": any(modes), "changed": changed}
 
 
+@measure
+def parameter_groups(work, *args, **kwargs):
+    """Call `work(model, *args, **kwargs)`, which returns groups of parameters for an optimizer.
+
+    The model is a small one with two convolutions and two dense layers.
+
+    Returns:
+        a list with a dict for each group, in the order of the work: "names", those of its
+        parameters, sorted ("?" for what is no parameter of the model), and the rest of the
+        group, where it is plain. None where the work returns no list of dicts with "params".
+    """
+    nn = torch.nn
+    head = [nn.Flatten(), nn.Linear(24, 5), nn.ReLU(), nn.Linear(5, 3)]
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 6, 3, bias=False), *head)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    groups = work(model, *args, **kwargs)
+    if not isinstance(groups, list | tuple) or not all(
+        isinstance(group, dict) and "params" in group for group in groups
+    ):
+        return None
+    measured = []
+    for group in groups:
+        params = [group["params"]] if isinstance(group["params"], torch.Tensor) else list(group["params"])
+        plain = {key: value for key, value in group.items() if isinstance(value, int | float | bool | str)}
+        measured.append({**plain, "names": sorted(names.get(id(parameter), "?") for parameter in params)})
+    return measured
+
+
+@measure
+def training_loop(work, validation_errors, images=22, validation_images=20, **kwargs):
+    """Call `work(model, data, epochs, **kwargs)`, one epoch per scripted validation error, and watch.
+
+    The data have `train`, `validation` and `test`, each with `images` (N, 1, 4, 4) and `labels`
+    of 3 classes, in float64. The model has dropout and known weights. Its answers to the
+    validation images are scripted: in the k-th epoch, `validation_errors[k]` % of them are wrong.
+
+    Returns:
+        a dict: "result", the list of numbers that the work returned (None where it is none);
+        "batches", the sizes of the batches of each epoch; "orders", the training images of each
+        epoch, in order; "modes", the pairs (part, training mode) that were seen, without repetition,
+        sorted; "learns", whether the weights change in every epoch; "kept", the numbers, from 1,
+        of the epochs whose last weights are those that the model ends with.
+    """
+    epochs = len(validation_errors)
+    nn = torch.nn
+    layers = [nn.Flatten(), nn.Linear(16, 8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 3)]
+    model = known_weights(nn.Sequential(*layers).double()).eval()
+    parts, counts = ("train", "validation", "test"), (images, validation_images, validation_images)
+    data = types.SimpleNamespace()
+    for number, (part, count) in enumerate(zip(parts, counts, strict=True)):
+        split = _small_split(count, seed=number + 5)
+        split.images[:, 0, 0, 0], split.images[:, 0, 0, 1] = number, torch.arange(count)  # which part, which image
+        setattr(data, part, split)
+    seen, states, validating = [], [_flat(model)], False
+
+    def watch(module, given, output):
+        nonlocal validating
+        which = given[0][:, 0, 0, :2].round().long()
+        part = parts[int(which[0, 0])] if len(set(which[:, 0].tolist())) == 1 else "?"
+        seen.append((part, module.training, which[:, 1].tolist()))
+        if part == "validation" and not validating:
+            states.append(_flat(model))
+        validating = part == "validation"
+        if part == "validation" and 2 <= len(states) <= epochs + 1:
+            wrong = round(validation_errors[len(states) - 2] / 100 * validation_images)
+            labels = (data.validation.labels[which[:, 1]] + (which[:, 1] < wrong)) % 3
+            return output * 0 + 10 * torch.nn.functional.one_hot(labels, 3)
+        return None
+
+    handle = model.register_forward_hook(watch)
+    try:
+        result = work(model, data, epochs, **kwargs)
+    finally:
+        handle.remove()
+    numbers = [_number(value) for value in result] if isinstance(result, list | tuple) else [_number(result)]
+    epochs_seen = [[]]
+    for part, _, which in seen:
+        if part == "validation" and epochs_seen[-1]:
+            epochs_seen.append([])
+        elif part == "train":
+            epochs_seen[-1].append(which)
+    epochs_seen = [batches for batches in epochs_seen if batches]
+    end = _flat(model)
+    return {
+        "result": numbers,
+        "batches": [[len(which) for which in batches] for batches in epochs_seen],
+        "orders": [[image for which in batches for image in which] for batches in epochs_seen],
+        "modes": sorted({(part, training) for part, training, _ in seen}),
+        "learns": all(not torch.equal(a, b) for a, b in itertools.pairwise(states)) and len(states) > 1,
+        "kept": [number for number, state in enumerate(states[1:], 1) if torch.equal(state, end)],
+    }
+
+
 def known_weights(module, seed=0):
     """Fill the parameters, in their order, with small values drawn from `seed`; return the module.
 
@@ -298,6 +392,10 @@ def _small_split(images, seed):
     generator = torch.Generator().manual_seed(seed)
     pixels = torch.randn(images, 1, 4, 4, generator=generator).double()
     return types.SimpleNamespace(images=pixels, labels=torch.randint(3, (images,), generator=generator))
+
+
+def _flat(model):
+    return torch.cat([parameter.detach().flatten().clone() for parameter in model.parameters()])
 
 
 def _number(value):

@@ -195,3 +195,55 @@ def test_a_measure_runs_where_the_work_lives():
             return name, args, kwargs
 
     assert measuring.raised_by(Elsewhere(), 1, size=2) == ("raised_by", (1,), {"size": 2})
+
+
+def test_parameter_groups_come_as_names_and_plain_settings():
+    def grouped(model, rate):
+        return [
+            {"params": [p for n, p in model.named_parameters() if "bias" in n], "lr": 2 * rate},
+            {"params": model[2].weight, "weight_decay": 0.5, "hook": print},
+            {"params": [torch.zeros(1)]},
+        ]
+
+    assert measuring.parameter_groups(grouped, 0.1) == [
+        {"names": ["0.bias", "4.bias", "6.bias"], "lr": 0.2},
+        {"names": ["2.weight"], "weight_decay": 0.5},
+        {"names": ["?"]},
+    ]
+    assert measuring.parameter_groups(lambda model: None) is None
+
+
+def a_loop(model, data, epochs, restore=True, touch_test=False):
+    """A loop as notebook 4 asks for, with switches for two mistakes."""
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    generator, best, errors, kept = torch.Generator().manual_seed(0), None, [], None
+    for _ in range(epochs):
+        model.train()
+        for batch in torch.randperm(len(data.train.labels), generator=generator).split(4):
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(model(data.train.images[batch]), data.train.labels[batch]).backward()
+            optimizer.step()
+        model.eval()
+        part = data.test if touch_test else data.validation
+        with torch.no_grad():
+            error = 100 * float((model(part.images).argmax(1) != part.labels).double().mean())
+        errors.append(error)
+        if best is None or error < best:
+            best, kept = error, {name: value.clone() for name, value in model.state_dict().items()}
+    if restore:
+        model.load_state_dict(kept)
+    return errors
+
+
+def test_training_loop_scripts_the_validation_and_sees_what_is_kept():
+    watched = measuring.training_loop(a_loop, [50, 20, 40, 20], images=10)
+    assert watched["result"] == [50, 20, 40, 20] and watched["kept"] == [2]
+    assert watched["batches"] == [[4, 4, 2]] * 4 and watched["learns"]
+    assert all(sorted(order) == list(range(10)) for order in watched["orders"])
+    assert watched["orders"][0] != watched["orders"][1]
+    assert watched["modes"] == [("train", True), ("validation", False)]
+
+
+def test_training_loop_sees_the_last_epoch_kept_and_the_test_part_used():
+    assert measuring.training_loop(a_loop, [50, 20, 40], restore=False)["kept"] == [3]
+    assert ("test", False) in measuring.training_loop(a_loop, [50, 20], touch_test=True)["modes"]

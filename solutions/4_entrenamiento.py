@@ -1,0 +1,939 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+#   title: "4. Entrenar como en 2012"
+#   minutes: 150
+# ---
+
+# %% [markdown]
+# # 4. Entrenar como en 2012
+#
+# En el cuaderno anterior miraste qué hay dentro de las capas. Ahora toca lo que pasa alrededor: con qué regla cambian
+# los pesos, cuándo se baja la tasa de aprendizaje, cómo se sabe que un entrenamiento va mal y qué se gana juntando
+# varias redes.
+#
+# Al terminar sabrás:
+#
+# - escribir la regla de actualización del artículo de 2012 y la de PyTorch, y decir cuándo dejan de ser iguales;
+# - dar a los sesgos una tasa y un decaimiento distintos de los de los pesos;
+# - escribir el bucle completo: validación, meseta, mejores pesos;
+# - reconocer seis averías por sus curvas;
+# - promediar redes, y leer con cuidado la cifra «18.2% -> 15.4%».
+#
+# | Diapositiva («Details/Retrospectives») | Dónde se trabaja |
+# |---|---|
+# | *SGD Momentum 0.9* | apartados 1 y 2 |
+# | *L2 weight decay 5e-4* | apartados 1, 2 y 3 |
+# | *Learning rate 1e-2, reduced by 10 manually when val accuracy plateaus* | apartados 2 y 4 |
+# | *batch size 128* | apartado 5 |
+# | *7 CNN ensemble: 18.2% -> 15.4%* | apartado 8 |
+#
+# **Tiempo:** unos 150 minutos. **GPU:** no hace falta; el entrenamiento más largo dura unos segundos en 2 núcleos.
+#
+# | Ejercicio | Puntos |
+# |---|---|
+# | `n4-rule-2012`: la regla del artículo | 12 |
+# | `n4-rule-torch`: la regla de PyTorch | 8 |
+# | `n4-equivalence`: cuándo difieren | 10 |
+# | `n4-parameter-groups`: una tasa para los sesgos | 8 |
+# | `n4-plateau`: la regla de la meseta | 12 |
+# | `n4-loop`: el bucle completo | 14 |
+# | `n4-diagnosis`: seis averías | 12 |
+# | `n4-m1-one-factor`: un factor cada vez (a mano) | 8 |
+# | `n4-ensemble`: el promedio de varias redes | 9 |
+# | `n4-m2-ensemble-gain`: de 18,2 a 15,4 (a mano) | 7 |
+# | **Total** | **100** |
+#
+# **Cómo se comprueba.** Detrás de cada ejercicio hay una celda `tema9.check("...")`. Te dice si está bien y, si
+# reconoce el error, cuál es su causa. Puedes usarla cuantas veces quieras. La celda siguiente, la de los `assert`, es
+# la que puntúa; al corregir se le añaden más casos.
+#
+# **En qué te puedes apoyar.** Cada ejercicio se corrige por separado: usa solo lo que define la primera celda de código
+# y lo que escribas en la tuya. Las celdas que solo muestran algo no se ejecutan al corregir. Y se pide tu propio
+# código: lo que ya hace `tema9.training` no vale como respuesta.
+#
+# **Cómo se entrega.** Reinicia el núcleo y ejecuta todo (*Kernel → Restart Kernel and Run All Cells*), guarda y
+# entrega este mismo fichero sin cambiarle el nombre.
+
+# %%
+import os
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import tema9
+import tema9.data
+import tema9.models
+import tema9.training
+from tema9 import experiments, figures, measuring, recipes
+from tema9.arithmetic import spanish
+
+torch.manual_seed(0)
+torch.set_num_threads(1)  # con redes tan pequeñas, más hilos no ganan tiempo y estorban en una máquina ocupada
+SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimentos largos se acortan
+
+# %% [markdown]
+# ## 1. La regla de 2012
+#
+# El descenso de gradiente estocástico (*stochastic gradient descent*, SGD) mira un minilote (*minibatch*), calcula el
+# gradiente $g$ de la pérdida y da un paso. El apartado 5 del artículo de AlexNet lo escribe así:
+#
+# $$v_{i+1} = 0.9 \, v_i - 0.0005 \, \epsilon \, w_i - \epsilon \, g_i$$
+#
+# $$w_{i+1} = w_i + v_{i+1}$$
+#
+# - $w$ son los pesos y $\epsilon$ es la tasa de aprendizaje (*learning rate*), que empieza en 0,01;
+# - $v$ es la velocidad: recuerda los pasos anteriores. El 0,9 es el momento (*momentum*);
+# - el término con 0,0005 es el decaimiento de pesos (*weight decay*): tira de cada peso hacia cero. Es la penalización
+#   L2 de la diapositiva.
+#
+# Fíjate en dos detalles que se copian mal: el decaimiento va **multiplicado por la tasa**, y la tasa entra **dentro**
+# de la velocidad.
+#
+# **Predice** antes de seguir: con un gradiente constante $g$, sin decaimiento y con momento 0,9, ¿cuánto mide el paso
+# cuando han pasado muchos? ¿Igual que $\epsilon g$, o más?
+
+# %% explore=true
+velocity, steps = 0.0, []
+for _ in range(60):
+    velocity = 0.9 * velocity - 0.01 * 1.0  # g = 1, tasa 0,01
+    steps.append(-velocity / 0.01)
+ax = figures.curves(range(1, 61), {"con momento 0,9": steps, "sin momento": [1.0] * 60}, "paso", "veces la tasa por g")
+
+# %% [markdown]
+# El paso crece hasta $1 / (1 - 0.9) = 10$ veces el gradiente por la tasa. El momento no solo suaviza: multiplica la
+# tasa. Y tarda unos 10 pasos en enterarse de un cambio. Guarda esa idea: es la clave del apartado 2.
+#
+# ### Ejercicio `n4-rule-2012` (12 puntos)
+#
+# Escribe un paso de la regla del artículo. Recibes los pesos `w`, la velocidad `v` y el gradiente `g`, números o
+# arrays de NumPy de la misma forma. Devuelve los pesos y la velocidad nuevos, sin modificar los que te dan.
+
+
+# %% solution="n4-rule-2012"
+def step_2012(w, v, g, rate, momentum=0.9, weight_decay=5e-4):
+    """Un paso de la regla de 2012.
+
+    w, v, g: pesos, velocidad y gradiente, arrays de la misma forma (o números). rate: la tasa de aprendizaje.
+    Devuelve (w, v), los nuevos.
+    """
+    ### BEGIN SOLUTION
+    v = momentum * v - weight_decay * rate * w - rate * g
+    return w + v, v
+    ### END SOLUTION
+
+
+# %% explore=true
+tema9.check("n4-rule-2012")
+
+# %% tests="n4-rule-2012" case="one-step" points=6
+from tema9 import measuring
+
+measuring.require_own(step_2012)
+result = step_2012(1.0, 0.0, 2.0, 0.1, weight_decay=0.0)
+assert result is not None, "step_2012 tiene que devolver dos cosas: (w, v)"
+w, v = result
+assert abs(v + 0.2) < 1e-12, "con v = 0 y sin decaimiento, la velocidad es menos la tasa por el gradiente: -0,2"
+assert abs(w - 0.8) < 1e-12, "el peso nuevo es el viejo más la velocidad: 0,8"
+### BEGIN HIDDEN TESTS
+w, v = step_2012(2.0, 0.5, 0.0, 0.1, momentum=0.9, weight_decay=0.01)
+assert abs(v - (0.45 - 0.002)) < 1e-12, "el decaimiento resta 0,01 · tasa · w de la velocidad"
+assert abs(w - 2.448) < 1e-12, "el peso nuevo es el viejo más la velocidad nueva"
+### END HIDDEN TESTS
+
+# %% tests="n4-rule-2012" case="many-steps" points=6
+import numpy as np
+
+from tema9 import measuring
+
+measuring.require_own(step_2012)
+w, v = step_2012(np.array([1.0, -1.0]), np.zeros(2), np.array([0.5, 0.5]), 0.01)
+assert np.shape(w) == np.shape(v) == (2,), "con arrays de dos números salen dos arrays de dos números"
+### BEGIN HIDDEN TESTS
+draw = np.random.default_rng(2012)
+for rate, momentum, decay in ((0.01, 0.9, 5e-4), (0.1, 0.5, 0.02), (0.3, 0.0, 0.1), (0.02, 0.95, 0.0)):
+    w, v = draw.normal(size=(3, 2)), draw.normal(size=(3, 2))
+    ours_w, ours_v = w.copy(), v.copy()
+    for step in range(6):
+        g = draw.normal(size=(3, 2))
+        w, v = step_2012(w, v, g, rate * 0.5**step, momentum, decay)
+        for place in np.ndindex(3, 2):
+            ours_v[place] = (
+                momentum * ours_v[place]
+                - decay * rate * 0.5**step * ours_w[place]
+                - rate * 0.5**step * g[place]
+            )
+            ours_w[place] += ours_v[place]
+    case = f"seis pasos con tasa {rate}, momento {momentum} y decaimiento {decay}"
+    assert np.allclose(v, ours_v), f"la velocidad no es la de la fórmula: {case}"
+    assert np.allclose(w, ours_w), f"los pesos no son los de la fórmula: {case}"
+arrays = (np.ones(3), np.ones(3), np.ones(3))
+changed = measuring.changes_its_inputs(step_2012, *arrays, 0.1)
+assert not changed, "has modificado los arrays que te dan (¿con += o *=?): devuelve otros nuevos"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ## 2. La regla de PyTorch
+#
+# `torch.optim.SGD` hace casi lo mismo con las cuentas en otro orden. Guarda un búfer $b$ al que **no** le entra la tasa:
+#
+# $$b_{i+1} = 0.9 \, b_i + (g_i + 0.0005 \, w_i)$$
+#
+# $$w_{i+1} = w_i - \epsilon \, b_{i+1}$$
+#
+# El decaimiento se suma al gradiente, y la tasa multiplica al final.
+#
+# ### Ejercicio `n4-rule-torch` (8 puntos)
+#
+# Escribe un paso de la regla de PyTorch, con las mismas condiciones que antes.
+
+
+# %% solution="n4-rule-torch"
+def step_torch(w, b, g, rate, momentum=0.9, weight_decay=5e-4):
+    """Un paso de la regla de torch.optim.SGD.
+
+    w, b, g: pesos, búfer y gradiente, arrays de la misma forma (o números). rate: la tasa de aprendizaje.
+    Devuelve (w, b), los nuevos.
+    """
+    ### BEGIN SOLUTION
+    b = momentum * b + g + weight_decay * w
+    return w - rate * b, b
+    ### END SOLUTION
+
+
+# %% explore=true
+tema9.check("n4-rule-torch")
+
+# %% tests="n4-rule-torch" points=8
+import numpy as np
+import torch
+
+from tema9 import measuring
+
+measuring.require_own(step_torch)
+result = step_torch(1.0, 0.0, 2.0, 0.1, weight_decay=0.0)
+assert result is not None, "step_torch tiene que devolver dos cosas: (w, b)"
+w, b = result
+assert abs(b - 2.0) < 1e-12, "sin decaimiento y con b = 0, el búfer es el gradiente, sin la tasa: 2"
+assert abs(w - 0.8) < 1e-12, "el peso baja la tasa por el búfer: 1 - 0,1 · 2"
+### BEGIN HIDDEN TESTS
+draw = np.random.default_rng(128)
+for rate, momentum, decay in ((0.01, 0.9, 5e-4), (0.1, 0.5, 0.02), (0.3, 0.9, 0.1)):
+    start = draw.normal(size=4)
+    weight = torch.nn.Parameter(torch.tensor(start))
+    optimizer = torch.optim.SGD([weight], rate, momentum, weight_decay=decay)
+    w, b = start.copy(), np.zeros(4)
+    for step in range(6):
+        g = draw.normal(size=4)
+        optimizer.param_groups[0]["lr"] = rate * 0.5**step
+        weight.grad = torch.tensor(g)
+        optimizer.step()
+        w, b = step_torch(w, b, g, rate * 0.5**step, momentum, decay)
+        case = f"paso {step + 1} con tasa {rate * 0.5**step}, momento {momentum} y decaimiento {decay}"
+        assert np.allclose(w, weight.detach().numpy()), f"no da los pesos de torch.optim.SGD: {case}"
+changed = measuring.changes_its_inputs(step_torch, np.ones(3), np.ones(3), np.ones(3), 0.1)
+assert not changed, "has modificado los arrays que te dan (¿con += o *=?): devuelve otros nuevos"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### ¿Son la misma regla?
+#
+# Con la tasa constante, llama $v = -\epsilon b$ y sustituye: sale la primera regla. Son **idénticas**. Pero en AlexNet
+# la tasa se divide por 10. En ese momento:
+#
+# - la velocidad de 2012 sigue siendo la de antes: lleva dentro la tasa **vieja**, y tarda en olvidarla;
+# - en PyTorch todo el búfer se multiplica de golpe por la tasa **nueva**.
+#
+# **Predice**: justo después de la bajada, ¿cuál de las dos da el paso más largo? ¿Cuántos pasos dura la diferencia?
+#
+# ### Ejercicio `n4-equivalence` (10 puntos)
+#
+# Compruébalo con el problema más sencillo que hay: un solo peso y la pérdida $w^2 / 2$, cuyo gradiente es el propio
+# $w$. Aplica las dos reglas desde el mismo peso, con velocidad y búfer a cero, y con la tasa de cada paso que dice la
+# lista `rates`. Devuelve la lista de las diferencias, en valor absoluto, entre los dos pesos **después** de cada paso.
+# Escribe aquí las dos reglas otra vez: este ejercicio se corrige por separado.
+
+
+# %% solution="n4-equivalence"
+def difference(rates, w=1.0, momentum=0.9, weight_decay=5e-4):
+    """Devuelve, tras cada paso, |peso con la regla de 2012 - peso con la de PyTorch|.
+
+    rates: la tasa de cada paso. w: el peso del que parten las dos. El gradiente es el propio peso de cada regla.
+    """
+    ### BEGIN SOLUTION
+    ours, theirs, v, b, differences = w, w, 0.0, 0.0, []
+    for rate in rates:
+        v = momentum * v - weight_decay * rate * ours - rate * ours
+        ours = ours + v
+        b = momentum * b + theirs + weight_decay * theirs
+        theirs = theirs - rate * b
+        differences.append(abs(ours - theirs))
+    return differences
+    ### END SOLUTION
+
+
+# %% explore=true
+tema9.check("n4-equivalence")
+
+# %% tests="n4-equivalence" case="constant-rate" points=4
+from tema9 import measuring
+
+measuring.require_own(difference)
+gaps = difference([0.1] * 20)
+assert gaps is not None and len(gaps) == 20, "devuelve una lista con un número por paso"
+assert max(gaps) < 1e-12, "con la tasa constante las dos reglas coinciden"
+### BEGIN HIDDEN TESTS
+assert max(difference([0.03] * 50, w=-2.0, momentum=0.5, weight_decay=0.1)) < 1e-12, "coinciden con otro decaimiento"
+assert max(difference([0.2] * 10, momentum=0.0)) < 1e-12, "sin momento también coinciden"
+### END HIDDEN TESTS
+
+# %% tests="n4-equivalence" case="after-a-drop" points=6
+import numpy as np
+
+from tema9 import measuring
+
+measuring.require_own(difference)
+gaps = difference([0.1] * 10 + [0.01] * 10)
+assert len(gaps) == 20, "devuelve una lista con un número por paso"
+assert max(gaps[:10]) < 1e-12, "antes de la bajada las dos reglas coinciden"
+assert gaps[10] > 1e-4, "desde el primer paso con la tasa nueva ya difieren: ¿usa cada regla su propia tasa?"
+### BEGIN HIDDEN TESTS
+assert min(gaps) >= 0, "se pide el valor absoluto"
+
+
+def slow(rates, w, momentum, decay):
+    mine, theirs, v, b, found = w, w, 0.0, 0.0, []
+    for rate in rates:
+        v = momentum * v - rate * (mine + decay * mine)
+        b = momentum * b + (theirs + decay * theirs)
+        mine, theirs = mine + v, theirs - rate * b
+        found.append(abs(mine - theirs))
+    return found
+
+
+for rates, w, momentum, decay in (
+    ([0.1] * 5 + [0.01] * 15, 1.0, 0.9, 5e-4),
+    ([0.2] * 4 + [0.02] * 4 + [0.002] * 4, 3.0, 0.9, 0.0),
+    ([0.05, 0.1, 0.05], 1.0, 0.5, 0.2),
+):
+    expected = slow(rates, w, momentum, decay)
+    assert np.allclose(difference(rates, w, momentum, decay), expected), f"no coincide con tasas {rates}"
+assert max(difference([0.1] * 5 + [0.01] * 5, momentum=0.0)) < 1e-12, "sin momento no hay nada que recordar"
+### END HIDDEN TESTS
+
+# %% explore=true
+rates = [0.1] * 30 + [0.01] * 60
+ax = figures.curves(
+    range(1, len(rates) + 1), {"diferencia": difference(rates)}, "paso", "diferencia entre los dos pesos"
+)
+
+# %% [markdown]
+# Hasta el paso 30, nada; en el 31 se separan, y la diferencia crece mientras la velocidad de 2012 gasta lo que
+# llevaba: unos $1 / (1 - 0.9) = 10$ pasos. En una red son 10 de los miles de pasos de una época, así que no cambia el
+# resultado final. Pero si reproduces un artículo y copias su regla en PyTorch, **no** es la misma, y en los
+# primeros pasos tras cada bajada se nota.
+#
+# `tema9.recipes.ALEXNET_2012` lleva `rate_in_velocity=True`: el bucle del curso sigue entonces la regla impresa.
+
+# %% [markdown]
+# ## 3. Una tasa para los sesgos
+#
+# El artículo dice: «We used an equal learning rate for all layers». El código que se publicó en 2025 dice otra cosa:
+# los sesgos (*biases*) se entrenan al **doble** de tasa y **sin** decaimiento. Caffe copió esa costumbre.
+#
+# En PyTorch se consigue con grupos de parámetros. En vez de una lista de parámetros, al optimizador se le da una lista
+# de diccionarios: cada uno tiene `params` y lo que cambia respecto a lo general.
+#
+# ### Ejercicio `n4-parameter-groups` (8 puntos)
+#
+# Escribe la función que hace los grupos: uno con los pesos y otro con los sesgos, en ese orden. Cada parámetro debe
+# estar en un grupo y solo en uno. Da a los dos grupos `lr` y `weight_decay`. Pista: `model.named_parameters()`.
+
+
+# %% solution="n4-parameter-groups"
+def parameter_groups(model, rate, weight_decay):
+    """Devuelve los grupos de 2012: los sesgos, al doble de tasa y sin decaimiento.
+
+    model: un nn.Module. Devuelve una lista con dos diccionarios: primero el de los pesos, después el de los sesgos.
+    """
+    ### BEGIN SOLUTION
+    weights = [parameter for name, parameter in model.named_parameters() if not name.endswith("bias")]
+    biases = [parameter for name, parameter in model.named_parameters() if name.endswith("bias")]
+    return [
+        {"params": weights, "lr": rate, "weight_decay": weight_decay},
+        {"params": biases, "lr": 2 * rate, "weight_decay": 0.0},
+    ]
+    ### END SOLUTION
+
+
+# %% explore=true
+tema9.check("n4-parameter-groups")
+
+# %% tests="n4-parameter-groups" points=8
+from tema9 import measuring
+
+measuring.require_own(parameter_groups)
+groups = measuring.parameter_groups(parameter_groups, 0.01, 5e-4)
+assert groups is not None, "se espera una lista de diccionarios, cada uno con la clave `params`"
+assert len(groups) == 2, "se esperan dos grupos: el de los pesos y el de los sesgos"
+assert all({"lr", "weight_decay"} <= set(group) for group in groups), "da a cada grupo `lr` y `weight_decay`"
+### BEGIN HIDDEN TESTS
+weights, biases = groups
+assert weights["names"] == ["0.weight", "2.weight", "4.weight", "6.weight"], "en el primer grupo van todos los pesos"
+assert biases["names"] == ["0.bias", "4.bias", "6.bias"], "en el segundo van los sesgos, y solo ellos"
+assert abs(weights["lr"] - 0.01) < 1e-12, "los pesos llevan la tasa que te dan"
+assert abs(weights["weight_decay"] - 5e-4) < 1e-12, "los pesos llevan el decaimiento que te dan"
+assert abs(biases["lr"] - 0.02) < 1e-12, "los sesgos llevan el doble de tasa"
+assert biases["weight_decay"] == 0, "los sesgos no llevan decaimiento"
+_, biases = measuring.parameter_groups(parameter_groups, 0.3, 0.1)
+assert abs(biases["lr"] - 0.6) < 1e-12, "el doble de la tasa que te dan, sea cual sea"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ## 4. La meseta
+#
+# > Learning rate 1e-2, reduced by 10 manually when val accuracy plateaus
+#
+# *Manually*: alguien miraba la curva y decidía. Sus notas guardan cuándo: en la red 145-2010 bajó la tasa en las
+# épocas 23, 51 y 78, y paró en la 93. Vamos a escribir una regla que lo haga sola:
+#
+# - se lleva la cuenta del **mejor** error de validación hasta ahora;
+# - si pasan `patience` épocas seguidas sin mejorarlo, la tasa se multiplica por `factor` para la época siguiente, y la
+#   cuenta empieza de nuevo;
+# - se hace `drops` veces como mucho.
+#
+# Igualar el mejor error no es mejorarlo. Y se mira el error de **validación**: el de entrenamiento casi siempre baja,
+# y el de test no se toca hasta el final.
+#
+# **Predice** a mano las tasas de las seis épocas con errores 50, 40, 42, 41, 39 y 45, paciencia 2 y tasa 0,01.
+#
+# ### Ejercicio `n4-plateau` (12 puntos)
+#
+# Escribe la función que, a partir de los errores de todas las épocas, da la tasa con la que se entrenó cada una. La
+# de la época $i$ depende solo de los errores anteriores a ella.
+
+
+# %% solution="n4-plateau"
+def plateau_rates(errors, rate, patience=3, factor=0.1, drops=3):
+    """Devuelve la tasa de cada época, una por error.
+
+    errors: el error de validación al final de cada época, en %. rate: la tasa de la primera.
+    """
+    ### BEGIN SOLUTION
+    rates, best, waited, dropped = [], float("inf"), 0, 0
+    for error in errors:
+        rates.append(rate)
+        if error < best:
+            best, waited = error, 0
+        else:
+            waited += 1
+        if waited >= patience and dropped < drops:
+            rate, waited, dropped = rate * factor, 0, dropped + 1
+    return rates
+    ### END SOLUTION
+
+
+# %% explore=true
+tema9.check("n4-plateau")
+
+# %% tests="n4-plateau" case="toy" points=4
+from tema9 import measuring
+
+measuring.require_own(plateau_rates)
+rates = plateau_rates([50, 40, 42, 41, 39, 45], 0.01, patience=2)
+assert rates is not None and len(rates) == 6, "devuelve una lista con una tasa por época"
+assert abs(rates[0] - 0.01) < 1e-12, "la primera época usa la tasa de partida"
+expected = [0.01, 0.01, 0.01, 0.01, 0.001, 0.001]
+assert all(abs(a - b) < 1e-9 for a, b in zip(rates, expected)), "tras 42 y 41 (dos sin mejorar 40) se baja, no antes"
+
+# %% tests="n4-plateau" case="series" points=8
+import random
+
+from tema9 import measuring
+
+measuring.require_own(plateau_rates)
+assert len(plateau_rates([50, 40], 0.1)) == 2, "devuelve una lista con una tasa por época"
+### BEGIN HIDDEN TESTS
+
+
+def same(errors, expected, **how):
+    found = plateau_rates(errors, 1.0, **how)
+    return len(found) == len(expected) and all(abs(a - b) < 1e-9 for a, b in zip(found, expected))
+
+
+assert same([5, 4, 3, 2, 1], [1] * 5, patience=1), "mientras mejora, la tasa no cambia"
+assert same([5, 5, 5, 5], [1, 1, 1, 0.1], patience=2), "igualar el mejor error no es mejorarlo"
+assert same([30, 50, 45, 40, 35], [1, 1, 1, 1, 0.1], patience=3), "se compara con el mejor error, no con el anterior"
+assert same([9, 10, 8, 10, 10], [1, 1, 1, 1, 1], patience=2), "una mejora pone la cuenta a cero"
+assert same([9] * 6, [1, 1, 1, 0.1, 0.1, 0.01], patience=2, drops=9), "tras cada bajada la cuenta empieza de nuevo"
+assert same([9] * 8, [1, 1, 0.5, 0.25, 0.25, 0.25, 0.25, 0.25], patience=1, factor=0.5, drops=2), "a lo sumo `drops`"
+draw = random.Random(3)
+for _ in range(30):
+    errors = [draw.randint(10, 30) for _ in range(25)]
+    patience, factor, drops = draw.randint(1, 4), draw.choice([0.1, 0.5]), draw.randint(1, 4)
+    now, last, done, expected = 1.0, 0, 0, []
+    for epoch in range(25):
+        expected.append(now)
+        better = errors[epoch] < min(errors[:epoch], default=99)
+        last = epoch if better else last  # la última época que mejoró, o la de la última bajada
+        if epoch - last >= patience and done < drops:
+            now, last, done = now * factor, epoch, done + 1
+    case = f"errores {errors}, paciencia {patience}, factor {factor}, bajadas {drops}"
+    assert same(errors, expected, patience=patience, factor=factor, drops=drops), f"no coincide: {case}"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# `torch.optim.lr_scheduler.ReduceLROnPlateau` hace lo mismo, con una trampa: su `patience` cuenta las épocas que se
+# **toleran**, así que con `patience=2` baja tras la tercera sin mejora. Y por defecto exige mejorar un 0,01 %.
+#
+# Mira la regla sobre cifras reales. La tasa baja donde hay una línea de puntos.
+
+# %% explore=true
+digits = tema9.data.digits()
+recipe = replace(recipes.LENET5_DIGITS, epochs=2 if SHORT else 14, patience=2)
+torch.manual_seed(0)
+history = tema9.training.train(tema9.models.LeNet5(), digits, recipe, progress=False)
+figure = figures.training_run(history)
+
+# %% [markdown]
+# ## 5. El bucle completo
+#
+# Ya tienes las piezas. Un entrenamiento serio, además de dar pasos:
+#
+# - baraja las imágenes en cada época, con una semilla que lo hace repetible;
+# - usa también el último minilote, aunque sea corto;
+# - pone la red en modo de entrenamiento para entrenar y de evaluación para medir (¡el *dropout*!);
+# - mide en **validación** al final de cada época, y guarda una copia de los pesos si es la mejor;
+# - al terminar, deja en la red los pesos de la mejor época, no los de la última.
+#
+# Cuidado con la copia: `model.state_dict()` no copia nada. Devuelve los mismos tensores, que seguirán cambiando.
+#
+# ### Ejercicio `n4-loop` (14 puntos)
+#
+# Escribe ese bucle con `torch.optim.SGD`, momento 0,9 y pérdida `F.cross_entropy`. `data` tiene `train`, `validation`
+# y `test`, cada uno con `images` y `labels`. Devuelve la lista de los errores de validación, en %, uno por época. Si
+# dos épocas empatan, vale la primera.
+
+
+# %% solution="n4-loop"
+def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
+    """Entrena `model` y lo deja con los pesos de su mejor época.
+
+    data: con train, validation y test; cada parte tiene images (N, C, H, W) y labels (N,).
+    Devuelve la lista de los errores de validación, en %, uno por época.
+    """
+    ### BEGIN SOLUTION
+    optimizer = torch.optim.SGD(model.parameters(), rate, momentum=0.9)
+    generator = torch.Generator().manual_seed(seed)
+    errors, best = [], None
+    for _ in range(epochs):
+        model.train()
+        for batch in torch.randperm(len(data.train.labels), generator=generator).split(batch_size):
+            loss = F.cross_entropy(model(data.train.images[batch]), data.train.labels[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            answers = model(data.validation.images).argmax(dim=1)
+        errors.append(100 * (answers != data.validation.labels).float().mean().item())
+        if errors[-1] < min(errors[:-1], default=float("inf")):
+            best = {name: value.clone() for name, value in model.state_dict().items()}
+    model.load_state_dict(best)
+    return errors
+    ### END SOLUTION
+
+
+# %% explore=true
+tema9.check("n4-loop")
+
+# %% tests="n4-loop" case="steps" points=6
+from tema9 import measuring
+
+measuring.require_own(train)
+seen = measuring.training_loop(train, [50, 40, 30], batch_size=8)
+assert len(seen["result"]) == 3 and None not in seen["result"], "devuelve una lista con un error por época"
+assert seen["learns"], "los pesos no cambian en todas las épocas: ¿has llamado a backward() y a step()?"
+### BEGIN HIDDEN TESTS
+assert ("train", False) not in seen["modes"], "entrenas con la red en modo de evaluación: falta model.train()"
+assert seen["batches"] == [[8, 8, 6]] * 3, "22 imágenes de 8 en 8 son minilotes de 8, 8 y 6: el corto también cuenta"
+assert all(sorted(order) == list(range(22)) for order in seen["orders"]), "en cada época pasa cada imagen una vez"
+assert list(range(22)) not in seen["orders"], "no barajas las imágenes"
+assert seen["orders"][0] != seen["orders"][1], "el orden tiene que ser otro en cada época"
+again = measuring.training_loop(train, [50, 40, 30], batch_size=8)
+assert seen["orders"] == again["orders"], "con la misma semilla, el orden tiene que repetirse"
+other = measuring.training_loop(train, [50, 40, 30], batch_size=8, seed=7)
+assert seen["orders"] != other["orders"], "con otra semilla, el orden tiene que ser otro"
+### END HIDDEN TESTS
+
+# %% tests="n4-loop" case="validation" points=8
+from tema9 import measuring
+
+measuring.require_own(train)
+seen = measuring.training_loop(train, [50, 20, 40], batch_size=8)
+errors = [-1 if error is None else error for error in seen["result"]]
+assert len(errors) == 3, "devuelve una lista con un error por época"
+assert abs(errors[1] - 20) < 1e-3, "el error de validación, en %: de 20 imágenes, 4 mal son un 20 %"
+### BEGIN HIDDEN TESTS
+assert all(abs(a - b) < 1e-3 for a, b in zip(errors, [50, 20, 40])), "los errores no son los de validación"
+assert "test" not in [part for part, _ in seen["modes"]], "has usado el conjunto de test: solo se mira al final de todo"
+assert ("validation", True) not in seen["modes"], "mides con la red en modo de entrenamiento: falta model.eval()"
+assert seen["kept"] == [2], "al terminar, la red tiene que quedarse con los pesos de su mejor época, no de la última"
+kept = measuring.training_loop(train, [60, 30, 55, 30, 70], batch_size=11)["kept"]
+assert kept == [2], "si dos épocas empatan, vale la primera"
+assert measuring.training_loop(train, [60, 50, 40], batch_size=11)["kept"] == [3], "aquí la mejor es la última"
+assert measuring.training_loop(train, [20, 50, 40], batch_size=11)["kept"] == [1], "aquí la mejor es la primera"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# El bucle de `tema9.training` es el tuyo con la meseta del apartado 4, los grupos del 3, aumento de datos, varias GPU
+# y la posibilidad de seguir donde se quedó. Ábrelo y busca en él tus líneas: están en la función `epochs`.
+
+# %% [markdown]
+# ## 6. Seis averías
+#
+# Un entrenamiento roto casi nunca da un mensaje de error: da una curva. Aquí hay seis, de la misma red pequeña con
+# *dropout*, entrenada con 1 000 cifras. Cada una tiene **un** fallo, de esta lista, en la que sobran dos códigos:
+#
+# | código | qué pasa |
+# |---|---|
+# | `"softmax-twice"` | la red ya termina en *softmax*, y `F.cross_entropy` la aplica otra vez |
+# | `"rate-too-high"` | la tasa es tan alta que las neuronas mueren y la pérdida se queda en una meseta |
+# | `"rate-too-low"` | la tasa es demasiado baja: todo va bien, pero muy despacio |
+# | `"no-shuffle"` | las imágenes están ordenadas por clase y no se barajan |
+# | `"labels-shifted"` | imágenes y etiquetas están descolocadas entre sí |
+# | `"no-eval"` | se valida sin `model.eval()`, con el *dropout* en marcha |
+# | `"augmented-validation"` | las imágenes de validación se aumentaron al cargarlas, como las de entrenamiento |
+# | `"no-zero-grad"` | los gradientes se acumulan de un paso a otro |
+#
+# Con 10 clases, el azar es un error del 90 % y una pérdida de $\ln 10 \approx 2{,}30$. Apunta qué deberías ver en
+# cada avería **antes** de mirar las curvas: ¿qué le pasa a la pérdida de entrenamiento?, ¿y al error de validación?
+#
+# El registro viene con el curso (lo hizo `python -m tema9.experiments.broken_runs`), así que no hay que esperar.
+
+# %% explore=true
+log = experiments.read("broken_runs")
+_, axes = plt.subplots(2, 6, figsize=(16, 6), sharex=True, sharey="row", layout="constrained")
+for column, run in enumerate("ABCDEF"):
+    rows = [row for row in log if row["run"] == run]
+    epoch = [row["epoch"] for row in rows]
+    axes[0, column].plot(epoch, [row["train_loss"] for row in rows], label="entrenamiento")
+    axes[0, column].plot(epoch, [row["validation_loss"] for row in rows], "--", label="validación")
+    axes[1, column].plot(epoch, [row["train_error"] for row in rows])
+    axes[1, column].plot(epoch, [row["validation_error"] for row in rows], "--")
+    axes[0, column].set_title(f"Avería {run}")
+    axes[1, column].set_xlabel("época")
+axes[0, 0].set_ylim(0, 4)
+axes[0, 0].set_ylabel("pérdida (nats)")
+axes[1, 0].set_ylabel("error (%)")
+_ = axes[0, 0].legend()
+
+# %% [markdown]
+# El error de entrenamiento está medido al final de la época, con la red en evaluación y las imágenes tal cual. Para
+# distinguir dos averías que se parecen, estas otras medidas del final de cada una ayudan:
+
+# %% explore=true
+for run in "ABCDEF":
+    last = [row for row in log if row["run"] == run][-1]
+    print(
+        f"{run}: la pérdida de un minilote va de {spanish(last['best_batch'], 2)} a {spanish(last['worst_batch'], 2)}; la"
+        f" respuesta más frecuente sale el {spanish(last['commonest'])} % de las veces, con una confianza media de"
+        f" {spanish(last['confidence'], 2)}; al repetir la validación, el error se mueve"
+        f" {spanish(last['repeat_spread'], 1)} puntos; bien medido, sería del {spanish(last['proper_error'], 1)} %"
+    )
+
+# %% [markdown]
+# ### Ejercicio `n4-diagnosis` (12 puntos)
+#
+# Devuelve un diccionario con el código de cada avería. La B te la damos: la pérdida se queda en una meseta, cerca de
+# la del azar, y la red responde casi siempre lo mismo: `"rate-too-high"`.
+
+
+# %% solution="n4-diagnosis"
+def diagnosis():
+    """Devuelve {"A": código, ..., "F": código}."""
+    ### BEGIN SOLUTION
+    return {
+        "A": "no-eval",
+        "B": "rate-too-high",
+        "C": "softmax-twice",
+        "D": "augmented-validation",
+        "E": "labels-shifted",
+        "F": "no-shuffle",
+    }
+    ### END SOLUTION
+
+
+# %% explore=true
+tema9.check("n4-diagnosis")
+
+# %% tests="n4-diagnosis" case="in-the-curves" points=6
+from tema9 import measuring
+
+measuring.require_own(diagnosis)
+found = diagnosis()
+assert isinstance(found, dict) and set(found) == set("ABCDEF"), "devuelve un diccionario con las claves A, B, C, D, E y F"
+assert found["B"] == "rate-too-high", "la B es la del enunciado: 'rate-too-high'"
+known = "softmax-twice rate-too-high rate-too-low no-shuffle labels-shifted no-eval augmented-validation no-zero-grad"
+assert set(found.values()) <= set(known.split()), f"los códigos son: {known}"
+### BEGIN HIDDEN TESTS
+assert found["C"] == "softmax-twice", "C: mira la pérdida de entrenamiento: ¿baja de 1,46 alguna vez?"
+assert found["E"] == "labels-shifted", "E: la red memoriza el entrenamiento y en validación acierta como el azar"
+assert found["F"] == "no-shuffle", "F: la pérdida salta de casi 0 a muy alta de un minilote a otro: ¿qué tienen en común las imágenes de cada uno?"
+### END HIDDEN TESTS
+
+# %% tests="n4-diagnosis" case="in-the-measurement" points=6
+from tema9 import measuring
+
+measuring.require_own(diagnosis)
+found = diagnosis()
+assert isinstance(found, dict) and set(found) == set("ABCDEF"), "devuelve un diccionario con las claves A, B, C, D, E y F"
+### BEGIN HIDDEN TESTS
+assert found["A"] == "no-eval", "A: si al repetir la validación sale otro número, hay azar en la red: el dropout"
+assert found["D"] == "augmented-validation", "D: la red está bien; lo que está mal es lo que se le enseña al validar"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ## 7. Un factor cada vez
+#
+# ¿Cuánto aporta cada decisión de AlexNet? La red entera no cabe en una tarde sin GPU, así que usamos una miniatura:
+# las mismas capas en el mismo orden, con los mismos lados (27, 13 y 6 píxeles), para recortes de 59 × 59.
+
+# %% explore=true
+tema9.layer_table("alexnet_mini")
+
+# %% [markdown]
+# Los datos son trozos de diez fotografías reales. La clase es la fotografía; se entrena con su mitad izquierda y se
+# evalúa con la derecha, que la red no ha visto.
+
+# %% explore=true
+textures = tema9.data.textures(train=20, validation=10, test=10)
+_, axes = plt.subplots(2, 10, figsize=(16, 3.6), layout="constrained")
+for column, name in enumerate(textures.classes):
+    for row, part in enumerate((textures.train, textures.test)):
+        axes[row, column].imshow(part.images[part.labels == column][0].permute(1, 2, 0))
+        axes[row, column].axis("off")
+    axes[0, column].set_title(name)
+
+# %% [markdown]
+# Este es el experimento: la receta base y otras cinco, cada una con **un** solo cambio, y tres semillas de cada una.
+# Los puntos son las semillas; la barra, su media. Lo hizo `python -m tema9.experiments.one_factor`, y viene con el
+# curso. **Predice** antes de mirar qué cambio hará más daño.
+
+# %% explore=true
+log = experiments.read("one_factor")
+names = list(dict.fromkeys(row["variant"] for row in log))
+errors = {name: [row["test_error"] for row in log if row["variant"] == name] for name in names}
+ax = figures.bars({name: sum(values) / len(values) for name, values in errors.items()}, "error de test (%)")
+for place, values in enumerate(errors.values()):
+    ax.plot([place] * len(values), values, "o", color="black", markersize=5, markerfacecolor="white")
+for name, values in errors.items():
+    spread = torch.tensor(values).std().item()
+    print(f"{name:32} {', '.join(spanish(value, 1) for value in values)} → desviación {spanish(spread, 1)} puntos")
+
+# %% [markdown]
+# ¿Y a mano? Esta celda entrena una miniatura durante unas pocas épocas. Cambia **una** cosa de la receta o de la
+# arquitectura y repite con tres semillas; o trabaja con el registro de arriba.
+
+# %% explore=true
+recipe = replace(recipes.ALEXNET_MINI, epochs=1 if SHORT else 2)
+torch.manual_seed(0)
+mini = tema9.models.build("alexnet_mini")
+history = tema9.training.train(mini, tema9.data.textures(), recipe, progress=False)
+print(f"error de validación: {spanish(history.epochs[-1].validation_error, 1)} %")
+
+# %% [markdown]
+# Así son los filtros de la primera capa tras el entrenamiento largo que viene con el curso
+# (`tema9.models.pretrained`). Busca bordes orientados y manchas de color: son los de la figura 3 del artículo, en
+# pequeño.
+
+# %% explore=true
+ax = figures.filters(tema9.models.pretrained("alexnet_mini").layers.conv1.weight.detach())
+
+# %% [markdown]
+# ### Pregunta `n4-m1-one-factor` (8 puntos, se corrige a mano)
+#
+# Haz una tabla de **al menos cuatro** recetas que se diferencien de la base en un solo factor, con tres semillas o
+# más cada una (tuyas o del registro): media y dispersión del error de test. **¿Qué puedes afirmar y qué no?** Di en
+# concreto si alguna diferencia es menor que la dispersión entre semillas, y qué harías para decidirla.
+
+# %% [markdown] answer="n4-m1-one-factor" points=8
+# Una respuesta completa copia la tabla (receta, tres errores, media, desviación) y compara cada media con la base
+# usando la dispersión como regla de medir: si la diferencia de las medias es mayor que, digamos, dos veces
+# $\sqrt{s_1^2/3 + s_2^2/3}$, se puede afirmar que el factor cuenta en esta red y con estos datos; si no, no se sabe.
+#
+# Con tres semillas solo se distinguen efectos grandes. Para decidir los pequeños harían falta más semillas (el error
+# de la media baja con la raíz de su número) o más imágenes de test: con 400, un error del 20 % ya tiene un error
+# estándar de $\sqrt{0.2 \cdot 0.8 / 400}$, 2 puntos. Y nada de esto dice qué pasaría en ImageNet: la red es cien veces
+# más pequeña, hay 1 000 imágenes y las clases son texturas.
+
+# %% [markdown] locked="n4-m1-one-factor-criteria"
+# *Se corrige a mano: 8 puntos.*
+#
+# === BEGIN MARK SCHEME ===
+#
+# - 3 puntos: tabla con al menos cuatro recetas, un factor cambiado cada vez, tres semillas o más, media y dispersión
+#   (1 punto menos por cada una de estas cosas que falte).
+# - 3 puntos: compara las diferencias con la dispersión entre semillas y dice de cuáles no se puede afirmar nada.
+# - 1 punto: qué haría para decidir (más semillas, más imágenes de test).
+# - 1 punto: no generaliza de más (red, datos y receta concretos).
+# - Si ordena las recetas solo por la media, sin hablar de la dispersión, 3 puntos como mucho.
+#
+# === END MARK SCHEME ===
+
+# %% [markdown]
+# ## 8. Siete redes mejor que una
+#
+# > 7 CNN ensemble: 18.2% -> 15.4%
+#
+# Un conjunto (*ensemble*) de redes responde con la **media de sus probabilidades**. No la media de los *logits*: una
+# red con *logits* enormes mandaría sobre las demás. Ni la media de los pesos: dos redes entrenadas por separado no
+# tienen por qué guardar lo mismo en el mismo filtro.
+#
+# ### Ejercicio `n4-ensemble` (9 puntos)
+#
+# Recibes los *logits* de $k$ redes para $N$ imágenes y $C$ clases. Devuelve las probabilidades del conjunto. Cuidado
+# con los *logits* muy grandes: `np.exp(1000)` desborda.
+
+
+# %% solution="n4-ensemble"
+def ensemble_probabilities(logits):
+    """Devuelve las probabilidades de un conjunto de redes.
+
+    logits: array (k, N, C), los de k redes. Devuelve un array (N, C); cada fila suma 1.
+    """
+    ### BEGIN SOLUTION
+    shifted = np.exp(logits - np.max(logits, axis=2, keepdims=True))
+    return (shifted / shifted.sum(axis=2, keepdims=True)).mean(axis=0)
+    ### END SOLUTION
+
+
+# %% explore=true
+tema9.check("n4-ensemble")
+
+# %% tests="n4-ensemble" case="probabilities" points=5
+import numpy as np
+import torch
+
+from tema9 import measuring
+
+measuring.require_own(ensemble_probabilities)
+result = ensemble_probabilities(np.zeros((2, 3, 4)))
+assert result is not None and np.shape(result) == (3, 4), "de dos redes, 3 imágenes y 4 clases sale un array (3, 4)"
+assert np.allclose(result, 0.25), "con todos los logits iguales, cada clase tiene 1/4"
+### BEGIN HIDDEN TESTS
+draw = np.random.default_rng(7)
+for k, n, classes, scale in ((1, 2, 3, 1.0), (2, 5, 4, 3.0), (7, 3, 10, 8.0)):
+    logits = scale * draw.normal(size=(k, n, classes))
+    expected = torch.tensor(logits).softmax(dim=2).mean(dim=0).numpy()
+    found = np.asarray(ensemble_probabilities(logits))
+    assert np.allclose(found.sum(axis=1), 1), "cada fila tiene que sumar 1"
+    assert np.allclose(found, expected), f"no es la media de las probabilidades de las redes ({k} redes, {n} imágenes)"
+### END HIDDEN TESTS
+
+# %% tests="n4-ensemble" case="large-logits" points=4
+import numpy as np
+
+from tema9 import measuring
+
+measuring.require_own(ensemble_probabilities)
+assert np.shape(ensemble_probabilities(np.zeros((1, 2, 2)))) == (2, 2), "con una red y 2 imágenes sale un array (2, 2)"
+### BEGIN HIDDEN TESTS
+sure = np.array([[[1000.0, 0.0]], [[-1000.0, 0.0]], [[-1000.0, 0.0]]])
+found = np.asarray(ensemble_probabilities(sure))
+assert np.isfinite(found).all(), "con logits de 1000 sale nan o inf: resta el máximo antes de la exponencial"
+assert np.allclose(found, [[1 / 3, 2 / 3]]), "una red muy segura vota como una, no manda sobre las demás"
+draw = np.random.default_rng(8)
+logits, labels = 4 * draw.normal(size=(5, 200, 6)), draw.integers(6, size=200)
+
+
+def loss(probabilities):
+    return -np.log(np.asarray(probabilities)[np.arange(200), labels]).mean()
+
+
+each = [loss(ensemble_probabilities(logits[k : k + 1])) for k in range(5)]
+whole = loss(ensemble_probabilities(logits))
+assert whole <= np.mean(each), "la pérdida del conjunto no puede superar la media de las pérdidas: ¿promedias otra cosa?"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# La última comprobación no es casualidad: el logaritmo es cóncavo, así que la pérdida de la media **nunca** supera la
+# media de las pérdidas. Con el error no hay esa garantía: imagen por imagen, el conjunto puede fallar donde la mayoría
+# acertaba. **Predice**: ¿cuánto ganarán tres LeNet-5 que solo se diferencian en la semilla?
+
+# %% explore=true
+nets = []
+for seed in range(3):
+    torch.manual_seed(seed)
+    nets.append(tema9.models.LeNet5())
+    recipe = replace(recipes.LENET5_DIGITS, epochs=1 if SHORT else 5, seed=seed)
+    tema9.training.train(nets[-1], digits, recipe, progress=False)
+each, whole = tema9.training.ensemble(nets, digits.test)
+print("cada una: " + ", ".join(f"{spanish(score.top1, 1)} %" for score in each))
+print(f"juntas: {spanish(whole.top1, 1)} %")
+print(f"pérdidas: media {spanish(sum(score.loss for score in each) / 3, 3)}; juntas {spanish(whole.loss, 3)} nats")
+
+# %% [markdown]
+# La tabla 2 del artículo, con el error top-5 de ILSVRC-2012:
+#
+# | Modelo | validación | test |
+# |---|---|---|
+# | 1 CNN | 18,2 % | no se dio |
+# | 5 CNN | 16,4 % | 16,4 % |
+# | 1 CNN* | 16,6 % | no se dio |
+# | 7 CNN* | 15,4 % | 15,3 % |
+#
+# El asterisco es del artículo: esas redes se preentrenaron con **todo** ImageNet (la versión de otoño de 2011, con más
+# clases y más imágenes) y tienen una capa de convolución más, la sexta. De las siete, dos son así.
+#
+# ### Pregunta `n4-m2-ensemble-gain` (7 puntos, se corrige a mano)
+#
+# La diapositiva dice «7 CNN ensemble: 18.2% -> 15.4%». **¿Qué cambió además del número de redes? ¿Cuánto se puede
+# atribuir a promediar redes?** Usa la tabla. Bastan seis líneas.
+
+# %% [markdown] answer="n4-m2-ensemble-gain" points=7
+# Cambiaron tres cosas a la vez: el número de redes (de 1 a 7), los datos (dos de las siete se preentrenaron con el
+# ImageNet de otoño de 2011) y la arquitectura (esas dos tienen una sexta capa de convolución). Así que los 2,8 puntos
+# no son el efecto de promediar.
+#
+# La comparación limpia es la de 1 a 5 redes con los mismos datos: de 18,2 a 16,4, 1,8 puntos. El otro punto, de 16,4
+# a 15,4, junta dos redes más con datos y capas nuevas. De hecho una sola red con asterisco ya da 16,6, casi lo mismo
+# que cinco sin él. Tampoco son siete semillas de la misma red: según el código publicado, varias de las cinco tienen
+# otra primera etapa, y esa diversidad también ayuda.
+#
+# Por último, 15,4 es de validación, el conjunto con el que se decidía; en test fue 15,3.
+
+# %% [markdown] locked="n4-m2-ensemble-gain-criteria"
+# *Se corrige a mano: 7 puntos.*
+#
+# === BEGIN MARK SCHEME ===
+#
+# - 2 puntos: dos de las siete redes vieron más datos (preentrenadas con el ImageNet de otoño de 2011).
+# - 1 punto: y tienen una sexta capa de convolución.
+# - 2 puntos: la comparación limpia, de 18,2 a 16,4 con cinco redes (1 punto si la da sin decir por qué es limpia).
+# - 1 punto: el resto, de 16,4 a 15,4, no se puede repartir entre sus causas con esta tabla (o usa el 16,6 de una sola
+#   red con asterisco para razonarlo).
+# - 1 punto: 15,4 es de validación; en test, 15,3.
+# - Si atribuye los 2,8 puntos a promediar siete redes, 1 punto como mucho.
+#
+# === END MARK SCHEME ===
+
+# %% [markdown]
+# ## Lo que te llevas
+#
+# - La regla de 2012 y la de PyTorch son iguales mientras la tasa no cambia. Después de una bajada, la de 2012 arrastra
+#   los pasos viejos durante unos $1 / (1 - 0.9)$ pasos.
+# - «Equal learning rate for all layers», dice el artículo; el código daba a los sesgos el doble de tasa y ningún
+#   decaimiento.
+# - Se decide con la validación, se guarda la mejor época con una copia de verdad y el test se mira una vez.
+# - Una curva rota dice qué está roto: compara la pérdida con $\ln C$, el entrenamiento con la validación, y repite la
+#   medida.
+# - Una diferencia entre recetas sin la dispersión entre semillas no es un resultado.
+# - De 18,2 a 15,4 no todo es promediar: también hubo más datos y una capa más.
