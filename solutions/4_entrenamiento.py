@@ -59,6 +59,7 @@
 # entrega este mismo fichero sin cambiarle el nombre.
 
 # %%
+import copy
 import os
 from dataclasses import replace
 
@@ -166,9 +167,7 @@ for rate, momentum, decay in ((0.01, 0.9, 5e-4), (0.1, 0.5, 0.02), (0.3, 0.0, 0.
         w, v = step_2012(w, v, g, rate * 0.5**step, momentum, decay)
         for place in np.ndindex(3, 2):
             ours_v[place] = (
-                momentum * ours_v[place]
-                - decay * rate * 0.5**step * ours_w[place]
-                - rate * 0.5**step * g[place]
+                momentum * ours_v[place] - decay * rate * 0.5**step * ours_w[place] - rate * 0.5**step * g[place]
             )
             ours_w[place] += ours_v[place]
     case = f"seis pasos con tasa {rate}, momento {momentum} y decaimiento {decay}"
@@ -451,7 +450,9 @@ rates = plateau_rates([50, 40, 42, 41, 39, 45], 0.01, patience=2)
 assert rates is not None and len(rates) == 6, "devuelve una lista con una tasa por época"
 assert abs(rates[0] - 0.01) < 1e-12, "la primera época usa la tasa de partida"
 expected = [0.01, 0.01, 0.01, 0.01, 0.001, 0.001]
-assert all(abs(a - b) < 1e-9 for a, b in zip(rates, expected)), "tras 42 y 41 (dos sin mejorar 40) se baja, no antes"
+assert all(abs(a - b) < 1e-9 for a, b in zip(rates, expected, strict=True)), (
+    "tras 42 y 41 (dos sin mejorar 40) se baja, no antes"
+)
 
 # %% tests="n4-plateau" case="series" points=8
 import random
@@ -465,7 +466,7 @@ assert len(plateau_rates([50, 40], 0.1)) == 2, "devuelve una lista con una tasa 
 
 def same(errors, expected, **how):
     found = plateau_rates(errors, 1.0, **how)
-    return len(found) == len(expected) and all(abs(a - b) < 1e-9 for a, b in zip(found, expected))
+    return len(found) == len(expected) and all(abs(a - b) < 1e-9 for a, b in zip(found, expected, strict=True))
 
 
 assert same([5, 4, 3, 2, 1], [1] * 5, patience=1), "mientras mejora, la tasa no cambia"
@@ -582,7 +583,7 @@ errors = [-1 if error is None else error for error in seen["result"]]
 assert len(errors) == 3, "devuelve una lista con un error por época"
 assert abs(errors[1] - 20) < 1e-3, "el error de validación, en %: de 20 imágenes, 4 mal son un 20 %"
 ### BEGIN HIDDEN TESTS
-assert all(abs(a - b) < 1e-3 for a, b in zip(errors, [50, 20, 40])), "los errores no son los de validación"
+assert all(abs(a - b) < 1e-3 for a, b in zip(errors, [50, 20, 40], strict=True)), "los errores no son los de validación"
 assert "test" not in [part for part, _ in seen["modes"]], "has usado el conjunto de test: solo se mira al final de todo"
 assert ("validation", True) not in seen["modes"], "mides con la red en modo de entrenamiento: falta model.eval()"
 assert seen["kept"] == [2], "al terminar, la red tiene que quedarse con los pesos de su mejor época, no de la última"
@@ -679,14 +680,18 @@ from tema9 import measuring
 
 measuring.require_own(diagnosis)
 found = diagnosis()
-assert isinstance(found, dict) and set(found) == set("ABCDEF"), "devuelve un diccionario con las claves A, B, C, D, E y F"
+assert isinstance(found, dict) and set(found) == set("ABCDEF"), (
+    "devuelve un diccionario con las claves A, B, C, D, E y F"
+)
 assert found["B"] == "rate-too-high", "la B es la del enunciado: 'rate-too-high'"
 known = "softmax-twice rate-too-high rate-too-low no-shuffle labels-shifted no-eval augmented-validation no-zero-grad"
 assert set(found.values()) <= set(known.split()), f"los códigos son: {known}"
 ### BEGIN HIDDEN TESTS
 assert found["C"] == "softmax-twice", "C: mira la pérdida de entrenamiento: ¿baja de 1,46 alguna vez?"
 assert found["E"] == "labels-shifted", "E: la red memoriza el entrenamiento y en validación acierta como el azar"
-assert found["F"] == "no-shuffle", "F: la pérdida salta de casi 0 a muy alta de un minilote a otro: ¿qué tienen en común las imágenes de cada uno?"
+assert found["F"] == "no-shuffle", (
+    "F: la pérdida salta de casi 0 a muy alta de un minilote a otro: ¿qué tienen en común las imágenes de cada uno?"
+)
 ### END HIDDEN TESTS
 
 # %% tests="n4-diagnosis" case="in-the-measurement" points=6
@@ -694,7 +699,9 @@ from tema9 import measuring
 
 measuring.require_own(diagnosis)
 found = diagnosis()
-assert isinstance(found, dict) and set(found) == set("ABCDEF"), "devuelve un diccionario con las claves A, B, C, D, E y F"
+assert isinstance(found, dict) and set(found) == set("ABCDEF"), (
+    "devuelve un diccionario con las claves A, B, C, D, E y F"
+)
 ### BEGIN HIDDEN TESTS
 assert found["A"] == "no-eval", "A: si al repetir la validación sale otro número, hay azar en la red: el dropout"
 assert found["D"] == "augmented-validation", "D: la red está bien; lo que está mal es lo que se le enseña al validar"
@@ -860,7 +867,9 @@ def loss(probabilities):
 
 each = [loss(ensemble_probabilities(logits[k : k + 1])) for k in range(5)]
 whole = loss(ensemble_probabilities(logits))
-assert whole <= np.mean(each), "la pérdida del conjunto no puede superar la media de las pérdidas: ¿promedias otra cosa?"
+assert whole <= np.mean(each), (
+    "la pérdida del conjunto no puede superar la media de las pérdidas: ¿promedias otra cosa?"
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from tema9 import experiments
 from tema9.data import digits
 
-EPOCHS, BATCH, REPEATS, IMAGES = 30, 50, 5, 1000
+EPOCHS, BATCH, REPEATS, IMAGES = 30, 50, 5, 2000
 FAULTS = {
     "A": "no-eval",
     "B": "rate-too-high",
@@ -49,7 +49,7 @@ def run(letter):
     proper, answers = data.validation.images, data.validation.labels
     shown = moved(proper, generator) if fault == "augmented-validation" else proper
     taught = labels.roll(1) if fault == "labels-shifted" else labels
-    layers = [nn.Flatten(), nn.Linear(1024, 300), nn.ReLU(), nn.Dropout(0.6), nn.Linear(300, 10)]
+    layers = [nn.Flatten(), nn.Linear(1024, 300), nn.ReLU(), nn.Dropout(0.5), nn.Linear(300, 10)]
     model = nn.Sequential(*layers, *([nn.Softmax(dim=1)] if fault == "softmax-twice" else []))
     rate = 2.0 if fault == "rate-too-high" else 0.05
     optimizer = torch.optim.SGD(model.parameters(), rate, momentum=0.9)
@@ -66,7 +66,8 @@ def run(letter):
             losses.append(loss.item())
         forgets = fault == "no-eval"
         validations = [measure(model, shown, answers, training=forgets) for _ in range(REPEATS)]
-        (validation_loss, validation_error, confidence, often), errors = validations[0], [each[1] for each in validations]
+        errors = [error for _, error, *_ in validations]
+        validation_loss, validation_error, confidence, often = validations[0]
         yield {
             "run": letter,
             "epoch": epoch,
