@@ -52,6 +52,7 @@ OF_A_TABLE = [
     )
 ]
 DRAWINGS = {name: (lambda ax=None, draw=draw, table=table: draw(table, ax=ax)) for name, draw, table in OF_A_TABLE} | {
+    "filters": lambda ax=None: figures.filters(random_maps(32, 3, 7, 7, signed=True), ax=ax),
     "connections": lambda ax=None: figures.connections(C3_INPUTS, ax=ax),
     "curves": lambda ax=None: figures.curves(*curve_set(), "a", "f(a)", ax=ax),
     "windows-lenet": lambda ax=None: figures.windows(32, 5, 1, ax=ax),
@@ -221,3 +222,26 @@ def test_every_kind_of_row_has_a_colour_and_every_colour_a_hatch():
     kinds = {row.kind for name in ARCHITECTURES for row in layer_table(name)}
     assert kinds <= set(figures.KINDS)
     assert set(figures.HATCHES) == set(figures.COLOURS)
+
+
+def test_filters_share_one_scale_in_which_middle_grey_is_zero():
+    weights = np.zeros((2, 3, 4, 4))
+    weights[0, 0] = 0.5  # red at its most
+    (image,) = figures.filters(weights).get_images()
+    sheet = image.get_array()
+    np.testing.assert_allclose(sheet[:4, :4], np.broadcast_to([1.0, 0.5, 0.5], (4, 4, 3)))
+    np.testing.assert_allclose(sheet[:4, 5:9], 0.5)
+    with pytest.raises(ValueError, match=r"weights have shape \(2, 1, 4, 4\)"):
+        figures.filters(np.zeros((2, 1, 4, 4)))
+
+
+def test_a_live_run_gives_the_last_history_and_draws_nothing_outside_a_notebook():
+    history = History(epochs(3))
+    assert figures.live(iter([History(), history])) is history
+    assert not plt.get_fignums()
+
+
+def test_a_training_run_has_its_rate_under_its_losses():
+    figure = figures.training_run(History(epochs(12), best=12))
+    assert [ax.get_ylabel() for ax in figure.axes] == ["pérdida (nats)", "tasa", "error de validación (%)"]
+    assert figure.axes[1].get_yscale() == "log"

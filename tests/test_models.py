@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from tema9 import ARCHITECTURES, layer_table, models
+from tema9.training import evaluate
 
 CLASSES = {"lenet5": models.LeNet5, "lenet5_1998": models.LeNet5} | {
     name: models.ZFNet if name.startswith("zfnet") else models.AlexNet
@@ -251,3 +252,18 @@ def test_every_parameter_of_a_small_model_gets_a_gradient():
         nn.functional.cross_entropy(model(torch.randn(8, 1, 32, 32)), torch.arange(8)).backward()
         for key, parameter in model.named_parameters():
             assert parameter.grad is not None and parameter.grad.abs().sum() > 0, f"{name}, {key}"
+
+
+def test_the_weights_that_ship_err_as_their_docstring_says():
+    from tema9.data import textures
+
+    model = models.pretrained("alexnet_mini")
+    assert not model.training and model.views.crop == 59
+    data = textures()
+    claimed = float(re.search(r"errs on ([0-9.]+) %", models.pretrained.__doc__).group(1))
+    assert evaluate(model, data.test).top1 == pytest.approx(claimed, abs=1)  # another CPU may round otherwise
+
+
+def test_weights_that_do_not_ship_are_refused_with_the_names_of_those_that_do():
+    with pytest.raises(ValueError, match="no weights ship for 'lenet5'; for alexnet_mini they do"):
+        models.pretrained("lenet5")
