@@ -1,0 +1,1041 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+#   title: "3. Dentro de las capas"
+#   minutes: 150
+# ---
+
+# %% [markdown]
+# # 3. Dentro de las capas
+#
+# En el cuaderno 2 contaste lo que entra y sale de cada capa de AlexNet. Ahora abrimos las capas: qué hacen la ReLU, la
+# normalización, el *pooling* solapado y el *dropout*, y cómo se inventan imágenes nuevas a partir de las que hay.
+#
+# Al terminar sabrás:
+#
+# - comparar dos funciones de activación sin hacer trampa con la tasa de aprendizaje;
+# - escribir la normalización de respuesta local y usar la de PyTorch sin equivocarte en un factor 5;
+# - decidir con contraejemplos qué capas se pueden cambiar de orden;
+# - distinguir el *dropout* de 2012 del de hoy;
+# - recortar, reflejar y recolorear imágenes, y evaluar con diez recortes.
+#
+# | Diapositiva («Details/Retrospectives») | Dónde se trabaja |
+# |---|---|
+# | *first use of ReLU* | apartados 1 y 9 |
+# | *used Norm layers (not common anymore)* | apartados 2 y 3 |
+# | «Case Study: AlexNet», *MAX POOL1: 3x3 filters at stride 2* | apartado 4 |
+# | *dropout 0.5* | apartado 5 |
+# | *heavy data augmentation* | apartados 6 a 8 |
+#
+# **Tiempo:** unos 150 minutos. **GPU:** no hace falta; la celda más larga dura unos segundos en 2 núcleos.
+#
+# | Ejercicio | Puntos |
+# |---|---|
+# | `n3-m1-relu-sweep`: ReLU contra tanh (a mano) | 8 |
+# # | `n3-lrn`: la normalización de respuesta local | 15 |
+# | `n3-lrn-alpha`: la de PyTorch | 6 |
+# | `n3-order`: qué capas conmutan | 8 |
+# | `n3-max-pool`: el *max pooling* con bucles | 8 |
+# | `n3-overlapping`: los lados de AlexNet | 5 |
+# | `n3-dropout`: los dos *dropouts* | 12 |
+# | `n3-random-views`: recortes y espejos | 8 |
+# | `n3-pca-lighting`: la luz | 13 |
+# | `n3-ten-crops`: diez recortes | 10 |
+# | `n3-m2-first-relu`: ¿la primera? (a mano) | 7 |
+# | **Total** | **100** |
+#
+# **Cómo se comprueba.** Detrás de cada ejercicio hay una celda `tema9.check("...")`. Te dice si está bien y, si
+# reconoce el error, cuál es su causa. Puedes usarla cuantas veces quieras. La celda siguiente, la de los `assert`, es
+# la que puntúa; al corregir se le añaden más casos.
+#
+# **En qué te puedes apoyar.** Cada ejercicio se corrige por separado: usa solo lo que define la primera celda de código
+# y lo que escribas en la tuya. Las celdas que solo muestran algo no se ejecutan al corregir. Y se pide tu propio
+# código: lo que ya hacen `tema9.layers` y `tema9.augment` no vale como respuesta.
+#
+# **Cómo se entrega.** Reinicia el núcleo y ejecuta todo (*Kernel → Restart Kernel and Run All Cells*), guarda y
+# entrega este mismo fichero sin cambiarle el nombre.
+
+# %%
+import os
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import tema9
+import tema9.data
+from tema9 import experiments, figures, measuring
+from tema9.arithmetic import spanish
+
+torch.manual_seed(0)
+torch.set_num_threads(1)  # con redes tan pequeñas, más hilos no ganan tiempo y estorban en una máquina ocupada
+SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimentos largos se acortan
+
+# %% [markdown]
+# ## 1. ReLU contra tanh, sin trampas
+#
+# > first use of ReLU
+#
+# La ReLU deja pasar lo positivo y anula lo negativo: $\max(0, a)$. La tangente hiperbólica, la favorita hasta
+# entonces, se satura: lejos de cero su pendiente es casi nula, y por ahí no pasa el gradiente.
+
+# %% explore=true
+x = np.linspace(-4, 4, 200)
+ax = figures.curves(x, {"ReLU": np.maximum(x, 0), "tanh": np.tanh(x)}, "a", "f(a)")
+ax = figures.curves(x, {"ReLU": (x > 0).astype(float), "tanh": 1 - np.tanh(x) ** 2}, "a", "pendiente f′(a)")
+
+# %% [markdown]
+# La figura 1 del artículo dice que una red de cuatro capas con ReLU llega al 25 % de error de entrenamiento en CIFAR-10
+# seis veces antes que la misma red con tanh. El pie de la figura añade algo que casi nadie cuenta: la tasa de
+# aprendizaje se eligió **para cada una por separado**, la que la hacía más rápida.
+#
+# ¿Por qué importa? Porque con una sola tasa puedes hacer ganar a quien quieras. **Predice**: con la tasa 0,01, ¿quién
+# llegará antes al 5 % de error de entrenamiento? ¿Y con 0,1?
+
+# %% explore=true
+from tema9.experiments.relu_or_tanh import errors as training_errors
+
+digits = tema9.data.digits().train
+some = 500 if SHORT else 2000
+_, ax = plt.subplots(figsize=(8, 4))
+for name, style in (("ReLU", "-"), ("tanh", "--")):
+    path = list(training_errors(name, 0.03, 0, digits.images[:some], digits.labels[:some], epochs=1 if SHORT else 5))
+    ax.plot(*zip(*path, strict=True), style, label=f"{name}, tasa 0,03")
+ax.set_xlabel("época")
+ax.set_ylabel("error de entrenamiento (%)")
+_ = ax.legend()
+
+# %% [markdown]
+# Eso es una carrera, con una tasa y una semilla. Esta es la comparación completa: cinco tasas para cada función y tres
+# semillas de cada; los puntos son las semillas, y la raya su media. Faltan las que no llegaron al 5 % en 16 épocas.
+# Lo hizo `python -m tema9.experiments.relu_or_tanh` con 3 500 cifras, y el registro viene con el curso.
+
+# %% explore=true
+log = experiments.read("relu_or_tanh")
+rates = sorted({row["rate"] for row in log})
+_, ax = plt.subplots(figsize=(9, 4.5))
+for name, style, shift in (("ReLU", "o-", -0.06), ("tanh", "s--", 0.06)):
+    means = []
+    for place, rate in enumerate(rates):
+        reached = [
+            row["epochs"] for row in log if (row["nonlinearity"], row["rate"], row["reached"]) == (name, rate, 1)
+        ]
+        ax.plot([place + shift] * len(reached), reached, style[0], color="black", markersize=4, alpha=0.6)
+        means.append(sum(reached) / len(reached) if len(reached) == 3 else float("nan"))
+    ax.plot([place + shift for place in range(len(rates))], means, style, label=name)
+ax.set_xticks(range(len(rates)), [f"{rate:g}".replace(".", ",") for rate in rates])
+ax.set_xlabel("tasa de aprendizaje")
+ax.set_ylabel("épocas hasta el 5 % de error de entrenamiento")
+_ = ax.legend()
+for name in ("ReLU", "tanh"):
+    for rate in rates:
+        rows = [row for row in log if (row["nonlinearity"], row["rate"]) == (name, rate)]
+        times = [spanish(row["epochs"], 2) if row["reached"] else "no llega" for row in rows]
+        print(f"{name:5} tasa {rate:<6g} épocas: {'; '.join(times)}")
+
+# %% [markdown]
+# ### Pregunta `n3-m1-relu-sweep` (8 puntos, se corrige a mano)
+#
+# Escribe el informe de la comparación: **qué tasas se probaron con cada función, cuál es la mejor de cada una, cuál de
+# las dos funciones llega antes en esta red y cuántas veces**, con su incertidumbre. ¿Qué habrías concluido si solo
+# hubieras probado la tasa 0,003? ¿Por qué no sale el factor 6 del artículo? Bastan ocho líneas.
+
+# %% [markdown] answer="n3-m1-relu-sweep" points=8
+# Se probaron las mismas cinco tasas (0,003, 0,01, 0,03, 0,1 y 0,3) con las dos funciones, tres semillas cada vez. La
+# mejor de ambas es 0,1: la ReLU llega en 2,25 épocas de media (de 2,00 a 2,51) y la tanh en 1,68 (de 1,51 a 1,76). Así
+# que en esta red **gana la tanh**, 1,3 veces, y los intervalos de las tres semillas no se tocan; se mide cada cuarto
+# de época, de modo que la diferencia son dos o tres medidas: poco más se puede afirmar.
+#
+# Con la tasa 0,003 habría concluido lo contrario: la ReLU llega en unas 11 épocas y la tanh no llega en 16 con ninguna
+# semilla. Y con 0,3 la ReLU no aprende nada y la tanh llega una vez. Cada tasa cuenta una historia.
+#
+# No hay por qué obtener un 6: nuestra red es más pequeña, las cifras son más fáciles que CIFAR-10, la meta es otra
+# (5 % en vez de 25 %) y PyTorch parte de otros pesos, pensados para no saturar. Lo que el artículo afirma es de su red.
+
+# %% [markdown] locked="n3-m1-relu-sweep-criteria"
+# *Se corrige a mano: 8 puntos.*
+#
+# === BEGIN MARK SCHEME ===
+#
+# - 2 puntos: dice las tasas que se probaron con cada función y que fueron las mismas.
+# - 2 puntos: elige la mejor de cada una y compara esas dos; en el registro del curso gana la tanh, 1,3 veces (con un
+#   registro propio vale lo que salga en él).
+# - 1 punto: da el cociente con una idea de su incertidumbre (dispersión de las tres semillas).
+# - 1 punto: con una sola tasa la conclusión cambia; pone un ejemplo del registro.
+# - 2 puntos: al menos dos razones por las que no tiene que salir 6 (red, datos, meta, pesos de partida).
+#
+# === END MARK SCHEME ===
+
+# %% [markdown]
+# ## 2. La normalización de respuesta local
+#
+# > used Norm layers (not common anymore)
+#
+# La normalización de respuesta local (*Local Response Normalization*, LRN) hace competir a los mapas vecinos. Para
+# cada píxel por separado, divide lo que vale en el mapa $i$ por la energía de los $n$ mapas centrados en él:
+#
+# $$b_i = \frac{a_i}{\left(k + \alpha \sum_{j} a_j^2\right)^{\beta}}$$
+#
+# donde $j$ va de $\max(0, i - n/2)$ a $\min(N - 1, i + n/2)$, con $n/2$ redondeado hacia abajo; $N$ es el número de
+# mapas. En el artículo (apartado 3.3), $k = 2$, $n = 5$, $\alpha = 10^{-4}$ y $\beta = 0.75$.
+#
+# Fíjate: la suma recorre **mapas**, no píxeles vecinos. En los extremos hay menos de cinco.
+#
+# **Predice** con el deslizador: un mapa vale 10 y sus vecinos, lo que digas. ¿Qué le pasa al del centro cuando los
+# vecinos crecen?
+
+# %% explore=true
+from ipywidgets import interact
+
+from tema9.layers import local_response_norm
+
+
+@interact(vecinos=(0, 200, 10), alpha=(0.0, 0.01, 0.001))
+def competencia(vecinos=50, alpha=0.002):
+    maps = torch.full((1, 9, 1, 1), float(vecinos))
+    maps[0, 4] = 10.0
+    after = local_response_norm(maps, alpha=alpha)
+    names = [f"mapa {i}" for i in range(9)]
+    figures.bars(dict(zip(names, (after / maps.clamp(min=1e-9)).flatten().tolist(), strict=True)), "salida / entrada")
+    plt.show()
+
+
+# %% [markdown]
+# Un vecino fuerte apaga a los demás. Es la inhibición lateral de las neuronas reales, según el artículo. Con la alfa
+# impresa, $10^{-4}$, hacen falta activaciones de decenas para que se note; con activaciones pequeñas solo queda dividir
+# por $2^{0.75}$.
+#
+# ### Ejercicio `n3-lrn` (15 puntos)
+#
+# Escribe la fórmula para un array `a` de forma (N, alto, ancho). Devuelve otro de la misma forma sin cambiar el que te
+# dan. Cuidado: las energías se calculan todas con los valores **de entrada**.
+
+
+# %% solution="n3-lrn"
+def lrn(a, n=5, alpha=1e-4, beta=0.75, k=2.0):
+    """Normalización de respuesta local, como la imprime el artículo.
+
+    a: array (mapas, alto, ancho). n: mapas de la ventana, impar. Devuelve un array de la misma forma.
+    """
+    ### BEGIN SOLUTION
+    result = np.empty_like(a, dtype=float)
+    for i in range(len(a)):
+        window = a[max(0, i - n // 2) : i + n // 2 + 1]
+        result[i] = a[i] / (k + alpha * (window**2).sum(axis=0)) ** beta
+    return result
+    ### END SOLUTION
+
+
+# %% explore=true
+tema9.check("n3-lrn")
+
+# %% tests="n3-lrn" case="one-pixel" points=5
+import numpy as np
+
+from tema9 import measuring
+
+measuring.require_own(lrn)
+a = np.array([1.0, 2.0, 3.0]).reshape(3, 1, 1)
+b = lrn(a, n=3, alpha=1.0, beta=1.0, k=1.0)
+assert b is not None and np.shape(b) == (3, 1, 1), "devuelve un array de la misma forma que el de entrada"
+assert np.isclose(b[1, 0, 0], 2 / 15), "mapa del medio: 2 / (1 + 1² + 2² + 3²) = 2/15"
+### BEGIN HIDDEN TESTS
+assert np.isclose(b[0, 0, 0], 1 / 6), "en el extremo la ventana es más corta: 1 / (1 + 1² + 2²) = 1/6"
+assert np.isclose(b[2, 0, 0], 3 / 14), "en el otro extremo también: 3 / (1 + 2² + 3²) = 3/14"
+zero = lrn(np.full((4, 1, 1), 1e-6))
+assert np.allclose(zero, 1e-6 / 2**0.75, rtol=1e-6), (
+    "con activaciones diminutas solo queda dividir por k elevado a beta"
+)
+### END HIDDEN TESTS
+
+# %% tests="n3-lrn" case="windows" points=10
+import numpy as np
+
+from tema9 import measuring
+
+measuring.require_own(lrn)
+assert np.shape(lrn(np.ones((6, 2, 3)))) == (6, 2, 3), "devuelve un array de la misma forma que el de entrada"
+### BEGIN HIDDEN TESTS
+draw = np.random.default_rng(3)
+for maps, n, alpha, beta, k in (
+    (8, 5, 1e-4, 0.75, 2.0),
+    (6, 3, 0.5, 0.75, 1.0),
+    (4, 7, 0.1, 0.5, 3.0),
+    (5, 1, 0.2, 2.0, 1),
+):
+    a = 3 * draw.normal(size=(maps, 3, 4))
+    found = np.asarray(lrn(a.copy(), n=n, alpha=alpha, beta=beta, k=k))
+    case = f"{maps} mapas, n={n}, alpha={alpha}, beta={beta}, k={k}"
+    for i in range(maps):
+        for y in range(3):
+            for x in range(4):
+                energy = sum(a[j, y, x] ** 2 for j in range(maps) if abs(j - i) <= n // 2)
+                expected = a[i, y, x] / (k + alpha * energy) ** beta
+                assert np.isclose(found[i, y, x], expected), f"no coincide en el mapa {i}: {case}"
+changed = measuring.changes_its_inputs(lrn, np.arange(12.0).reshape(3, 2, 2))
+assert not changed, "has modificado el array que te dan: los vecinos leerían valores ya normalizados"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### La de PyTorch no es la misma
+#
+# `nn.LocalResponseNorm(size, alpha, beta, k)` divide alfa por el tamaño de la ventana: usa $\alpha / n$ donde la
+# fórmula impresa usa $\alpha$. Y su `k` vale 1 si no dices otra cosa. Lo curioso es que el **código** de 2012 también
+# dividía por $n$, con $\alpha = 10^{-4}$ y $k = 2$. Así que «la LRN de AlexNet» son dos, según leas el artículo o el
+# código.
+#
+# ### Ejercicio `n3-lrn-alpha` (6 puntos)
+#
+# Escribe la función que traduce unas constantes a los argumentos de `nn.LocalResponseNorm`. `divides` dice si en la
+# regla de partida alfa ya va dividida por $n$, como en el código de 2012, o no, como en el artículo.
+
+
+# %% solution="n3-lrn-alpha"
+def torch_arguments(n=5, alpha=1e-4, beta=0.75, k=2.0, divides=False):
+    """Devuelve un diccionario con size, alpha, beta y k para nn.LocalResponseNorm."""
+    ### BEGIN SOLUTION
+    return {"size": n, "alpha": alpha if divides else alpha * n, "beta": beta, "k": k}
+    ### END SOLUTION
+
+
+# %% explore=true
+tema9.check("n3-lrn-alpha")
+
+# %% tests="n3-lrn-alpha" points=6
+import torch
+
+from tema9 import measuring
+
+measuring.require_own(torch_arguments)
+arguments = torch_arguments()
+assert isinstance(arguments, dict), "devuelve un diccionario"
+assert set(arguments) == {"size", "alpha", "beta", "k"}, "las claves son size, alpha, beta y k"
+### BEGIN HIDDEN TESTS
+generator = torch.Generator().manual_seed(5)
+for n, alpha, beta, k in ((5, 1e-4, 0.75, 2.0), (3, 0.2, 0.5, 1.5), (7, 0.01, 1.0, 2.0)):
+    a = 4 * torch.randn(1, 9, 2, 2, generator=generator)
+    energy = torch.stack([(a[:, max(0, i - n // 2) : i + n // 2 + 1] ** 2).sum(1) for i in range(9)], 1)
+    for divides in (False, True):
+        layer = torch.nn.LocalResponseNorm(**torch_arguments(n, alpha, beta, k, divides=divides))
+        expected = a / (k + alpha / (n if divides else 1) * energy) ** beta
+        rule = "la del código, que divide alfa por n" if divides else "la fórmula impresa"
+        assert torch.allclose(layer(a), expected, rtol=1e-4), f"no da {rule}, con n={n}, alpha={alpha}, k={k}"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ¿Sirvió de algo? En 2012 quitar la LRN costaba 1,4 puntos de top-1 y 1,2 de top-5 (artículo, apartado 3.3). Dos años
+# después las redes más profundas ya no la llevaban, y hoy se usa otra cosa con un nombre parecido: la normalización
+# por lotes (*batch normalization*), que normaliza cada mapa con la media y la desviación de un minilote.
+
+# %% [markdown]
+# ## 3. ¿Importa el orden?
+#
+# El artículo pone ReLU, LRN y *pooling*, en ese orden. La diapositiva (y CaffeNet) ponen el *pooling* antes que la
+# LRN. ¿Da lo mismo? Dos operaciones **conmutan** si al cambiarlas de orden sale siempre lo mismo. Un ejemplo en que
+# coinciden no demuestra nada; **un** contraejemplo lo demuestra todo.
+#
+# Antes de probar, el coste: cuenta cuántos valores hay que normalizar en cada caso.
+
+# %% explore=true
+paper, slide = tema9.layer_table("alexnet_paper"), tema9.layer_table("alexnet_slide")
+before, after = paper["NORM1"].activations, slide["NORM1"].activations
+print(f"LRN antes del pooling: {spanish(before)} valores; después: {spanish(after)}")
+print(f"Ponerla después ahorra un factor {spanish(before / after, 2)}")
+
+# %% [markdown]
+# ### Ejercicio `n3-order` (8 puntos)
+#
+# Para cada pareja de operaciones, devuelve `None` si conmutan o, si no, un contraejemplo: un array de forma
+# (1, 5, 4, 4) en el que el resultado cambie con el orden en más de 0,001. Las operaciones son estas (la LRN lleva una
+# alfa grande para que se vea). Experimenta con números al azar: ¿de qué signo tienen que ser?
+
+# %% explore=true
+OPERATIONS = {
+    "relu": torch.relu,
+    "max-pool": lambda a: F.max_pool2d(a, 2),
+    "avg-pool": lambda a: F.avg_pool2d(a, 2),
+    "lrn": nn.LocalResponseNorm(5, alpha=0.5, beta=0.75, k=2.0),
+    "double": lambda a: 2 * a,
+}
+a = torch.randn(1, 5, 4, 4)
+first, second = OPERATIONS["relu"], OPERATIONS["max-pool"]
+print("diferencia:", (second(first(a)) - first(second(a))).abs().max().item())
+
+
+# %% solution="n3-order"
+def counterexamples():
+    """Devuelve, para cada pareja, None si conmutan o un array (1, 5, 4, 4) en el que no.
+
+    Parejas: "relu, max-pool"; "relu, avg-pool"; "lrn, max-pool"; "lrn, relu"; "double, max-pool"; "double, lrn".
+    """
+    ### BEGIN SOLUTION
+    mixed = np.random.default_rng(0).normal(size=(1, 5, 4, 4))
+    return {
+        "relu, max-pool": None,
+        "relu, avg-pool": mixed,
+        "lrn, max-pool": mixed,
+        "lrn, relu": mixed,
+        "double, max-pool": None,
+        "double, lrn": mixed,
+    }
+    ### END SOLUTION
+
+
+# %% explore=true
+tema9.check("n3-order")
+
+# %% tests="n3-order" case="commute" points=3
+from tema9 import measuring
+
+measuring.require_own(counterexamples)
+found = counterexamples()
+pairs = {"relu, max-pool", "relu, avg-pool", "lrn, max-pool", "lrn, relu", "double, max-pool", "double, lrn"}
+assert isinstance(found, dict) and set(found) == pairs, "devuelve un diccionario con las seis parejas del enunciado"
+### BEGIN HIDDEN TESTS
+assert found["relu, max-pool"] is None, (
+    "ReLU y max pooling conmutan: el mayor de los rectificados es el rectificado del mayor"
+)
+assert found["double, max-pool"] is None, (
+    "multiplicar por 2 y max pooling conmutan: 2 es positivo y no cambia quién es mayor"
+)
+### END HIDDEN TESTS
+
+# %% tests="n3-order" case="differ" points=5
+import numpy as np
+import torch
+
+from tema9 import measuring
+
+measuring.require_own(counterexamples)
+operations = {
+    "relu": torch.relu,
+    "max-pool": lambda a: torch.nn.functional.max_pool2d(a, 2),
+    "avg-pool": lambda a: torch.nn.functional.avg_pool2d(a, 2),
+    "lrn": torch.nn.LocalResponseNorm(5, alpha=0.5, beta=0.75, k=2.0),
+    "double": lambda a: 2 * a,
+}
+found = counterexamples()
+assert isinstance(found, dict), "devuelve un diccionario"
+### BEGIN HIDDEN TESTS
+for pair in ("relu, avg-pool", "lrn, max-pool", "lrn, relu", "double, lrn"):
+    example = found.get(pair)
+    assert example is not None, f"{pair}: no conmutan; hay un contraejemplo"
+    assert np.shape(example) == (1, 5, 4, 4), f"{pair}: el contraejemplo tiene que ser de forma (1, 5, 4, 4)"
+    first, second = (operations[name] for name in pair.split(", "))
+    a = torch.as_tensor(np.asarray(example, dtype=np.float64))
+    gap = (second(first(a)) - first(second(a))).abs().max().item()
+    assert gap > 1e-3, f"{pair}: en tu array sale lo mismo en los dos órdenes: no es un contraejemplo"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Que no conmuten no quiere decir que un orden sea mejor. Krizhevsky probó los dos en la primera capa. Sus notas de
+# 2012: con el *pooling* delante (red 120), 41,04 % de top-1 y 18,71 % de top-5; con la LRN delante (red 131), 40,93 % y
+# 18,57 % (ficheros `layer-params-120-2012.cfg` y `layer-params-131.cfg`). Una décima, que con 50 000 imágenes de
+# validación está dentro del ruido: el error estándar de un 18,6 % es
+
+# %% explore=true
+p = 0.186
+print(f"{spanish(100 * (p * (1 - p) / 50_000) ** 0.5, 2)} puntos")
+
+# %% [markdown]
+# Y cuesta cuatro veces menos.
+
+# %% [markdown]
+# ## 4. *Pooling* solapado
+#
+# En AlexNet las ventanas de *pooling* miden 3 y avanzan 2: cada píxel del borde de una ventana está también en la
+# siguiente. El artículo dice que este *pooling* solapado (*overlapping pooling*) baja el error 0,4 y 0,3 puntos
+# respecto a 2 × 2 con paso 2, y que cuesta un poco más sobreajustar (apartado 3.4).
+
+# %% explore=true
+ax = figures.windows(13, 3, 2)
+ax = figures.windows(13, 2, 2)
+
+# %% [markdown]
+# ### Ejercicio `n3-max-pool` (8 puntos)
+#
+# Escribe el *max pooling* con bucles para un array (mapas, alto, ancho). Si no se da `stride`, vale `kernel_size`, como
+# en PyTorch. El relleno añade píxeles en los cuatro bordes que **nunca** pueden ganar. Piensa: ¿con qué valor se
+# rellena si todos los números del mapa son negativos?
+
+
+# %% solution="n3-max-pool"
+def max_pool(maps, kernel_size, stride=None, padding=0):
+    """Max pooling de un array (mapas, alto, ancho). Las posiciones que no caben enteras se descartan."""
+    ### BEGIN SOLUTION
+    stride = kernel_size if stride is None else stride
+    count, height, width = maps.shape
+    padded = np.full((count, height + 2 * padding, width + 2 * padding), -np.inf)
+    padded[:, padding : padding + height, padding : padding + width] = maps
+    rows = (height + 2 * padding - kernel_size) // stride + 1
+    columns = (width + 2 * padding - kernel_size) // stride + 1
+    result = np.empty((count, rows, columns))
+    for y in range(rows):
+        for x in range(columns):
+            top, left = y * stride, x * stride
+            result[:, y, x] = padded[:, top : top + kernel_size, left : left + kernel_size].max(axis=(1, 2))
+    return result
+    ### END SOLUTION
+
+
+# %% explore=true
+tema9.check("n3-max-pool")
+
+# %% tests="n3-max-pool" points=8
+import numpy as np
+import torch
+
+from tema9 import measuring
+
+measuring.require_own(max_pool)
+image = np.arange(16.0).reshape(1, 4, 4)
+assert max_pool(image, 2) is not None, "tu función no devuelve nada"
+assert np.array_equal(max_pool(image, 2), [[[5, 7], [13, 15]]]), "ventanas de 2 × 2 que no se pisan: 5, 7, 13 y 15"
+assert not measuring.uses(max_pool, "max_pool2d", "MaxPool2d", "adaptive_max_pool2d"), "escríbelo con bucles"
+### BEGIN HIDDEN TESTS
+draw = np.random.default_rng(4)
+for shape, kernel_size, stride, padding in (
+    ((2, 7, 7), 3, 2, 0),
+    ((1, 6, 9), 2, None, 0),
+    ((3, 5, 5), 3, 1, 1),
+    ((2, 8, 6), 3, 3, 1),
+    ((1, 5, 5), 2, None, 1),
+):
+    maps = draw.normal(size=shape) - 3  # casi todo negativo
+    given = torch.tensor(maps)[None]
+    expected = torch.nn.functional.max_pool2d(given, kernel_size, stride, padding)[0].numpy()
+    case = f"forma {shape}, kernel_size={kernel_size}, stride={stride}, padding={padding}"
+    found = np.asarray(max_pool(maps.copy(), kernel_size, stride, padding))
+    assert found.shape == expected.shape, f"sale de forma {found.shape} y tiene que ser {expected.shape}: {case}"
+    assert np.allclose(found, expected), f"los valores no coinciden: {case}"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Ejercicio `n3-overlapping` (5 puntos)
+#
+# AlexNet tiene tres *poolings*, y entre ellos nada cambia el lado. Escribe la función que da los lados después de cada
+# uno, empezando en `side`. Con `ceil=True` una ventana que se sale también cuenta (se redondea hacia arriba, como en
+# Caffe); si no, no. **Predice** lo que sale con 55 píxeles: ventanas de 3 con paso 2, y de 2 con paso 2.
+
+
+# %% solution="n3-overlapping"
+def pooled_sides(side, kernel_size, stride, times=3, ceil=False):
+    """Devuelve la lista de los lados después de cada uno de los `times` poolings seguidos, en píxeles."""
+    ### BEGIN SOLUTION
+    sides = []
+    for _ in range(times):
+        room = side - kernel_size
+        side = (-(-room // stride) if ceil else room // stride) + 1
+        sides.append(side)
+    return sides
+    ### END SOLUTION
+
+
+# %% explore=true
+tema9.check("n3-overlapping")
+
+# %% tests="n3-overlapping" points=5
+import torch
+
+from tema9 import measuring
+
+measuring.require_own(pooled_sides)
+sides = pooled_sides(55, 3, 2)
+assert isinstance(sides, list) and len(sides) == 3, "devuelve una lista con los tres lados"
+assert sides[0] == 27, "de 55 px, con ventana 3 y paso 2, quedan 27"
+### BEGIN HIDDEN TESTS
+assert sides == [27, 13, 6], "los lados de AlexNet son 27, 13 y 6"
+assert pooled_sides(55, 2, 2) == [27, 13, 6], "sin solape salen los mismos lados: 55 es impar y se pierde un píxel"
+assert pooled_sides(55, 2, 2, ceil=True) == [28, 14, 7], "redondeando hacia arriba, 2 × 2 da 28, 14 y 7"
+for side, kernel_size, stride, times in ((110, 3, 2, 3), (224, 2, 2, 4), (40, 5, 3, 2), (31, 3, 3, 2)):
+    for ceil in (False, True):
+        row, expected = torch.empty(1, 1, side, device="meta"), []
+        for _ in range(times):
+            row = torch.nn.functional.max_pool1d(row, kernel_size, stride, ceil_mode=ceil)
+            expected.append(row.shape[-1])
+        found = list(pooled_sides(side, kernel_size, stride, times=times, ceil=ceil))
+        assert found == expected, (
+            f"no coincide con side={side}, kernel_size={kernel_size}, stride={stride}, ceil={ceil}"
+        )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Con los lados de AlexNet, 2 × 2 y 3 × 3 dan el mismo tamaño: por eso el artículo pudo comparar las dos redes sin
+# cambiar nada más. Sus notas: sin solape (red 147), 41,06 % y 18,51 %; con solape (red 145), 40,66 % y 18,21 %.
+
+# %% [markdown]
+# ## 5. Los dos *dropouts*
+#
+# > dropout 0.5
+#
+# El *dropout* apaga al azar cada neurona de FC6 y FC7 con probabilidad $p = 0.5$ en cada paso de entrenamiento. Al
+# evaluar están todas encendidas, y hay que compensar: si no, a la capa siguiente le llegaría el doble de lo que vio
+# entrenando. Hay dos maneras:
+#
+# - **2012**: al entrenar, se apaga y nada más; **al evaluar** se multiplica todo por $1 - p$;
+# - **invertido** (*inverted*), el de PyTorch: **al entrenar**, lo que queda encendido se divide por $1 - p$; al evaluar
+#   no se toca nada.
+#
+# ### Ejercicio `n3-dropout` (12 puntos)
+#
+# Escribe los dos. Para que se puedan comprobar, los sorteos vienen dados: `u` tiene la forma de `x` y números al azar
+# entre 0 y 1. Una neurona se apaga si su `u` es **menor que** `p`.
+
+
+# %% solution="n3-dropout"
+def dropout_2012(x, p, u, training):
+    """El dropout de 2012. x, u: arrays de la misma forma. p: la probabilidad de apagar. training: si se entrena."""
+    ### BEGIN SOLUTION
+    return np.where(u < p, 0.0, x) if training else (1 - p) * x
+    ### END SOLUTION
+
+
+def dropout_inverted(x, p, u, training):
+    """El dropout invertido, el de PyTorch, con los mismos argumentos."""
+    ### BEGIN SOLUTION
+    return np.where(u < p, 0.0, x / (1 - p)) if training else x
+    ### END SOLUTION
+
+
+# %% explore=true
+tema9.check("n3-dropout")
+
+# %% tests="n3-dropout" case="2012" points=6
+import numpy as np
+
+from tema9 import measuring
+
+measuring.require_own(dropout_2012)
+x, u = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.1, 0.6, 0.3, 0.9])
+result = dropout_2012(x, 0.5, u, True)
+assert result is not None, "dropout_2012 no devuelve nada"
+assert np.allclose(result, [0, 2, 0, 4]), "entrenando se apagan la primera y la tercera, y las otras quedan como están"
+### BEGIN HIDDEN TESTS
+assert np.allclose(dropout_2012(x, 0.5, u, False), x / 2), "al evaluar se multiplica todo por 1 - p"
+assert np.allclose(dropout_2012(x, 0.2, u, True), [0, 2, 3, 4]), "p es la probabilidad de apagar, no la de dejar"
+assert np.allclose(dropout_2012(x, 0.2, u, False), 0.8 * x), "al evaluar, con p = 0,2, se multiplica por 0,8"
+draw = np.random.default_rng(12)
+x, u = draw.normal(size=(50, 2000)) + 1, draw.random((50, 2000))
+trained, evaluated = np.asarray(dropout_2012(x, 0.3, u, True)), np.asarray(dropout_2012(x, 0.3, u, False))
+assert abs(trained.mean() - evaluated.mean()) < 0.01, "las dos fases tienen que tener la misma media"
+assert not measuring.changes_its_inputs(dropout_2012, x[:2], 0.5, u[:2], True), "has modificado el array que te dan"
+### END HIDDEN TESTS
+
+# %% tests="n3-dropout" case="inverted" points=6
+import numpy as np
+
+from tema9 import measuring
+
+measuring.require_own(dropout_inverted)
+x, u = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.1, 0.6, 0.3, 0.9])
+result = dropout_inverted(x, 0.5, u, True)
+assert result is not None, "dropout_inverted no devuelve nada"
+assert np.allclose(result, [0, 4, 0, 8]), "entrenando, lo que queda encendido se divide por 1 - p"
+### BEGIN HIDDEN TESTS
+assert np.allclose(dropout_inverted(x, 0.5, u, False), x), "al evaluar no se toca nada"
+expected = [0, 2.5, 3.75, 5]
+assert np.allclose(dropout_inverted(x, 0.2, u, True), expected), "p es la probabilidad de apagar; se divide por 1 - p"
+draw = np.random.default_rng(13)
+x, u = draw.normal(size=(50, 2000)) + 1, draw.random((50, 2000))
+assert abs(np.asarray(dropout_inverted(x, 0.3, u, True)).mean() - x.mean()) < 0.01, "la media no tiene que cambiar"
+assert not measuring.changes_its_inputs(dropout_inverted, x[:2], 0.5, u[:2], True), "has modificado el array que te dan"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# La media coincide en las dos fases; lo demás, no. Mira la entrada de **una** neurona de la capa siguiente: la suma de
+# 100 activaciones por 100 pesos, mil veces con *dropout* y una sin él. **Predice**: ¿cuánto se aparta una vez
+# cualquiera de la media?
+
+# %% explore=true
+generator = np.random.default_rng(0)
+activations, weights = np.maximum(generator.normal(size=100), 0), generator.normal(size=100)
+kept = generator.random((1000, 100)) >= 0.5
+_, axes = plt.subplots(1, 2, figsize=(11, 3.6), sharey=True, layout="constrained")
+for ax, title, scale, evaluated in ((axes[0], "2012", 1, 0.5), (axes[1], "invertido", 2, 1)):
+    ax.hist((kept * activations * scale) @ weights, bins=30, label="entrenando, 1 000 sorteos")
+    ax.axvline(evaluated * activations @ weights, color="black", linestyle="--", label="evaluando")
+    ax.set_title(title)
+    ax.set_xlabel("entrada de la neurona")
+    ax.legend()
+_ = axes[0].set_ylabel("veces")
+
+# %% [markdown]
+# La raya de evaluar está en el centro del montón de entrenar, en los dos casos: esa es la compensación. El montón del
+# invertido es el doble de ancho, y también su raya está el doble de lejos del cero: son la misma red con los pesos
+# siguientes a otra escala.
+
+# %% [markdown]
+# ## 6. Aumento de datos: recortes y espejos
+#
+# > heavy data augmentation
+#
+# AlexNet tiene 60 millones de parámetros y 1,2 millones de imágenes. Para no aprendérselas de memoria, cada vez que ve
+# una imagen ve otro recorte de ella, quizá reflejado en un espejo. De 256 × 256 píxeles se recortan 224 × 224.
+
+# %% explore=true
+from tema9 import augment
+
+photograph = torch.tensor(np.array(tema9.data.photograph("coffee")[:256, 100:356])).permute(2, 0, 1)[None]
+draws = torch.Generator().manual_seed(1)
+many = photograph.repeat(8, 1, 1, 1)
+seen = augment.random_flip(augment.random_crop(many, 224, draws), draws)
+_, axes = plt.subplots(1, 8, figsize=(16, 2.4), layout="constrained")
+for ax, image in zip(axes, seen, strict=True):
+    ax.imshow(image.permute(1, 2, 0))
+    ax.axis("off")
+
+# %% [markdown]
+# ### Ejercicio `n3-random-views` (8 puntos)
+#
+# Dos funciones. La primera recorta un cuadrado de cada imagen, **cada una por su sitio**: `tops` y `lefts` son las
+# filas y columnas de las esquinas, y `flips` dice cuáles se reflejan después, izquierda por derecha. La segunda cuenta
+# cuántas vistas distintas hay. El artículo dice 2048 para 256 y 224; cuéntalas tú: ¿cuántas filas de partida caben?
+
+
+# %% solution="n3-random-views"
+def views(images, size, tops, lefts, flips):
+    """Recorta y refleja. images: array (N, C, alto, ancho). tops, lefts, flips: N valores. Sale (N, C, size, size)."""
+    ### BEGIN SOLUTION
+    cut = []
+    for image, top, left, flip in zip(images, tops, lefts, flips, strict=True):
+        crop = image[:, top : top + size, left : left + size]
+        cut.append(crop[:, :, ::-1] if flip else crop)
+    return np.stack(cut)
+    ### END SOLUTION
+
+
+def distinct_views(side, size):
+    """Cuántos recortes de `size` hay en una imagen de `side`, cada uno con su espejo."""
+    ### BEGIN SOLUTION
+    return (side - size + 1) ** 2 * 2
+    ### END SOLUTION
+
+
+# %% explore=true
+tema9.check("n3-random-views")
+
+# %% tests="n3-random-views" case="views" points=5
+import numpy as np
+
+from tema9 import measuring
+
+measuring.require_own(views)
+images = np.arange(32.0).reshape(2, 1, 4, 4)
+result = views(images, 2, [0, 0], [0, 2], [False, False])
+assert result is not None and np.shape(result) == (2, 1, 2, 2), "de dos imágenes sale un array (2, 1, 2, 2)"
+assert np.array_equal(result[0, 0], [[0, 1], [4, 5]]), "la primera, desde la esquina de arriba a la izquierda"
+### BEGIN HIDDEN TESTS
+assert np.array_equal(result[1, 0], [[18, 19], [22, 23]]), (
+    "cada imagen tiene su propia esquina: la segunda, otra columna"
+)
+row = np.asarray(views(images[:1], 2, [1], [2], [False]))
+assert np.array_equal(row[0, 0], [[6, 7], [10, 11]]), "tops son filas y lefts son columnas"
+mirrored = np.asarray(views(images[:1], 2, [1], [2], [True]))
+assert np.array_equal(mirrored[0, 0], [[7, 6], [11, 10]]), "el espejo cambia izquierda por derecha, después de recortar"
+draw = np.random.default_rng(6)
+images = draw.normal(size=(6, 3, 9, 8))
+tops, lefts, flips = draw.integers(0, 6, 6), draw.integers(0, 5, 6), draw.random(6) < 0.5
+found = np.asarray(views(images.copy(), 4, tops, lefts, flips))
+for i in range(6):
+    for y in range(4):
+        for x in range(4):
+            column = lefts[i] + (3 - x if flips[i] else x)
+            assert np.array_equal(found[i, :, y, x], images[i, :, tops[i] + y, column]), "no es la vista que se pedía"
+### END HIDDEN TESTS
+
+# %% tests="n3-random-views" case="count" points=3
+from tema9 import measuring
+
+measuring.require_own(distinct_views)
+assert distinct_views(4, 4) == 2, "si el recorte es toda la imagen, hay dos vistas: ella y su espejo"
+### BEGIN HIDDEN TESTS
+assert distinct_views(5, 4) == 8, "de 5 a 4 px hay dos filas y dos columnas de partida, con espejo: 8"
+assert distinct_views(256, 224) == 2178, "los dos extremos cuentan: hay 256 - 224 + 1 filas de partida"
+assert distinct_views(256, 227) == 1800, "con 227 quedan 30 filas y 30 columnas de partida"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# El 2048 del artículo es $32 \cdot 32 \cdot 2$: se deja un extremo. El código de 2012 sortea de 0 a 32, los dos
+# incluidos, así que son $33 \cdot 33 \cdot 2 = 2178$. Y no son imágenes nuevas de verdad: se parecen muchísimo entre sí.
+
+# %% [markdown]
+# ## 7. Aumento de datos: la luz
+#
+# La segunda idea del artículo (apartado 4.1) es cambiar el color de la luz. Cada píxel de cada imagen es un punto
+# (rojo, verde, azul). Se calcula la covarianza 3 × 3 de **todos** los puntos, con sus vectores propios
+# $p_1, p_2, p_3$ y sus valores propios $\lambda_1 \geq \lambda_2 \geq \lambda_3$. A todos los píxeles de una imagen se
+# les suma lo mismo:
+#
+# $$p_1 \alpha_1 \lambda_1 + p_2 \alpha_2 \lambda_2 + p_3 \alpha_3 \lambda_3$$
+#
+# con tres $\alpha$ sorteadas de una normal de desviación 0,1, **nuevas para cada imagen**. El primer componente es casi
+# siempre la claridad: más o menos luz. Los otros la tiñen.
+
+# %% explore=true
+values, vectors = augment.pca_of(photograph)
+print("valores propios:", ", ".join(spanish(value.item(), 4) for value in values))
+for name, column in zip(("primero", "segundo", "tercero"), vectors.T, strict=True):
+    print(
+        f"{name}: rojo {spanish(column[0].item(), 2)}, verde {spanish(column[1].item(), 2)}, azul {spanish(column[2].item(), 2)}"
+    )
+_, axes = plt.subplots(3, 5, figsize=(12, 7), layout="constrained")
+for component in range(3):
+    for column, alpha in enumerate((-3, -1.5, 0, 1.5, 3)):
+        shift = vectors[:, component] * alpha * values[component]
+        shown = (photograph[0] / 255 + shift[:, None, None]).clamp(0, 1).permute(1, 2, 0)
+        axes[component, column].imshow(shown)
+        axes[component, column].axis("off")
+        axes[component, column].set_title(f"α{component + 1} = {spanish(alpha, 1)}")
+
+# %% [markdown]
+# (Las alfas de la figura son mucho mayores que las de verdad, para que se vea.)
+#
+# ### Ejercicio `n3-pca-lighting` (13 puntos)
+#
+# Dos funciones, para imágenes con valores de 0 a 1. La primera da los valores propios, de mayor a menor, y los vectores
+# propios **en columnas**, en el mismo orden. Pista: `np.linalg.eigh` los da de menor a mayor. La segunda aplica la
+# fórmula con las alfas que recibe, tres por imagen, sin recortar el resultado a [0, 1].
+
+
+# %% solution="n3-pca-lighting"
+def colour_pca(images):
+    """Componentes principales de los colores. images: array (N, 3, alto, ancho).
+
+    Devuelve (valores, vectores): los valores propios de mayor a menor, (3,), y los vectores en columnas, (3, 3).
+    """
+    ### BEGIN SOLUTION
+    colours = np.moveaxis(images, 1, 0).reshape(3, -1)
+    values, vectors = np.linalg.eigh(np.cov(colours))
+    return values[::-1], vectors[:, ::-1]
+    ### END SOLUTION
+
+
+def light(images, values, vectors, alphas):
+    """Suma a cada imagen su desplazamiento de color. alphas: array (N, 3). Sale un array como images."""
+    ### BEGIN SOLUTION
+    shift = (alphas * values) @ vectors.T
+    return images + shift[:, :, None, None]
+    ### END SOLUTION
+
+
+# %% explore=true
+tema9.check("n3-pca-lighting")
+
+# %% tests="n3-pca-lighting" case="pca" points=6
+import numpy as np
+
+from tema9 import measuring
+
+measuring.require_own(colour_pca)
+draw = np.random.default_rng(8)
+images = draw.random((20, 3, 8, 8)) * np.array([1.0, 0.5, 0.2])[None, :, None, None]
+values, vectors = colour_pca(images)
+assert np.shape(values) == (3,) and np.shape(vectors) == (3, 3), "salen tres valores y una matriz de 3 × 3"
+assert values[0] >= values[1] >= values[2], "los valores propios van de mayor a menor"
+### BEGIN HIDDEN TESTS
+for seed in range(3):
+    draw = np.random.default_rng(seed)
+    mixing, base = draw.normal(size=(3, 3)), draw.normal(size=(30, 3, 6, 7))
+    images = np.einsum("dc,ncij->ndij", mixing, base) + draw.normal(size=(1, 3, 1, 1))
+    images += 0.8 * draw.normal(size=(30, 3, 1, 1))  # cada imagen tiene su luz: también cuenta
+    colours = images.transpose(1, 0, 2, 3).reshape(3, -1)
+    centred = colours - colours.mean(axis=1, keepdims=True)
+    expected = centred @ centred.T / centred.shape[1]
+    values, vectors = (np.asarray(part) for part in colour_pca(images.copy()))
+    for place in range(3):
+        left, right = expected @ vectors[:, place], values[place] * vectors[:, place]
+        assert np.allclose(left, right, rtol=0.01, atol=0.01 * values[0]), "las columnas no son vectores propios"
+    assert np.allclose(vectors.T @ vectors, np.eye(3), atol=1e-6), "los vectores propios son perpendiculares y miden 1"
+    total = np.trace(expected)
+    assert np.isclose(sum(values), total, rtol=0.01), "los valores propios suman la varianza total de los colores"
+### END HIDDEN TESTS
+
+# %% tests="n3-pca-lighting" case="light" points=7
+import numpy as np
+
+from tema9 import measuring
+
+measuring.require_own(light)
+grey = np.full((1, 3, 2, 2), 0.5)
+lit = light(grey, np.array([1.0, 0.0, 0.0]), np.eye(3), np.array([[0.1, 0.0, 0.0]]))
+assert lit is not None and np.shape(lit) == (1, 3, 2, 2), "sale un array con la forma de las imágenes"
+assert np.allclose(lit[0, 0], 0.6), "con el primer componente en el rojo, solo el rojo sube 0,1"
+assert np.allclose(lit[0, 1:], 0.5), "con el primer componente en el rojo, verde y azul se quedan como están"
+### BEGIN HIDDEN TESTS
+draw = np.random.default_rng(9)
+images, alphas = draw.random((4, 3, 3, 5)), draw.normal(size=(4, 3))
+values, (vectors, _) = np.array([0.4, 0.1, 0.02]), np.linalg.qr(draw.normal(size=(3, 3)))
+found = np.asarray(light(images.copy(), values, vectors, alphas))
+for i in range(4):
+    shift = sum(vectors[:, j] * alphas[i, j] * values[j] for j in range(3))
+    for c in range(3):
+        expected = images[i, c] + shift[c]
+        assert np.allclose(found[i, c], expected), "no es p1 α1 λ1 + p2 α2 λ2 + p3 α3 λ3, con los vectores en columnas"
+bright = light(np.full((1, 3, 1, 1), 0.9), np.array([1.0, 0, 0]), np.eye(3), np.array([[0.5, 0, 0]]))
+assert np.allclose(bright[0, 0], 1.4), "no recortes a [0, 1]: la red normaliza después"
+changed = measuring.changes_its_inputs(light, images, values, vectors, alphas)
+assert not changed, "has modificado las imágenes que te dan"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Una duda que el artículo deja: multiplica por $\lambda$, que es una **varianza**, así que el resultado depende de las
+# unidades. Con los valores de 0 a 1 es un cambio suave; con valores de 0 a 255 sería enorme. El código de 2012 parece
+# usar la raíz, la desviación (lo cuenta `tema9.augment.pca_lighting`). Y un detalle que se olvida: esto es solo para
+# entrenar. Al evaluar, la imagen se ve como es.
+
+# %% [markdown]
+# ## 8. Diez recortes al evaluar
+#
+# Para responder, AlexNet mira la imagen diez veces: las cuatro esquinas y el centro, y los espejos de los cinco. La
+# respuesta es la **media de las diez softmax**. En ILSVRC-2010 eso bajó el top-1 del 39,0 al 37,5 % y el top-5 del 18,3
+# al 17,0 % (artículo, apartado 6).
+
+# %% explore=true
+crops = augment.ten_crops(photograph, 160)[:, 0]
+_, axes = plt.subplots(2, 5, figsize=(11, 4.6), layout="constrained")
+for ax, crop in zip(axes.flat, crops, strict=True):
+    ax.imshow(crop.permute(1, 2, 0))
+    ax.axis("off")
+
+# %% [markdown]
+# ### Ejercicio `n3-ten-crops` (10 puntos)
+#
+# Dos funciones: la que saca las diez vistas de cada imagen, en el orden que quieras, y la que junta los *logits* de las
+# diez en una respuesta. El margen del centro es la mitad de lo que sobra; en los casos que se prueban, lo que sobra es
+# par.
+
+
+# %% solution="n3-ten-crops"
+def ten_views(images, size):
+    """Las diez vistas. images: array (N, C, alto, ancho). Sale un array (10, N, C, size, size)."""
+    ### BEGIN SOLUTION
+    height, width = images.shape[2:]
+    bottom, right = height - size, width - size
+    corners = [(0, 0), (0, right), (bottom, 0), (bottom, right), (bottom // 2, right // 2)]
+    crops = [images[:, :, top : top + size, left : left + size] for top, left in corners]
+    return np.stack(crops + [crop[..., ::-1] for crop in crops])
+    ### END SOLUTION
+
+
+def average_answer(logits):
+    """La respuesta de las diez. logits: array (10, N, clases). Sale un array (N, clases) de probabilidades."""
+    ### BEGIN SOLUTION
+    exponentials = np.exp(logits - logits.max(axis=2, keepdims=True))
+    return (exponentials / exponentials.sum(axis=2, keepdims=True)).mean(axis=0)
+    ### END SOLUTION
+
+
+# %% explore=true
+tema9.check("n3-ten-crops")
+
+# %% tests="n3-ten-crops" case="views" points=6
+import numpy as np
+
+from tema9 import measuring
+
+measuring.require_own(ten_views)
+images = np.arange(36.0).reshape(1, 1, 6, 6)
+found = ten_views(images, 4)
+assert found is not None and np.shape(found) == (10, 1, 1, 4, 4), "de una imagen salen diez vistas: (10, 1, 1, 4, 4)"
+### BEGIN HIDDEN TESTS
+draw = np.random.default_rng(10)
+for shape, size in (((1, 1, 6, 6), 4), ((3, 2, 9, 7), 5), ((2, 3, 8, 8), 4)):
+    images = draw.normal(size=shape)
+    found = np.asarray(ten_views(images.copy(), size))
+    assert found.shape == (10, *shape[:2], size, size), f"con imágenes {shape} sale de forma {found.shape}"
+    height, width = shape[2:]
+    middle = ((height - size) // 2, (width - size) // 2)
+    wanted = []
+    for top, left in ((0, 0), (0, width - size), (height - size, 0), (height - size, width - size), middle):
+        crop = images[:, :, top : top + size, left : left + size]
+        wanted += [crop, np.flip(crop, axis=3)]
+    for crop in wanted:
+        times = sum(np.array_equal(crop, view) for view in found)
+        assert times == 1, "falta alguna de las diez vistas: cuatro esquinas y centro, y el espejo de cada una"
+### END HIDDEN TESTS
+
+# %% tests="n3-ten-crops" case="average" points=4
+import numpy as np
+import torch
+
+from tema9 import measuring
+
+measuring.require_own(average_answer)
+answer = average_answer(np.zeros((10, 2, 4)))
+assert answer is not None and np.shape(answer) == (2, 4), "de 2 imágenes y 4 clases sale un array (2, 4)"
+assert np.allclose(answer, 0.25), "con todos los logits iguales, cada clase tiene 1/4"
+### BEGIN HIDDEN TESTS
+draw = np.random.default_rng(11)
+for scale in (1.0, 5.0):
+    logits = scale * draw.normal(size=(10, 3, 6))
+    expected = torch.tensor(logits).softmax(dim=2).mean(dim=0).numpy()
+    assert np.allclose(average_answer(logits), expected), "se promedian las softmax: ni los logits, ni los votos"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ¿Y se nota? Con la miniatura de AlexNet que viene con el curso, entrenada con recortes de 59 píxeles de trozos de
+# fotografías de 64. **Predice** si los diez recortes bajarán el error, y cuánto más se tarda.
+
+# %% explore=true
+import time
+
+import tema9.models
+import tema9.training
+
+mini, textures = tema9.models.pretrained("alexnet_mini"), tema9.data.textures()
+for name, ten in (("centro", False), ("diez recortes", True)):
+    started = time.perf_counter()
+    score = tema9.training.evaluate(mini, textures.test, ten_crops=ten)
+    seconds = time.perf_counter() - started
+    print(f"{name:14} error {spanish(score.top1, 1)} %, pérdida {spanish(score.loss, 3)} nats, {spanish(seconds, 1)} s")
+
+# %% [markdown]
+# Con 400 imágenes el error estándar ronda los 2 puntos, así que no esperes distinguir una décima. La **pérdida** sí
+# suele bajar, por la misma razón que en un conjunto de redes: la media de las probabilidades es más prudente.
+
+# %% [markdown]
+# ## 9. ¿La primera?
+#
+# ### Pregunta `n3-m2-first-relu` (7 puntos, se corrige a mano)
+#
+# La diapositiva dice «first use of ReLU». **¿Es verdad?** Busca en la bibliografía del artículo de AlexNet
+# (apartado 3.1) a quién cita al presentar la ReLU, y da al menos un trabajo anterior con autores y año. Después
+# escribe una frase que sea verdadera para poner en la diapositiva.
+
+# %% [markdown] answer="n3-m2-first-relu" points=7
+# No. El propio artículo, en el apartado 3.1, llama a estas unidades como Nair y Hinton (2010), que las usaron en
+# máquinas de Boltzmann restringidas, y menciona a Jarrett y otros (2009), que ya rectificaban la salida de sus capas
+# con el valor absoluto de la tangente.
+#
+# Una frase verdadera: «AlexNet es la primera ganadora de ImageNet construida con ReLU». Lo que hizo fue mostrar, a
+# gran escala, que con ellas se entrena mucho antes.
+
+# %% [markdown] locked="n3-m2-first-relu-criteria"
+# *Se corrige a mano: 7 puntos.*
+#
+# === BEGIN MARK SCHEME ===
+#
+# - 1 punto: dice que no es verdad.
+# - 3 puntos: da un trabajo anterior con autores y año (Nair y Hinton, 2010; o Jarrett y otros, 2009). Otro trabajo
+#   anterior a 2012 vale si la cita se puede comprobar; sin año o sin autores, 1 punto.
+# - 1 punto: señala que el propio artículo de AlexNet lo cita (apartado 3.1).
+# - 2 puntos: la frase nueva es verdadera y dice qué aportó AlexNet (gran escala, ganadora de ImageNet, rapidez).
+#
+# === END MARK SCHEME ===
+
+# %% [markdown]
+# ## Lo que te llevas
+#
+# - Una comparación entre dos funciones es justa si cada una lleva **su** mejor tasa, y tiene semillas y barras. En
+#   nuestra red pequeña la ReLU gana con tasas bajas y la tanh, por poco, con la mejor de cada una.
+# - La LRN suma energías de mapas vecinos. En PyTorch, la fórmula impresa es `alpha=5e-4, k=2`; el código de 2012,
+#   `alpha=1e-4, k=2`.
+# - ReLU y *max pooling* conmutan; LRN y *pooling*, no, aunque en 2012 el orden apenas cambió el error.
+# - El *dropout* de 2012 compensa al evaluar y el de hoy, al entrenar.
+# - Las vistas son $33 \cdot 33 \cdot 2 = 2178$, no 2048. La luz se mueve por los vectores propios de los colores. Al
+#   evaluar no hay azar: el centro, o la media de diez *softmax*.
