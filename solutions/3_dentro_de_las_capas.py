@@ -102,41 +102,28 @@ from tema9.experiments.relu_or_tanh import errors as training_errors
 
 digits = tema9.data.digits().train
 some = 500 if SHORT else 2000
-_, ax = plt.subplots(figsize=(8, 4))
-for name, style in (("ReLU", "-"), ("tanh", "--")):
-    path = list(training_errors(name, 0.03, 0, digits.images[:some], digits.labels[:some], epochs=1 if SHORT else 5))
-    ax.plot(*zip(*path, strict=True), style, label=f"{name}, tasa 0,03")
-ax.set_xlabel("época")
-ax.set_ylabel("error de entrenamiento (%)")
-_ = ax.legend()
+epochs, paths = 1 if SHORT else 5, {}
+for name in ("ReLU", "tanh"):
+    path = list(training_errors(name, 0.03, 0, digits.images[:some], digits.labels[:some], epochs))
+    paths[f"{name}, tasa 0,03"] = [error for _, error in path]
+ax = figures.curves([epoch for epoch, _ in path], paths, "época", "error de entrenamiento (%)")
 
 # %% [markdown]
 # Eso es una carrera, con una tasa y una semilla. Esta es la comparación completa: cinco tasas para cada función y tres
-# semillas de cada; los puntos son las semillas, y la raya su media. Faltan las que no llegaron al 5 % en 16 épocas.
+# semillas de cada; los puntos son las semillas, y la raya su media. No tienen punto las que no llegaron en 16 épocas.
 # Lo hizo `python -m tema9.experiments.relu_or_tanh` con 3 500 cifras, y el registro viene con el curso.
 
 # %% explore=true
 log = experiments.read("relu_or_tanh")
-rates = sorted({row["rate"] for row in log})
-_, ax = plt.subplots(figsize=(9, 4.5))
-for name, style, shift in (("ReLU", "o-", -0.06), ("tanh", "s--", 0.06)):
-    means = []
-    for place, rate in enumerate(rates):
-        reached = [
-            row["epochs"] for row in log if (row["nonlinearity"], row["rate"], row["reached"]) == (name, rate, 1)
-        ]
-        ax.plot([place + shift] * len(reached), reached, style[0], color="black", markersize=4, alpha=0.6)
-        means.append(sum(reached) / len(reached) if len(reached) == 3 else float("nan"))
-    ax.plot([place + shift for place in range(len(rates))], means, style, label=name)
-ax.set_xticks(range(len(rates)), [f"{rate:g}".replace(".", ",") for rate in rates])
-ax.set_xlabel("tasa de aprendizaje")
-ax.set_ylabel("épocas hasta el 5 % de error de entrenamiento")
-_ = ax.legend()
-for name in ("ReLU", "tanh"):
-    for rate in rates:
-        rows = [row for row in log if (row["nonlinearity"], row["rate"]) == (name, rate)]
-        times = [spanish(row["epochs"], 2) if row["reached"] else "no llega" for row in rows]
-        print(f"{name:5} tasa {rate:<6g} épocas: {'; '.join(times)}")
+times = {"ReLU": {}, "tanh": {}}
+for row in log:
+    place = f"{row['rate']:g}".replace(".", ",")
+    times[row["nonlinearity"]].setdefault(place, []).append(row["epochs"] if row["reached"] else float("nan"))
+ax = figures.seeds(times, "tasa de aprendizaje", "épocas hasta el 5 % de error")
+for name, by_rate in times.items():
+    for rate, epochs in by_rate.items():
+        shown = [spanish(value, 2) if value == value else "no llega" for value in epochs]
+        print(f"{name}, tasa {rate:5} épocas: {'; '.join(shown)}")
 
 # %% [markdown]
 # ### Pregunta `n3-m1-relu-sweep` (8 puntos, se corrige a mano)
@@ -655,13 +642,13 @@ assert not measuring.changes_its_inputs(dropout_inverted, x[:2], 0.5, u[:2], Tru
 generator = np.random.default_rng(0)
 activations, weights = np.maximum(generator.normal(size=100), 0), generator.normal(size=100)
 kept = generator.random((1000, 100)) >= 0.5
-_, axes = plt.subplots(1, 2, figsize=(11, 3.6), sharey=True, layout="constrained")
+_, axes = plt.subplots(1, 2, figsize=(11, 3.6), sharex=True, layout="constrained")
 for ax, title, scale, evaluated in ((axes[0], "2012", 1, 0.5), (axes[1], "invertido", 2, 1)):
     ax.hist((kept * activations * scale) @ weights, bins=30, label="entrenando, 1 000 sorteos")
     ax.axvline(evaluated * activations @ weights, color="black", linestyle="--", label="evaluando")
     ax.set_title(title)
     ax.set_xlabel("entrada de la neurona")
-    ax.legend()
+    ax.legend(loc="upper left", fontsize=8)
 _ = axes[0].set_ylabel("veces")
 
 # %% [markdown]

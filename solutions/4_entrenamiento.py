@@ -731,21 +731,32 @@ for column, name in enumerate(textures.classes):
 
 # %% [markdown]
 # Este es el experimento: la receta base y otras cinco, cada una con **un** solo cambio, y tres semillas de cada una.
-# Los puntos son las semillas; la barra, su media. Lo hizo `python -m tema9.experiments.one_factor`, y viene con el
+# Los puntos son las semillas; la raya, su media. Lo hizo `python -m tema9.experiments.one_factor`, y viene con el
 # curso. **Predice** antes de mirar qué cambio hará más daño.
 
 # %% explore=true
 log = experiments.read("one_factor")
 names = list(dict.fromkeys(row["variant"] for row in log))
 errors = {name: [row["test_error"] for row in log if row["variant"] == name] for name in names}
-ax = figures.bars({name: sum(values) / len(values) for name, values in errors.items()}, "error de test (%)")
-for place, values in enumerate(errors.values()):
-    ax.plot([place] * len(values), values, "o", color="black", markersize=5, markerfacecolor="white")
+ax = figures.seeds({"": errors}, "receta", "error de test (%)")
 for name, values in errors.items():
     spread = torch.tensor(values).std().item()
     print(f"{name:32} {', '.join(spanish(value, 1) for value in values)} → desviación {spanish(spread, 1)} puntos")
 
 # %% [markdown]
+# Dos carreras se apartan mucho de sus hermanas. Mira cómo acabaron:
+
+# %% explore=true
+for row in log:
+    if row["train_loss"] > 2:
+        name, loss = row["variant"], spanish(row["train_loss"], 2)
+        print(f"{name}, semilla {row['seed']}: pérdida de entrenamiento {loss} nats en la última época")
+
+# %% [markdown]
+# Es la pérdida del azar: a media carrera sus neuronas murieron, como en la avería B, y el error que ves es el de su
+# mejor época antes de eso. ¿Son accidentes que se pueden quitar, o son precisamente lo que el factor evitaba? Con tres
+# semillas no se sabe, y quitarlas a ojo sería elegir el resultado.
+#
 # ¿Y a mano? Esta celda entrena una miniatura durante unas pocas épocas. Cambia **una** cosa de la receta o de la
 # arquitectura y repite con tres semillas; o trabaja con el registro de arriba.
 
@@ -775,6 +786,10 @@ ax = figures.filters(tema9.models.pretrained("alexnet_mini").layers.conv1.weight
 # Una respuesta completa copia la tabla (receta, tres errores, media, desviación) y compara cada media con la base
 # usando la dispersión como regla de medir: si la diferencia de las medias es mayor que, digamos, dos veces
 # $\sqrt{s_1^2/3 + s_2^2/3}$, se puede afirmar que el factor cuenta en esta red y con estos datos; si no, no se sabe.
+#
+# En el registro, el *pooling* de 2 × 2 es el único cambio cuyas tres semillas quedan todas por encima de las tres de la
+# base. Sin LRN y sin aumento la media sube por una sola carrera, la que se hundió: las otras dos van como la base o
+# mejor, así que de esos factores no puedo afirmar nada, salvo quizá que sin ellos hay más riesgo de hundirse.
 #
 # Con tres semillas solo se distinguen efectos grandes. Para decidir los pequeños harían falta más semillas (el error
 # de la media baja con la raíz de su número) o más imágenes de test: con 400, un error del 20 % ya tiene un error

@@ -675,3 +675,38 @@ def filters(weights, ax=None):
     scale = WORDS["filters"].format(count=len(tiles), side=side, largest=_tick(float(f"{largest:.2g}"), None))
     ax.set_title(scale, fontsize=HEADING, color=INK, loc="left")
     return ax
+
+
+def seeds(series, xlabel, ylabel, ax=None):
+    """Draw repeated measurements: a dot for each seed, and a line through their means.
+
+    Args:
+        series: {name of the series: {place on the horizontal axis: values, one per seed}}; the same
+            places, in the same order, in each. NaN is a run without a result: it has no dot, and its
+            place no mean.
+        xlabel, ylabel: with units.
+        ax: where to draw.
+
+    Returns:
+        the Axes. Without a legend if there is one series only.
+    """
+    ax = _axes(ax, 9, 4.6)
+    places = list(next(iter(series.values())))
+    for number, ((name, measured), (colour, style)) in enumerate(zip(series.items(), SERIES, strict=False)):
+        x = np.arange(len(places)) + 0.16 * (number - (len(series) - 1) / 2)
+        marker, means = "osD^"[number % 4], [float(np.mean(values)) for values in measured.values()]
+        for at, values in zip(x, measured.values(), strict=True):
+            dots = {"color": colour, "markerfacecolor": "white", "markersize": 6, "linestyle": "none"}
+            ax.plot([at] * len(values), values, marker, zorder=3, **dots)
+        joined = style if len(series) > 1 else "none"
+        ax.plot(x, means, marker="_", markersize=22, markeredgewidth=2.5, linestyle=joined, color=colour, label=name)
+    ax.set_xticks(range(len(places)), [textwrap.fill(str(place), 14) for place in places], fontsize=TEXT)
+    ax.set_xlim(-0.5, len(places) - 0.5)
+    ax.set_ylim(0, 1.08 * ax.dataLim.y1)
+    ax.yaxis.set_major_formatter(FuncFormatter(_tick))
+    _plain(ax)
+    ax.set_xlabel(xlabel, fontsize=TEXT)
+    ax.set_ylabel(ylabel, fontsize=TEXT)
+    if len(series) > 1:
+        ax.legend(fontsize=TEXT, frameon=False, handlelength=3)
+    return ax

@@ -146,7 +146,7 @@ def epochs(model, data, recipe, progress=True, folder=None, machine=None) -> Ite
                     with machine.autocast():
                         loss = F.cross_entropy(forward(inputs), labels[own.to(labels.device)], reduction="sum")
                     run.optimizer.zero_grad()
-                    (loss * (processes() / len(batch))).backward()  # processes average; the mean is over the batch
+                    loss.backward(loss.new_tensor(processes() / len(batch)))  # the mean: processes average theirs
                     run.optimizer.step()
                     losses.append(loss.detach())
                     bar.update()
@@ -377,7 +377,7 @@ def _log_probabilities(model, images, machine, ten_crops):
 
 def _mean(logs):
     """The logarithm of the mean of several probabilities, from their logarithms."""
-    return torch.stack(logs).logsumexp(dim=0) - math.log(len(logs))
+    return logs[0] if len(logs) == 1 else torch.stack(logs).logsumexp(dim=0) - math.log(len(logs))
 
 
 def _sums(logs, labels):

@@ -42,6 +42,9 @@ LABELS = np.arange(24) % 10
 PREDICTIONS = np.where(np.arange(24) % 7 == 3, 0, LABELS)
 ACCURACIES = {"CNN": 97.12, "MLP": 93.4, "CNN, píxeles permutados": 94.25, "MLP, píxeles permutados": 93.38}
 
+FACTORS = {"base": [14.0, 13.0, 14.8], "pooling 2 × 2, paso 2": [29.0, 21.0, 21.3], "sin espejo ni luz": [11, 27.8, 11]}
+RATES = {"0,003": [12.0, 11.3, 10.3], "0,01": [4.5, 4.3, 4.3], "0,3": [float("nan"), float("nan"), 8.5]}
+
 OF_A_TABLE = [
     (f"{name}-{label}", draw, layer_table(name))
     for name in ARCHITECTURES
@@ -53,6 +56,8 @@ OF_A_TABLE = [
 ]
 DRAWINGS = {name: (lambda ax=None, draw=draw, table=table: draw(table, ax=ax)) for name, draw, table in OF_A_TABLE} | {
     "filters": lambda ax=None: figures.filters(random_maps(32, 3, 7, 7, signed=True), ax=ax),
+    "seeds-one": lambda ax=None: figures.seeds({"": FACTORS}, "receta", "error de test (%)", ax=ax),
+    "seeds-two": lambda ax=None: figures.seeds({"ReLU": RATES, "tanh": RATES}, "tasa", "épocas", ax=ax),
     "connections": lambda ax=None: figures.connections(C3_INPUTS, ax=ax),
     "curves": lambda ax=None: figures.curves(*curve_set(), "a", "f(a)", ax=ax),
     "windows-lenet": lambda ax=None: figures.windows(32, 5, 1, ax=ax),
@@ -245,3 +250,10 @@ def test_a_training_run_has_its_rate_under_its_losses():
     figure = figures.training_run(History(epochs(12), best=12))
     assert [ax.get_ylabel() for ax in figure.axes] == ["pérdida (nats)", "tasa", "error de validación (%)"]
     assert figure.axes[1].get_yscale() == "log"
+
+
+def test_a_run_without_a_result_has_no_dot_and_its_place_no_mean():
+    ax = figures.seeds({"ReLU": RATES, "tanh": RATES}, "tasa", "épocas")
+    *dots, means = ax.get_lines()[:4]
+    assert [np.isfinite(line.get_ydata()).sum() for line in dots] == [3, 3, 1]
+    np.testing.assert_allclose(means.get_ydata(), [11.2, 13.1 / 3, np.nan])
