@@ -494,14 +494,14 @@ for _ in range(30):
 # `torch.optim.lr_scheduler.ReduceLROnPlateau` hace lo mismo, con una trampa: su `patience` cuenta las épocas que se
 # **toleran**, así que con `patience=2` baja tras la tercera sin mejora. Y por defecto exige mejorar un 0,01 %.
 #
-# Mira la regla sobre cifras reales. La tasa baja donde hay una línea de puntos.
+# Mira la regla sobre cifras reales. La figura se dibuja de nuevo al final de cada época; puedes parar la celda cuando
+# quieras (*Kernel → Interrupt*) y la red se queda con sus mejores pesos. La tasa baja donde hay una línea de puntos.
 
 # %% explore=true
 digits = tema9.data.digits()
 recipe = replace(recipes.LENET5_DIGITS, epochs=2 if SHORT else 14, patience=2)
 torch.manual_seed(0)
-history = tema9.training.train(tema9.models.LeNet5(), digits, recipe, progress=False)
-figure = figures.training_run(history)
+history = figures.live(tema9.training.epochs(tema9.models.LeNet5(), digits, recipe, progress=False))
 
 # %% [markdown]
 # ## 5. El bucle completo

@@ -21,6 +21,8 @@ from tema9 import arithmetic
 
 ROOT = Path(__file__).parents[1]
 COURSE = Path("course")
+# torch then asks Linux for large pages, before it is imported: `benchmarks/pipeline.py` measures the gain.
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 app = typer.Typer(
     help="Tema 9: AlexNet y ZFNet. Notebooks, models and grading of the course.",

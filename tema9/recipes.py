@@ -55,15 +55,15 @@ ALEXNET_2012_CODE = replace(ALEXNET_2012, bias_rate=2.0, bias_decay=False)
 # RMS passes 1e-1 back to it is not here.
 ZFNET_2014 = Recipe(batch_size=128, epochs=70, learning_rate=1e-2, weight_decay=0.0, crop=224, flip=True)
 
-# Ours, for the 3,500 digits of `data.digits`: 2.3 % test error, 2.1 to 2.4 with seeds 0 to 4.
+# Ours, for the 3,500 digits of `data.digits`: 2.4 % test error, 1.8 to 3.1 with seeds 0 to 4.
 LENET5_DIGITS = Recipe(batch_size=16, epochs=30, learning_rate=0.02, weight_decay=3e-3, patience=6)
 
 # The same for the network of 1998, whose outputs are squared distances of about 80: test error
 # 7.3 to 9.6 % with seeds 0 to 2.
 LENET5_1998_DIGITS = Recipe(batch_size=64, epochs=12, learning_rate=0.001)
 
-# Ours, for the 1,000 patches of `data.textures`.
-ALEXNET_MINI = Recipe(batch_size=32, epochs=80, learning_rate=0.01, patience=8, crop=59, flip=True, lighting=0.1)
+# Ours, for the 1,000 patches of `data.textures`. At 0.01 some runs collapse: their ReLUs die.
+ALEXNET_MINI = Recipe(batch_size=32, epochs=80, learning_rate=0.005, patience=8, crop=59, flip=True, lighting=0.1)
 
 # What `tema9 train NAME` uses; DECK for the rest.
 BY_ARCHITECTURE = {

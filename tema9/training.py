@@ -181,25 +181,23 @@ class Run:
 
     def __init__(self, model, recipe):
         self.model, self.recipe, self.history = model, recipe, History()
-        biases = {name for name, _ in model.named_parameters() if name.split(".")[-1] == "bias"}
-        weights = [parameter for name, parameter in model.named_parameters() if name not in biases]
-        others = [parameter for name, parameter in model.named_parameters() if name in biases]
-        groups = [
-            {"params": weights},
-            {
-                "params": others,
-                "lr": recipe.learning_rate * recipe.bias_rate,
-                "weight_decay": recipe.weight_decay if recipe.bias_decay else 0.0,
-            },
-        ]
         self.optimizer = torch.optim.SGD(
-            [group for group in groups if group["params"]],
-            recipe.learning_rate,
-            recipe.momentum,
-            weight_decay=recipe.weight_decay,
-            fused=True,
+            self._groups(), recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay, fused=True
         )
         self.best, self.waited, self.drops = {}, 0, 0
+
+    def _groups(self):
+        """All the parameters; in two groups, weights and biases, where the recipe treats these otherwise."""
+        recipe, parameters = self.recipe, dict(self.model.named_parameters())
+        if recipe.bias_rate == 1 and recipe.bias_decay:
+            return [{"params": list(parameters.values())}]  # each group is a call of its own in every step
+        biases = [value for name, value in parameters.items() if name.split(".")[-1] == "bias"]
+        weights = [value for name, value in parameters.items() if name.split(".")[-1] != "bias"]
+        otherwise = {
+            "lr": recipe.learning_rate * recipe.bias_rate,
+            "weight_decay": recipe.weight_decay if recipe.bias_decay else 0.0,
+        }
+        return [{"params": weights}, {"params": biases, **otherwise}] if biases else [{"params": weights}]
 
     def record(self, train_loss, score, seconds):
         """Add an epoch to the history, keep its weights if it is the best, lower the rate if it is time."""

@@ -357,3 +357,11 @@ def test_on_a_gpu_the_rest_stays_there_and_gives_the_same():
         torch.testing.assert_close(there.cpu(), function(images))
     large = torch.zeros(128, 3, 256, 256, dtype=torch.uint8, device="cuda")
     assert augment.random_crop(large, 224).shape == (128, 3, 224, 224)
+
+
+def test_crops_of_images_whose_channels_lie_side_by_side_are_the_same_crops():
+    images = torch.randint(256, (6, 3, 9, 11), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    beside = images.contiguous(memory_format=torch.channels_last)
+    drawn = [augment.random_crop(given, 5, torch.Generator().manual_seed(1)) for given in (images, beside)]
+    assert torch.equal(*drawn)
+    assert drawn[1].is_contiguous(memory_format=torch.channels_last)

@@ -11,7 +11,7 @@ from tema9.machine import Machine
 def test_auto_on_a_machine_without_accelerators_is_the_cpu_in_float32(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    assert machine.choose() == Machine(torch.device("cpu"), "float32", False, False)
+    assert machine.choose() == Machine(torch.device("cpu"), "float32", True, False)
 
 
 @pytest.mark.parametrize(("capability", "precision"), [((7, 5), "float32"), ((8, 0), "bfloat16"), ((9, 0), "bfloat16")])

@@ -1,9 +1,12 @@
-"""The mini-AlexNet on textures, one factor changed at a time: `python -m tema9.experiments.one_factor`, 20 minutes.
+"""The mini-AlexNet on textures, one factor changed at a time, for notebook 4.
 
-For notebook 4. Every variant is trained with the same recipe and the same three seeds.
+`python -m tema9.experiments.one_factor`, 8 minutes on 2 cores. Every variant is trained with the same recipe and the same three seeds.
 """
 
 import argparse
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,9 +37,12 @@ VARIANTS = {
 }
 
 
-def run(variant, seed, data):
-    """Train one variant from one seed; return its row."""
+def run(job):
+    """Train one (variant, seed); return its row."""
+    torch.set_num_threads(1)
+    variant, seed = job
     architecture, recipe = VARIANTS[variant]
+    data = textures()
     torch.manual_seed(seed)
     model = models.stack(architecture, len(data.classes))
     models.initialise(model, architecture.initialisation)
@@ -55,12 +61,13 @@ def run(variant, seed, data):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".csv"))
-    out = parser.parse_args().out
-    torch.set_num_threads(1)
-    data = textures()
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes; one per core by default")
+    arguments = parser.parse_args()
     jobs = [(variant, seed) for variant in VARIANTS for seed in SEEDS]
-    rows = [run(*job, data) for job in tqdm(jobs, unit="run")]
-    experiments.write(out, "python -m tema9.experiments.one_factor", rows)
+    context = multiprocessing.get_context("spawn")  # forking a process that runs threads can hang
+    with ProcessPoolExecutor(arguments.workers, context) as pool:
+        rows = list(tqdm(pool.map(run, jobs), total=len(jobs), unit="run"))
+    experiments.write(arguments.out, "python -m tema9.experiments.one_factor", rows)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,25 @@
+"""The benchmarks run; what they measure is not asserted here."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.mark.parametrize(
+    ("name", "prints"),
+    [
+        ("training", ["LeNet-5 on digits, batch 64", "bare", "mini-AlexNet on textures", "times ours"]),
+        ("pipeline", ["prepared once", "decoding", "prepared is"]),
+        ("machine", ["peak in float32", "peak in bfloat16", "channels last"]),
+    ],
+)
+def test_a_benchmark_runs_and_prints_its_ratios(name, prints):
+    script = [sys.executable, BENCHMARKS / f"{name}.py", "--quick", "--threads", "1"]
+    script = script[:-2] if name == "pipeline" else script
+    result = subprocess.run(script, capture_output=True, text=True, timeout=300, check=True)
+    said = result.stdout + result.stderr
+    assert all(words in said for words in [*prints, "torch"]), said
