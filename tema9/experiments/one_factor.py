@@ -1,6 +1,7 @@
 """The mini-AlexNet on textures, one factor changed at a time, for notebook 4.
 
-`python -m tema9.experiments.one_factor`, 8 minutes on 2 cores. Every variant is trained with the same recipe and the same three seeds.
+`python -m tema9.experiments.one_factor`, 8 minutes on 2 cores. Every variant is trained with the same
+recipe and the same three seeds.
 """
 
 import argparse
