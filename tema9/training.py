@@ -89,7 +89,7 @@ def train(model, data, recipe, progress=True, folder=None, machine=None) -> Hist
     The model gets an attribute `views`, the `views.Views` that it learnt to see images through.
 
     Args:
-        model: (N, C, H, W) -> (N, classes), logits; on the device of `machine`.
+        model: (N, C, H, W) -> (N, classes), logits; it moves to `machine`.
         data: a `data.Data`.
         recipe: a `recipes.Recipe`.
         progress: draw a progress bar on the standard output.
@@ -125,6 +125,7 @@ def epochs(model, data, recipe, progress=True, folder=None, machine=None) -> Ite
     """
     _require(recipe, len(data.train))
     machine = machine or Machine.of(model)
+    machine.place(model)
     model.views = views = Views.of(data.train.images, recipe)
     images, labels = machine.hold(data.train.images), data.train.labels.to(machine.device)
     forward, run = machine.forward_of(model), Run(model, recipe)

@@ -571,3 +571,15 @@ def test_tensorboard_gets_every_epoch_where_it_is_installed(tmp_path, monkeypatc
         ("train_loss", epoch.train_loss, epoch.epoch) for epoch in history
     ]
     assert written[-1] == "closed"
+
+
+@pytest.mark.gpu
+def test_the_mini_alexnet_trains_on_a_gpu_in_bfloat16_and_channels_last():
+    from tema9.data import textures
+    from tema9.recipes import ALEXNET_MINI
+
+    torch.manual_seed(0)
+    model, chosen = models.build("alexnet_mini"), machine.choose("cuda")
+    history = train(model, textures(), replace(ALEXNET_MINI, epochs=15), progress=False, machine=chosen)
+    assert min(history.column("validation_error")) < 70  # chance is 90
+    assert next(model.parameters()).is_cuda
