@@ -12,7 +12,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 @pytest.mark.parametrize(
     ("name", "prints"),
     [
-        ("training", ["LeNet-5 on digits, batch 64", "bare", "mini-AlexNet on textures", "times ours"]),
+        ("training", ["LeNet-5 on digits, batch 64", "bare", "mini-AlexNet on textures", "times the first"]),
         ("pipeline", ["prepared once", "decoding", "prepared is"]),
         ("machine", ["peak in float32", "peak in bfloat16", "channels last"]),
     ],

@@ -71,6 +71,16 @@ def test_the_log_of_one_factor_has_every_variant_and_three_seeds():
     assert {row["epochs"] for row in rows} == {one_factor.EPOCHS}
 
 
+def test_notebook_4_names_the_changes_whose_seeds_all_err_more_than_the_base():
+    errors = {}
+    for row in experiments.read("one_factor"):
+        errors.setdefault(row["variant"], []).append(row["test_error"])
+    worse = {name for name, found in errors.items() if min(found) > max(errors["base"])}
+    assert worse == {"sin LRN", "sin espejo ni luz"}
+    assert "quitar la LRN y quitar el aumento de datos son los dos únicos cambios" in source("4")
+    assert (min(errors["sin momento"]), max(errors["sin momento"])) == (10.0, 20.25)
+
+
 def test_each_broken_run_shows_what_its_fault_does():
     last = {row["run"]: row for row in experiments.read("broken_runs") if row["epoch"] == broken_runs.EPOCHS}
     fault = {name: last[run] for run, name in broken_runs.FAULTS.items()}
