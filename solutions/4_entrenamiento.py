@@ -865,7 +865,7 @@ logits, labels = 4 * draw.normal(size=(5, 200, 6)), draw.integers(6, size=200)
 
 
 def loss(probabilities):
-    return -np.log(np.asarray(probabilities)[np.arange(200), labels]).mean()
+    return -np.log(np.maximum(np.asarray(probabilities)[np.arange(200), labels], 1e-300)).mean()
 
 
 each = [loss(ensemble_probabilities(logits[k : k + 1])) for k in range(5)]

@@ -995,8 +995,9 @@ def ensemble_probabilities(logits):
 # %% wrong="n4-ensemble" name="overflows" fails=["large-logits"]
 # Con logits muy grandes la exponencial desborda y sale nan: resta antes el máximo de cada fila.
 def ensemble_probabilities(logits):
-    exponentials = np.exp(logits)
-    return (exponentials / exponentials.sum(axis=2, keepdims=True)).mean(axis=0)
+    with np.errstate(all="ignore"):
+        exponentials = np.exp(logits)
+        return (exponentials / exponentials.sum(axis=2, keepdims=True)).mean(axis=0)
 
 
 # %% wrong="n4-ensemble" name="votes" fails=["probabilities"]
