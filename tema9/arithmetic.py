@@ -248,6 +248,32 @@ def compare(left, right):
     return pairs
 
 
+def crossing_values(table):
+    """Return {layer: values} that cross between two devices, each way, for one image.
+
+    Each device holds half of the maps and of the neurons. A convolution in two groups reads its
+    own half; one in a single group, but for the first, which reads the image, reads both, as every
+    dense layer does: half of its input comes from the other device.
+
+    Args:
+        table: a LayerTable.
+
+    Raises:
+        ValueError: no layer has two groups, so that nothing says what stays on a device.
+
+    Example:
+        >>> crossing_values(layer_table("alexnet_paper"))
+        {'CONV3': 21632, 'FC6': 4608, 'FC7': 2048, 'FC8': 2048}
+
+    Source:
+        Krizhevsky, Sutskever and Hinton (2012), section 3.2 and figure 2.
+    """
+    if not any(row.groups == 2 for row in table):
+        raise ValueError(f"{table.architecture.name} has no layer in two groups; alexnet_paper has")
+    readers = [row for row in table if row.weights and row.groups != 2]
+    return {row.name: math.prod(row.in_shape) // 2 for row in readers if row.in_shape != table.input_shape}
+
+
 def spanish(number, decimals=0):
     """A number as Spanish prints it: thin spaces between thousands, decimal comma.
 

@@ -60,6 +60,7 @@ def layers(
     name: Annotated[str, typer.Argument(help="An architecture; an unknown name lists them.")],
     compare: Annotated[str | None, typer.Option(help="Another architecture, side by side.")] = None,
     input: Annotated[int | None, typer.Option(help="Side of the image in pixels, instead of its own.")] = None,
+    two_gpus: Annotated[bool, typer.Option("--two-gpus", help="Over two devices: what crosses, with arrows.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ):
     """Print the table of layers of an architecture as the deck does, with totals."""
@@ -69,6 +70,8 @@ def layers(
         print(json.dumps(data if compare else data[0], indent=1))
     elif compare:
         _print_comparison(*tables)
+    elif two_gpus:
+        _print_two_gpus(tables[0])
     else:
         _print_layers(tables[0])
 
@@ -96,6 +99,33 @@ def _print_layers(layer_table):
     console.print(
         f"{layer_table.total('parameters'):,} parameters. Training keeps {kept:,.1f} MiB (parameters, gradients,"
         f" momentum) and {(memory.input + memory.activations) / arithmetic.MIB:,.2f} MiB per image, in float32.",
+        highlight=False,
+    )
+
+
+def _print_two_gpus(layer_table):
+    """Print which half of each layer lies on each device, and what crosses before it."""
+    crossing = arithmetic.crossing_values(layer_table)
+    table = Table(title=f"{layer_table.architecture.title}, over two GPUs", box=box.SIMPLE_HEAD)
+    for column, side in (("GPU 1", "right"), ("", "center"), ("GPU 2", "left"), ("values each way", "right")):
+        table.add_column(column, justify=side, no_wrap=True)
+    table.add_column("reads")
+    table.add_row(escape(f"[{_side(layer_table.input_shape)}]"), "", escape(f"[{_side(layer_table.input_shape)}]"), "")
+    for row in layer_table:
+        channels, *sides = row.out_shape
+        half = escape(f"[{'x'.join(map(str, (*sides, channels // 2)))}] {row.name}")
+        first = row.in_shape == layer_table.input_shape
+        reads = "the whole image" if first else "both halves" if row.name in crossing else "its own half"
+        count = f"{crossing[row.name]:,}" if row.name in crossing else ""
+        table.add_row(half, "<=>" if count else "", half, count, reads)
+    console.print(table)
+    total, size, memory = sum(crossing.values()), arithmetic.BYTES_PER_VALUE, layer_table.memory(128)
+    each = (memory.total + memory.input) / 2 / arithmetic.MIB  # the images go whole to both
+    console.print(
+        f"{total:,} values cross each way per image, {total * size:,} bytes in float32, and as many gradients back."
+        f" Each GPU keeps {each:,.0f} MiB for 128 images, by the arithmetic: the images, half of the"
+        " parameters, gradients, momentum and activations; without workspaces, the gradients of the activations and"
+        " what it receives from the other.",
         highlight=False,
     )
 

@@ -167,3 +167,14 @@ def test_train_resumes_and_reports_ten_crops(tmp_path, monkeypatch):
     }
     refused = run("train", "lenet5", "--epochs", 1, "--ten-crops", "--out", tmp_path)
     assert refused.exit_code == 2 and "ten_crops needs the side of the crops" in refused.stderr
+
+
+def test_layers_over_two_gpus_shows_what_crosses():
+    said = run("layers", "alexnet_paper", "--two-gpus").output
+    lines = said.splitlines()
+    conv2, conv3 = (next(line for line in lines if name in line) for name in ("CONV2", "CONV3"))
+    assert "<=>" not in conv2 and "its own half" in conv2 and "[27x27x128] CONV2" in conv2
+    assert "<=>" in conv3 and "21,632" in conv3 and "both halves" in conv3
+    assert "30,336 values cross each way per image, 121,344 bytes" in said  # 21,632 + 4,608 + 2,048 + 2,048
+    refused = run("layers", "alexnet_slide", "--two-gpus")
+    assert refused.exit_code == 2 and "has no layer in two groups" in refused.stderr

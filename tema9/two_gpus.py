@@ -1,0 +1,167 @@
+"""AlexNet over two devices, as the deck and the paper say, with what crosses between them counted."""
+
+from collections import Counter
+
+import torch
+from torch import nn
+
+from tema9.architectures import ALEXNET_INITIALISATION
+from tema9.layers import LocalResponseNorm
+
+BYTES_PER_VALUE = 4  # float32
+
+
+class Half(nn.Module):
+    """The layers of one device: half of the kernels and half of the neurons.
+
+    Args:
+        classes: outputs of this half.
+    """
+
+    def __init__(self, classes):
+        super().__init__()
+        norm = {"size": 5, "alpha": 1e-4, "beta": 0.75, "k": 2.0}
+        self.conv1 = nn.Conv2d(3, 48, kernel_size=11, stride=4)  # the whole image; 227 -> 55
+        self.norm1 = LocalResponseNorm(**norm)
+        self.conv2 = nn.Conv2d(48, 128, kernel_size=5, padding=2)  # its own 48 maps; 27 -> 27
+        self.norm2 = LocalResponseNorm(**norm)
+        self.conv3 = nn.Conv2d(256, 192, kernel_size=3, padding=1)  # the 128 + 128 of both; 13 -> 13
+        self.conv4 = nn.Conv2d(192, 192, kernel_size=3, padding=1)  # its own; 13 -> 13
+        self.conv5 = nn.Conv2d(192, 128, kernel_size=3, padding=1)  # its own; 13 -> 13
+        self.fc6 = nn.Linear(9216, 2048)  # both
+        self.fc7 = nn.Linear(4096, 2048)  # both
+        self.fc8 = nn.Linear(4096, classes)  # both
+        self.pool, self.relu = nn.MaxPool2d(kernel_size=3, stride=2), nn.ReLU()
+        self.dropout = nn.Dropout(0.5)
+        how = ALEXNET_INITIALISATION
+        for name, layer in self.named_children():
+            if list(layer.parameters()):
+                nn.init.normal_(layer.weight, std=how.std)
+                nn.init.constant_(layer.bias, 1.0 if name.upper() in how.bias_one else 0.0)
+
+    def before_conv3(self, images):
+        """(N, 3, 227, 227) -> (N, 128, 13, 13), alone."""
+        maps = self.pool(self.norm1(self.relu(self.conv1(images))))
+        return self.pool(self.norm2(self.relu(self.conv2(maps))))
+
+    def before_fc6(self, maps):
+        """(N, 256, 13, 13), of both -> (N, 4608), alone."""
+        maps = self.relu(self.conv4(self.relu(self.conv3(maps))))
+        return self.pool(self.relu(self.conv5(maps))).flatten(1)
+
+
+class TwoGPUs(nn.Module):
+    """AlexNet over two devices: 60,965,224 parameters for 1,000 classes, half of them on each.
+
+    CONV1 sees the whole image on both; CONV2, CONV4 and CONV5 read the maps of their own device;
+    CONV3, FC6, FC7 and FC8 read those of both. Both devices may be the same one: the code is the same.
+
+    Args:
+        num_classes: outputs; the first device has the first half of them.
+        devices: two of torch's devices.
+
+    Shape:
+        (N, 3, 227, 227) -> (N, num_classes), logits, on the first device.
+
+    Raises:
+        ValueError: there are fewer than two classes, or not two devices.
+
+    Source:
+        Krizhevsky, Sutskever and Hinton (2012), section 3.2 and figure 2; the deck's "CONV1, CONV2,
+        CONV4, CONV5: Connections only with feature maps on same GPU".
+
+    Differences from "alexnet_paper":
+      - normalisation stays within a device, since neither the paper nor the deck lets it cross; on
+        one device, the maps at the middle have neighbours on both sides.
+    """
+
+    def __init__(self, num_classes=1000, devices=("cpu", "cpu")):
+        super().__init__()
+        if num_classes < 2:
+            raise ValueError(f"num_classes {num_classes} cannot be split; give 2 or more")
+        if len(devices) != 2:
+            raise ValueError(f"devices {devices!r} are not two")
+        self.devices = tuple(map(torch.device, devices))
+        classes = (num_classes - num_classes // 2, num_classes // 2)
+        self.halves = nn.ModuleList(Half(n).to(device) for n, device in zip(classes, self.devices, strict=True))
+        self.traffic = Traffic()
+
+    def forward(self, images):
+        first, second = self.halves
+        self.traffic.images += len(images)
+        maps = [half.before_conv3(images.to(device)) for half, device in zip(self.halves, self.devices, strict=True)]
+        maps = [half.before_fc6(both) for half, both in zip(self.halves, self._exchange("CONV3", maps), strict=True)]
+        for name in ("fc6", "fc7"):
+            both = self._exchange(name.upper(), maps)
+            maps = [
+                half.dropout(half.relu(getattr(half, name)(values)))
+                for half, values in zip(self.halves, both, strict=True)
+            ]
+        ours, theirs = self._exchange("FC8", maps)
+        return torch.cat([first.fc8(ours), self._move("logits", second.fc8(theirs), 0)], dim=1)
+
+    def _exchange(self, layer, values):
+        """Give each device the values of both, those of the first device first."""
+        first, second = values
+        return (
+            torch.cat([first, self._move(layer, second, 0)], dim=1),
+            torch.cat([self._move(layer, first, 1), second], dim=1),
+        )
+
+    def _move(self, layer, values, to):
+        return Cross.apply(values, self.devices[to], self.traffic, layer)
+
+    @torch.no_grad()
+    def load_single(self, state):
+        """Take the weights of an "alexnet_paper": its kernels and neurons, first half and second.
+
+        Args:
+            state: the state dict of a `models.AlexNet("alexnet_paper")` with as many classes.
+        """
+        for name, parameter in self._of_single():
+            for half, values in zip(parameter, state[name].split([len(part) for part in parameter]), strict=True):
+                half.copy_(values)
+
+    def to_single(self):
+        """Return the weights as the state dict of an "alexnet_paper", on the CPU."""
+        return {name: torch.cat([half.detach().cpu() for half in parts]) for name, parts in self._of_single()}
+
+    def _of_single(self):
+        """Yield (name in "alexnet_paper", the two halves): both lie along the outputs."""
+        first, second = (dict(half.named_parameters()) for half in self.halves)
+        for name in first:
+            yield f"layers.{name}", (first[name], second[name])
+
+
+class Traffic:
+    """What crossed between the devices, by the layer that reads it, in values.
+
+    images: how many images went through. forward, backward: values, both ways together.
+    """
+
+    def __init__(self):
+        self.images, self.forward, self.backward = 0, Counter(), Counter()
+
+    def per_image(self):
+        """Return {layer: (values forward, values backward)} of an image, both ways together."""
+        return {name: (self.forward[name] / self.images, self.backward[name] / self.images) for name in self.forward}
+
+    @property
+    def bytes(self):
+        """All that crossed, in float32."""
+        return BYTES_PER_VALUE * (self.forward.total() + self.backward.total())
+
+
+class Cross(torch.autograd.Function):
+    """Move values to a device, and their gradients back, counting both."""
+
+    @staticmethod
+    def forward(ctx, values, device, traffic, layer):
+        ctx.home, ctx.traffic, ctx.layer = values.device, traffic, layer
+        traffic.forward[layer] += values.numel()
+        return values.to(device, copy=True)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        ctx.traffic.backward[ctx.layer] += gradient.numel()
+        return gradient.to(ctx.home), None, None, None

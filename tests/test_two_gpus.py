@@ -1,0 +1,112 @@
+"""AlexNet over two devices is the grouped net on one, and what crosses is what the arithmetic says."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from tema9 import layer_table, models
+from tema9.arithmetic import crossing_values
+from tema9.layers import LocalResponseNorm, local_response_norm
+from tema9.two_gpus import TwoGPUs
+
+
+class WithinHalves(nn.Module):
+    """Normalisation that does not look across the middle, as on two devices."""
+
+    def forward(self, maps):
+        return torch.cat([local_response_norm(half) for half in maps.chunk(2, dim=1)], dim=1)
+
+
+def single(num_classes=6):
+    torch.manual_seed(0)
+    model = models.build("alexnet_paper", num_classes)
+    for name, module in list(model.layers.named_children()):
+        if isinstance(module, LocalResponseNorm):
+            setattr(model.layers, name, WithinHalves())
+    for parameter in model.parameters():
+        nn.init.normal_(parameter, std=0.02)  # larger than the paper's, so that a difference would show
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def pair():
+    one, two = single(), TwoGPUs(num_classes=6).eval()
+    two.load_single(one.state_dict())
+    images, labels = torch.randn(3, 3, 227, 227, generator=torch.Generator().manual_seed(1)), torch.tensor([0, 3, 5])
+    answers = []
+    for model in (one, two):
+        logits = model(images)
+        F.cross_entropy(logits, labels).backward()
+        answers.append(logits.detach())
+    return one, two, answers
+
+
+def test_outputs_equal_those_of_the_grouped_net_on_one_device(pair):
+    *_, (one, two) = pair
+    torch.testing.assert_close(two, one, rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_equal_those_of_the_grouped_net_on_one_device(pair):
+    one, two, _ = pair
+    expected = {name: parameter.grad for name, parameter in one.named_parameters()}
+    for name, halves in two._of_single():
+        found = torch.cat([half.grad for half in halves])
+        torch.testing.assert_close(found, expected[name], rtol=1e-3, atol=1e-3 * expected[name].abs().max().item())
+
+
+def test_weights_come_back_as_they_went(pair):
+    one, two, _ = pair
+    back = two.to_single()
+    assert back.keys() == one.state_dict().keys()
+    assert all(torch.equal(value, back[name]) for name, value in one.state_dict().items())
+
+
+def test_what_crosses_is_half_of_each_input_each_way(pair):
+    _, two, _ = pair
+    crossing, arithmetic = two.traffic.per_image(), crossing_values(layer_table("alexnet_paper"))
+    assert list(arithmetic) == ["CONV3", "FC6", "FC7", "FC8"]
+    for layer, each_way in arithmetic.items():
+        assert crossing[layer] == (2 * each_way, 2 * each_way)  # both ways; forward and backward
+    assert arithmetic["CONV3"] == 21_632
+    assert crossing["logits"] == (3, 3)  # of 6 classes, one way
+    assert set(crossing) == {"CONV3", "FC6", "FC7", "FC8", "logits"}
+    assert two.traffic.bytes == 4 * 3 * sum(map(sum, crossing.values()))
+
+
+def test_it_has_the_parameters_of_the_paper_half_on_each_device():
+    with torch.device("meta"):
+        model = TwoGPUs(devices=("meta", "meta"))
+    counts = [sum(parameter.numel() for parameter in half.parameters()) for half in model.halves]
+    assert counts[0] == counts[1] and sum(counts) == layer_table("alexnet_paper").total("parameters") == 60_965_224
+
+
+def test_an_odd_number_of_classes_is_split_too():
+    model = TwoGPUs(num_classes=5)
+    assert [half.fc8.out_features for half in model.halves] == [3, 2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [({"num_classes": 1}, "num_classes 1 cannot be split"), ({"devices": ("cpu",)}, "are not two")],
+)
+def test_what_cannot_be_split_is_refused(arguments, says):
+    with pytest.raises(ValueError, match=says):
+        TwoGPUs(**arguments)
+
+
+@pytest.mark.gpu
+def test_over_two_gpus_the_halves_are_where_they_should():
+    if torch.cuda.device_count() < 2:
+        pytest.skip("one CUDA device only")
+    model = TwoGPUs(num_classes=4, devices=("cuda:0", "cuda:1"))
+    logits = model(torch.randn(2, 3, 227, 227))
+    assert logits.device == torch.device("cuda:0")
+    assert {parameter.device.index for parameter in model.halves[1].parameters()} == {1}
+
+
+def test_it_starts_as_the_paper_says():
+    model = TwoGPUs(num_classes=10)
+    for half in model.halves:
+        assert half.conv3.weight.std().item() == pytest.approx(0.01, rel=0.05)
+        assert half.conv2.bias.unique().tolist() == [1.0] and half.conv3.bias.unique().tolist() == [0.0]
