@@ -48,13 +48,13 @@ def verdict(exercise, namespace):
     missing = [name for name in entry["names"] if name not in namespace]
     if missing:
         return f"✘ {exercise}: todavía no has definido `{missing[0]}`; ejecuta antes su celda."
-    stdout = sys.stdout
     try:
-        results = _within(SECONDS, probe, entry["probes"], entry["names"], namespace)
+        # Here and not in the probe's thread: one that was stopped ends later, and would
+        # then put back a stdout that is no longer the reader's.
+        with contextlib.redirect_stdout(io.StringIO()):
+            results = _within(SECONDS, probe, entry["probes"], entry["names"], namespace)
     except TimeoutError:
         return f"✘ {exercise}: tarda más de {SECONDS} s. ¿Hay un bucle que no termina?"
-    finally:
-        sys.stdout = stdout  # a probe that was stopped may still hold it
     failures = [result.error for result in results if isinstance(result, Raised)]
     unwritten = [error for error in failures if isinstance(error, NotImplementedError)]
     if unwritten:
@@ -108,8 +108,7 @@ def probe(expressions, names, namespace):
     for expression in expressions:
         torch.manual_seed(0)
         try:
-            with contextlib.redirect_stdout(io.StringIO()):
-                results.append(eval(expression, tools | {name: namespace[name] for name in names}))
+            results.append(eval(expression, tools | {name: namespace[name] for name in names}))
         except (Exception, SystemExit) as error:
             results.append(Raised(error))
     return results

@@ -1,7 +1,11 @@
 """The check cell: what it says, what it never does, and how much noise a fingerprint stands."""
 
+import contextlib
 import functools
+import io
 import random
+import sys
+import threading
 
 import numpy as np
 import pytest
@@ -131,6 +135,18 @@ def test_a_slow_answer_is_stopped_and_the_line_reaches_the_reader(how, monkeypat
     assert "tarda más de 0.3 s" in capsys.readouterr().out
     print("y la celda siguiente también se ve")
     assert "la celda siguiente" in capsys.readouterr().out
+
+
+def test_a_stopped_answer_that_ends_later_leaves_the_output_alone(monkeypatch):
+    monkeypatch.setattr(checks, "SECONDS", 0.1)
+    code = "import time\nimport tema9\ndef size(n, k, stride=1):\n    time.sleep(1)\ndef scale(x):\n    return x"
+    before = set(threading.enumerate())
+    with contextlib.redirect_stdout(io.StringIO()):
+        checks.verdict(EXERCISE, notebook(code))
+    with contextlib.redirect_stdout(io.StringIO()) as later:
+        for thread in set(threading.enumerate()) - before:
+            thread.join(timeout=30)
+        assert sys.stdout is later
 
 
 def test_check_prints_one_line_and_returns_nothing(capsys):

@@ -170,7 +170,8 @@ def fingerprints(source: Source, bank: Bank, exercise: Exercise) -> dict:
     probed = bank.probes[exercise.name]
     names = [name for name in defined_names(exercise.solution.text) if any(name in probe for probe in probed)]
     answers = [solution(exercise), *bank.answers[exercise.name]]
-    results = [checks.probe(probed, names, namespace_of(answer, source)) for answer in answers]
+    with contextlib.redirect_stdout(io.StringIO()):
+        results = [checks.probe(probed, names, namespace_of(answer, source)) for answer in answers]
     for seed in range(500):
         marks, margins = zip(*(checks.fingerprint(result, seed) for result in results), strict=True)
         if min(margins) > 2 * checks.NOISE:
