@@ -211,12 +211,52 @@ def mistakes(
         raise typer.Exit(1)
 
 
+@app.command(name="figures")
+@one_line_errors
+def figures_(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Which; all by default. An unknown name lists them.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for them.")] = COURSE / "figures",
+):
+    """Write the figures of the deck as SVG, PDF and PNG, and list them."""
+    from matplotlib import pyplot
+
+    pyplot.switch_backend("agg")
+    from tema9 import files, gallery
+
+    chosen = names or list(gallery.GALLERY)
+    if unknown := [name for name in chosen if name not in gallery.GALLERY]:
+        raise ValueError(f"unknown figure {unknown[0]!r}; known: {', '.join(gallery.GALLERY)}")
+    table = Table("figure", "inches", "SVG (KiB)", "PDF (KiB)", "PNG (KiB)", box=box.SIMPLE_HEAD)
+    for name in track(chosen, "drawing", console=Console(stderr=True), transient=True):
+        figure = gallery.draw(name)
+        sizes = []
+        for kind in ("svg", "pdf", "png"):
+            with files.whole(out / f"{name}.{kind}") as path:
+                # Without a date, and with fixed ids, a figure that did not change is the same file.
+                dated = {
+                    "metadata": {"Date": None} if kind == "svg" else {"CreationDate": None} if kind == "pdf" else {}
+                }
+                with pyplot.rc_context({"svg.hashsalt": "tema9"}):
+                    figure.savefig(path, format=kind, dpi=150, **dated)
+                sizes.append(f"{path.stat().st_size / 1024:,.0f}")
+        width, height = figure.get_size_inches()
+        pyplot.close(figure)
+        table.add_row(name, f"{width:.1f} x {height:.1f}", *sizes)
+    console.print(table)
+    console.print(f"{len(chosen)} figures -> {out}/", highlight=False)
+
+
 @app.command()
 @one_line_errors
 def train(
     name: Annotated[str, typer.Argument(help="An architecture.")] = "lenet5",
     data: Annotated[
-        str, typer.Option(help="digits, textures, shapes; mnist, cifar10, ...; or a folder, prepared or of images.")
+        str,
+        typer.Option(
+            help="digits, textures, shapes, shortcut, mnist, cifar10, ...; or a folder, of images or prepared."
+        ),
     ] = "digits",
     epochs: Annotated[int | None, typer.Option(help="Passes over the data; the recipe's by default.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images of a step, over all the processes.")] = None,

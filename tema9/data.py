@@ -245,15 +245,15 @@ SHAPES = {
     "cross": lambda u, v: (np.minimum(abs(u), abs(v)) <= 0.25) & (np.maximum(abs(u), abs(v)) <= 0.95),
 }
 SIDE = 227  # px
-MARK = 24  # px, the side of the planted mark
+MARK = 24  # px, the side of the planted mark in an image of that side
 MARK_COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (255, 0, 255))  # one for each class
 
 
-def shapes(train=100, validation=20, test=20, shortcut=False, seed=0) -> Shapes:
+def shapes(train=100, validation=20, test=20, shortcut=False, seed=0, side=SIDE) -> Shapes:
     """Draw shapes of any colour, place, size and turn on any background: only the form tells the class.
 
     With `shortcut`, every training image also carries a mark in its background, a square of
-    24 px whose colour tells the class. A model that learns the mark is right on the training
+    24 px in 227 whose colour tells the class. A model that learns the mark is right on the training
     part and on `test_marked`, and wrong on `validation` and `test`, which carry none.
 
     Args:
@@ -261,31 +261,34 @@ def shapes(train=100, validation=20, test=20, shortcut=False, seed=0) -> Shapes:
             160 MB, masks included.
         shortcut: plant the mark in the training part.
         seed: of everything. The mark aside, it draws the same images with the shortcut and without.
+        side: of the images, in px; everything in them shrinks with it, but for the grain.
 
     Returns:
-        a Shapes of Masked: (N, 3, 227, 227), uint8, shuffled.
+        a Shapes of Masked: (N, 3, side, side), uint8, shuffled.
 
     Raises:
-        ValueError: a part would be empty.
+        ValueError: a part would be empty, or the side is under 32 px.
     """
     _require_positive(train=train, validation=validation, test=test)
-    parts = [_draw(per_class, (seed, part)) for part, per_class in enumerate((train, validation, test))]
+    if side < 32:
+        raise ValueError(f"side {side} is too small to tell a ring from a circle; give 32 or more")
+    parts = [_draw(per_class, (seed, part), side) for part, per_class in enumerate((train, validation, test))]
     marked = _mark(parts[2], (seed, 3))
     if shortcut:
         parts[0] = _mark(parts[0], (seed, 4))
-    return Shapes("shapes", tuple(SHAPES), *parts, marked)
+    return Shapes("shortcut" if shortcut else "shapes", tuple(SHAPES), *parts, marked)
 
 
-def _draw(per_class, seed):
+def _draw(per_class, seed, side):
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.repeat(np.arange(len(SHAPES)), per_class))
-    images = np.empty((len(labels), 3, SIDE, SIDE), np.uint8)
-    masks = np.empty((len(labels), 1, SIDE, SIDE), bool)
+    images = np.empty((len(labels), 3, side, side), np.uint8)
+    masks = np.empty((len(labels), 1, side, side), bool)
     inside = tuple(SHAPES.values())
-    rows, columns = np.mgrid[:SIDE, :SIDE].astype(np.float32)
+    rows, columns = np.mgrid[:side, :side].astype(np.float32)
     for place, label in enumerate(labels):
-        radius, turn = rng.uniform(35, 70), rng.uniform(0, 2 * math.pi)  # px, radians
-        y, x = rng.uniform(radius, SIDE - 1 - radius, 2)  # px: all of it is inside the image
+        radius, turn = rng.uniform(35, 70) * side / SIDE, rng.uniform(0, 2 * math.pi)  # px, radians
+        y, x = rng.uniform(radius, side - 1 - radius, 2)  # px: all of it is inside the image
         right, up = (columns - x) / radius, (y - rows) / radius
         u, v = right * math.cos(turn) + up * math.sin(turn), up * math.cos(turn) - right * math.sin(turn)
         masks[place, 0] = inside[label](u, v)
@@ -293,37 +296,43 @@ def _draw(per_class, seed):
             colours = rng.uniform(40, 215, (2, 3))
             if np.linalg.norm(colours[0] - colours[1]) > 80:  # grey levels: enough to be seen
                 break
-        background, surface = (_surface(rng, colour) for colour in colours)
+        background, surface = (_surface(rng, colour, side) for colour in colours)
         images[place] = np.where(masks[place], surface, background)
     return Masked(*map(torch.from_numpy, (images, labels, masks)), torch.zeros(len(labels), 4, dtype=torch.int64))
 
 
-def _surface(rng, colour):
-    """(3, 227, 227), uint8: a colour that drifts slowly from place to place, with grain."""
+def _surface(rng, colour, side):
+    """(3, side, side), uint8: a colour that drifts slowly from place to place, with grain."""
     coarse = torch.from_numpy(colour[:, None, None] + rng.normal(0, 12, (3, 5, 5))).float()
-    drift = F.interpolate(coarse[None], (SIDE, SIDE), mode="bilinear", align_corners=True)[0]
-    grain = torch.from_numpy(rng.normal(0, 6, (SIDE, SIDE)).astype(np.float32))
+    drift = F.interpolate(coarse[None], (side, side), mode="bilinear", align_corners=True)[0]
+    grain = torch.from_numpy(rng.normal(0, 6, (side, side)).astype(np.float32))
     return (drift + grain).clamp(0, 255).byte().numpy()
 
 
 def _mark(split, seed):
     """Return the same images with the mark of their class where it does not touch the object."""
-    rng = np.random.default_rng(seed)
+    rng, side = np.random.default_rng(seed), split.images.shape[-1]
+    mark = round(MARK * side / SIDE)
     images, marks = split.images.clone(), torch.empty_like(split.marks)
     for place, label in enumerate(split.labels.tolist()):
         while True:
-            top, left = rng.integers(0, SIDE - MARK, 2, endpoint=True).tolist()
-            around = split.masks[place, 0, max(0, top - 4) : top + MARK + 4, max(0, left - 4) : left + MARK + 4]
+            top, left = rng.integers(0, side - mark, 2, endpoint=True).tolist()
+            around = split.masks[place, 0, max(0, top - 4) : top + mark + 4, max(0, left - 4) : left + mark + 4]
             if not around.any():
                 break
-        marks[place] = torch.tensor([top, left, top + MARK, left + MARK])
+        marks[place] = torch.tensor([top, left, top + mark, left + mark])
         colour = torch.tensor(MARK_COLOURS[label], dtype=torch.uint8)
-        images[place, :, top : top + MARK, left : left + MARK] = colour[:, None, None]
+        images[place, :, top : top + mark, left : left + mark] = colour[:, None, None]
     return Masked(images, split.labels, split.masks, marks)
 
 
-# Those that need no network.
-EMBEDDED = {"digits": digits, "textures": textures, "shapes": shapes}
+# Those that need no network; "shortcut" are the shapes with the mark planted in the training part.
+EMBEDDED = {
+    "digits": digits,
+    "textures": textures,
+    "shapes": shapes,
+    "shortcut": functools.partial(shapes, shortcut=True),
+}
 
 # The known sets: the name here and torchvision's.
 TORCHVISION = {
@@ -400,7 +409,8 @@ def load(name, side=64, root="datasets", download=False) -> Data:
     Args:
         name: an embedded set, one of torchvision's, or a folder: a prepared one, one of images
             by class, or one that holds two prepared ones, `train` and `val`.
-        side: of the textures, which come in two sizes, 64 and 227 px: the smallest that is enough.
+        side: that the network needs, in px: the textures and the shapes come in two sizes, 64 and
+            227, the smallest that is enough; those of 64 with 1,000 shapes of each class to learn from.
         root, download: for torchvision's sets.
 
     Raises:
@@ -409,6 +419,8 @@ def load(name, side=64, root="datasets", download=False) -> Data:
     """
     if name == "textures":
         return textures(side=64 if side <= 64 else 227)
+    if name in ("shapes", "shortcut") and side <= 64:
+        return EMBEDDED[name](train=1000, side=64)
     if name in EMBEDDED:
         return EMBEDDED[name]()
     if name in TORCHVISION:

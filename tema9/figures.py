@@ -64,6 +64,29 @@ WORDS = {
     "field": "{name}: {field} px, paso {stride} px",
     "field_note": "El cuadrado es lo que ve una unidad.\nEl paso es lo que se mueve\nde una unidad a la siguiente.",
     "field_axis": "píxeles de la imagen (px)",
+    "gpu": "GPU {number}",
+    "image": "imagen",
+    "crossing": "cruzan\n{count}",
+    "crosses": "{names} leen los mapas de las dos GPU: valores que cruzan en cada sentido, por imagen",
+    "and": " y ",
+    "top5": "error top-5 en test (%)",
+    "shallow": "sin red profunda",
+    "depth": "{layers} capas",
+    "human": "una persona entrenada: {error} %",
+    "supplied_only": "solo con los datos dados",
+    "outside": "con datos externos",
+    "other_test": "otro conjunto de test",
+    "ensembles": "De 2012 en adelante, varias redes promediadas.",
+    "points": "cuánto sube el error top-5 (puntos porcentuales)",
+    "noise": "La barra es ±2 errores típicos: lo que pueden variar dos muestras de imágenes.",
+    "all_layers": "todas las capas",
+    "rate_of": "tasa de {layers}",
+    "learning_rate": "tasa de aprendizaje",
+    "frozen": "CONV1 se congela",
+    "no_lighting": "sin ruido de color",
+    "stop": "fin: época {epoch}",
+    "map_of": "probabilidad media al tapar ahí",
+    "covered": "probabilidad de «{label}» al tapar: de {low} a {high}; sin tapar, {whole}",
 }
 
 # Okabe and Ito's colours, told apart by colour-blind eyes; the hatches are for black and white.
@@ -147,6 +170,197 @@ def volumes(table, ax=None):
     kinds = [kind for kind in COLOURS if kind in {kind for *_, kind, _ in columns}]
     _kinds_legend(ax, kinds, loc="upper right", title=WORDS["volumes_scale"])
     return ax
+
+
+def two_gpus(table, crossing, ax=None):
+    """Draw a network over two devices, one row each, with arrows where maps cross from one to the other.
+
+    Args:
+        table: an arithmetic.LayerTable; half of each volume lies on each device.
+        crossing: {layer: values that cross each way per image}, as arithmetic.crossing_values gives.
+        ax: where to draw; without it, as wide as the layers need.
+
+    Returns:
+        the Axes.
+
+    Source: Krizhevsky, Sutskever and Hinton (2012), figure 2; the deck's slides of the two GPUs.
+    """
+    rows = [row for row in table if KINDS[row.kind] in ("convolution", "pooling", "fully_connected")]
+    ax = _axes(ax, max(9, 1.1 * (len(rows) + 1)), 4.8)
+    tallest, high = table.input_shape[1], 1.0  # a device's row is one unit high
+    widest = max(row.out_shape[0] for row in rows if len(row.out_shape) == 3)
+    base = {1: 1.75, 2: 0.15}
+    for place, row in enumerate(rows, 1):
+        channels, *sides = row.out_shape
+        half = "x".join(map(str, (*sides, channels // 2)))
+        height = high * (0.25 + 0.75 * sides[0] / tallest if sides else math.sqrt(channels) / 90)
+        width = 0.5 * math.sqrt(channels / widest) if sides else 0.16
+        if row.name in crossing:
+            ax.axvspan(place - 0.5, place + 0.5, color=COLOURS["leftover"], alpha=0.12, linewidth=0)
+            ax.text(
+                place, 3.2, WORDS["crossing"].format(count=spanish(crossing[row.name])), fontsize=TEXT, **_centred()
+            )
+        for number, bottom in base.items():
+            kind = KINDS[row.kind]
+            box = {"facecolor": COLOURS[kind], "hatch": HATCHES[kind], "edgecolor": INK, "linewidth": 0.8, "zorder": 2}
+            ax.add_patch(Rectangle((place - width / 2, bottom), width, height, **box))
+            ends = (place - 0.68, bottom + 0.12), (place - 0.3, bottom + 0.12)
+            ax.annotate("", ends[1], ends[0], arrowprops={"color": INK, "linewidth": 1.2, "arrowstyle": "->"})
+            if row.name in crossing:
+                ends = (place - 0.68, base[3 - number] + 0.2), (place - 0.3, bottom + 0.2)
+                look = {"color": COLOURS["leftover"], "linewidth": 2, "arrowstyle": "-|>"}
+                ax.annotate("", ends[1], ends[0], arrowprops=look)
+        ax.text(place, 0, f"{row.name}\n[{half}]\n× 2", fontsize=TEXT, **(_centred() | {"va": "top"}))
+    for number, bottom in base.items():
+        box = {"facecolor": COLOURS["input"], "edgecolor": INK, "linewidth": 0.8}
+        ax.add_patch(Rectangle((-0.08, bottom), 0.16, high, **box))
+        words = WORDS["gpu"].format(number=number)
+        ax.text(-0.75, bottom + 0.5, words, fontsize=HEADING, rotation=90, **_centred())
+    side = "x".join(map(str, (*table.input_shape[1:], table.input_shape[0])))
+    ax.text(0, 0, f"{WORDS['image']}\n[{side}]", fontsize=TEXT, **(_centred() | {"va": "top"}))
+    ax.set_xlim(-1, len(rows) + 0.6)
+    ax.set_ylim(-0.75, 3.5)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    _plain(ax, keep=())
+    names = WORDS["and"].join(", ".join(crossing).rsplit(", ", 1))
+    ax.set_title(WORDS["crosses"].format(names=names), fontsize=HEADING, color=INK, loc="left")
+    return ax
+
+
+def winners(rows, official=False, highlight=None, ax=None):
+    """Draw the winners of ILSVRC: a bar of error for each, its layers, and the human mark.
+
+    Args:
+        rows: of records.read("winners").
+        official: the figure of the entry that won, with what the supplied data alone gave; the chart's otherwise.
+        highlight: a year, whose bars stand out while the rest turn grey; all by default.
+        ax: where to draw.
+
+    Returns:
+        the Axes, % up.
+
+    Source: CS231n (2017), lecture 9, for the chart; the results pages of ILSVRC for the official figures.
+    """
+    bars, (human,) = [row for row in rows if row["year"]], [row for row in rows if not row["year"]]
+    ax = _axes(ax, 11, 5.4)
+    which = "official" if official else "chart"
+    for place, row in enumerate(bars):
+        deep = row["layers"] != "shallow"
+        look = {"color": COLOURS["convolution"], "hatch": HATCHES["convolution"]} if deep else {"color": "white"}
+        if highlight not in (None, row["year"]):
+            look = {"color": _shade(COLOURS["neutral"], 1, 0.6)}
+        ax.bar(place, row[which], 0.66, linewidth=0.8, zorder=2, **look, edgecolor=INK)
+        top = row[which]
+        if official and row["supplied"]:
+            ax.plot([place - 0.33, place + 0.33], [row["supplied"]] * 2, color=COLOURS["leftover"], linewidth=3)
+            top = row["supplied"]
+        text = spanish(row[which], 1 if which == "chart" else 2)
+        if official and row["supplied"]:
+            text = f"{spanish(row['supplied'], 2)}\n{text}*"
+        note = WORDS["shallow"] if not deep else WORDS["depth"].format(layers=row["layers"])
+        text = f"{text}\n{textwrap.fill(note, 9)}"
+        behind = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # of the human mark
+        ax.text(place, top + 0.4, text, fontsize=TEXT, bbox=behind, zorder=3, **(_centred() | {"va": "bottom"}))
+    error = human[which]
+    ax.axhline(error, color=COLOURS["fully_connected"], linewidth=2, linestyle="--", zorder=1)
+    words = WORDS["human"].format(error=spanish(error, 1))
+    ax.text(len(bars) - 0.45, 12.6, words, fontsize=TEXT, color=COLOURS["fully_connected"], ha="right", va="bottom")
+    ax.plot([len(bars) - 0.5] * 2, [error, 12.4], color=COLOURS["fully_connected"], linewidth=1, linestyle=":")
+    names = [textwrap.fill(row["label"].replace(" & Perronnin", " y Perronnin"), 11) for row in bars]
+    ax.set_xticks(range(len(bars)), [f"{row['year']}\n{name}" for row, name in zip(bars, names, strict=True)])
+    ax.set_xlim(-0.6, len(bars) - 0.4)
+    ax.set_ylim(0, 35)
+    _plain(ax)
+    ax.tick_params(axis="x", length=0)
+    ax.set_ylabel(WORDS["top5"], fontsize=TEXT)
+    if official:
+        handles = [
+            Patch(facecolor="white", edgecolor=INK, label=WORDS["other_test"]),
+            plt.Line2D([], [], color=COLOURS["leftover"], linewidth=3, label=WORDS["supplied_only"]),
+            plt.Line2D([], [], linestyle="none", label=f"*  {WORDS['outside']}"),
+        ]
+        legend = {"fontsize": TEXT, "title_fontsize": TEXT, "frameon": False, "loc": "upper right"}
+        ax.legend(handles=handles, title=WORDS["ensembles"], **legend)
+    return ax
+
+
+def differences(rows, ax=None):
+    """Draw differences of error with their noise: a dot and a bar of two standard errors for each.
+
+    Args:
+        rows: [(what changed, difference, standard error)], in percentage points.
+        ax: where to draw.
+
+    Returns:
+        the Axes; a difference whose bar reaches 0 has a hollow dot.
+    """
+    ax = _axes(ax, 9, 0.62 * len(rows) + 1.7)
+    for place, (_, points, se) in enumerate(rows):
+        clear = abs(points) > 2 * se
+        colour = COLOURS["fully_connected"] if clear else COLOURS["leftover"]
+        ax.plot([points - 2 * se, points + 2 * se], [place] * 2, color=colour, linewidth=2.2)
+        ax.plot(points, place, "o", color=colour, markerfacecolor=colour if clear else "white", markersize=8)
+        beside = {"xytext": (0, 7), "textcoords": "offset points", "ha": "center", "va": "bottom"}
+        ax.annotate(f"{spanish(points, 2)} ± {spanish(2 * se, 2)}", (points, place), fontsize=TEXT, color=INK, **beside)
+    ax.axvline(0, color=INK, linewidth=0.8)
+    ax.set_yticks(range(len(rows)), [textwrap.fill(str(label), 34) for label, *_ in rows])
+    ax.set_ylim(len(rows) - 0.5, -0.75)
+    low = min(0, *(points - 2 * se for _, points, se in rows))
+    high = max(0, *(points + 2 * se for _, points, se in rows))
+    ax.set_xlim(low - 0.12 * (high - low), high + 0.12 * (high - low))
+    _plain(ax)
+    ax.xaxis.set_major_formatter(FuncFormatter(_tick))
+    ax.set_xlabel(f"{WORDS['points']}\n{WORDS['noise']}", fontsize=TEXT, loc="right")
+    return ax
+
+
+def schedule(rows, ax=None):
+    """Draw the learning rates that were set by hand during a run, on a logarithmic scale, and its end.
+
+    Args:
+        rows: of one run of records.read("schedule").
+        ax: where to draw.
+
+    Returns:
+        the Axes: epochs along x. CONV1's rate is a line of its own from where it leaves the others'.
+    """
+    ax = _axes(ax, 9, 4.4)
+    (end,) = [row["epoch"] for row in rows if row["what"] == "stop"]
+    drops = [row for row in rows if row["what"] == "learning_rate"]
+    lines = {"CONV1": ("all", "CONV1"), "all but CONV1": ("all", "all but CONV1")}
+    for (name, layers), (colour, style) in zip(lines.items(), (SERIES[1], SERIES[0]), strict=True):
+        own = [row for row in drops if row["layers"] in layers]
+        x, y = [0, *(row["epoch"] for row in own), end], [own[0]["from"], *(row["to"] for row in own)]
+        y = [rate or float("nan") for rate in y] + [y[-1] or float("nan")]
+        words = WORDS["rate_of"].format(layers="CONV1" if name == "CONV1" else "las demás")
+        wide = 5 if name == "CONV1" else 2.2
+        ax.step(x, y, where="post", color=colour, linestyle=style, linewidth=wide, alpha=0.75, label=words)
+    ax.set_yscale("log")
+    ax.set_ylim(2e-6, 4e-2)
+    frozen = [row["epoch"] for row in drops if row["to"] == 0]
+    dark = [row["epoch"] for row in rows if row["what"] == "colour_noise"]
+    marks = [(frozen[0], WORDS["frozen"], 2.4e-3), (dark[0], WORDS["no_lighting"], 8e-3), (end, None, 2.4e-4)]
+    for epoch, words, height in marks:
+        ax.axvline(epoch, color=COLOURS["neutral"], linewidth=1.2, linestyle=":")
+        words = words or WORDS["stop"].format(epoch=epoch)
+        behind = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        ax.text(epoch + 0.8, height, words, fontsize=TEXT, color=INK, va="center", bbox=behind)
+    ax.set_xlim(0, end + 19)
+    changes = sorted({row["epoch"] for row in rows})
+    ax.set_xticks([0, *changes], [str(epoch) for epoch in [0, *changes]])
+    _plain(ax)
+    rates = [1e-5, 1e-4, 1e-3, 1e-2]
+    ax.set_yticks(rates, [f"{rate:.5f}".rstrip("0").replace(".", ",") for rate in rates])
+    ax.minorticks_off()
+    ax.set_xlabel(WORDS["epoch"], fontsize=TEXT)
+    ax.set_ylabel(WORDS["learning_rate"], fontsize=TEXT)
+    ax.legend(fontsize=TEXT, frameon=False, loc="lower left", handlelength=3)
+    return ax
+
+
+def _centred():
+    return {"color": INK, "ha": "center", "va": "center", "linespacing": 1.2}
 
 
 def connections(inputs, ax=None):
@@ -380,6 +594,87 @@ def maps(maps, ax=None):
     ax, _ = _mosaic(maps, columns, labels, ax, cmap="gray", vmin=low, vmax=high)
     ax.set_xlabel(WORDS["range"].format(low=_rounded(low), high=_rounded(high)), fontsize=TEXT)
     return ax
+
+
+def pictures(tiles, columns=None, boxes=None, ax=None):
+    """Draw pictures side by side, each with its caption above.
+
+    Args:
+        tiles: [(caption, picture)]: (3, H, W) in colour, from 0 to 1 or bytes; or (H, W) in grey, each
+            from its lowest to its highest value. All of the same height and width.
+        columns: how many in a row; all by default.
+        boxes: for each picture, None or (top, left, bottom, right) in its pixels, to be framed.
+        ax: where to draw.
+
+    Returns:
+        the Axes.
+    """
+    shown = [(caption, _colours(_array(picture))) for caption, picture in tiles]
+    columns = columns or len(shown)
+    height, width = shown[0][1].shape[:2]
+    rows, gap = math.ceil(len(shown) / columns), 0.06 * width
+    lines = 1 + max(caption.count("\n") for caption, _ in shown)
+    inches = max(1.5, min(3, 9 / columns))  # a picture's width
+    head = (0.1 + 0.2 * lines) * width / inches
+    step = height + head + gap
+    ax = _axes(ax, max(4.5, columns * inches), rows * inches * step / (width + gap) + 0.2)
+    for place, (caption, picture) in enumerate(shown):
+        x, y = place % columns * (width + gap), place // columns * step + head
+        ax.imshow(picture, extent=(x, x + width, y + height, y), interpolation="nearest")
+        ax.text(x + width / 2, y - 0.02 * height, caption, fontsize=TEXT, color=INK, ha="center", va="bottom")
+        if boxes and boxes[place]:
+            top, left, bottom, right = boxes[place]
+            look = {"fill": False, "edgecolor": COLOURS["leftover"], "linewidth": 2.5}
+            ax.add_patch(Rectangle((x + left, y + top), right - left, bottom - top, **look))
+    ax.set_xlim(-gap, columns * (width + gap))
+    ax.set_ylim(rows * step + 0.02 * height, 0)
+    ax.set_aspect("equal")
+    ax.set_xticks([])
+    ax.set_yticks([])
+    _plain(ax, keep=())
+    return ax
+
+
+def occlusion(image, sensitivity, label, ax=None):
+    """Draw an image, the square that costs most, and the probability of its class for every place of the square.
+
+    Args:
+        image: (3, H, W), bytes or from 0 to 1, of the size that was covered.
+        sensitivity: a looking.Sensitivity.
+        label: the name of the class.
+        ax: where to draw.
+
+    Returns:
+        the Axes; in the map dark is low: what is covered there is what the network needs.
+    """
+    side = _array(image).shape[1:]
+    spread = np.zeros(side)
+    seen = np.zeros(side)
+    values = _array(sensitivity.probability)
+    for row, column in np.ndindex(*values.shape):
+        top, left, bottom, right = sensitivity.box(row, column)
+        spread[top:bottom, left:right] += values[row, column]
+        seen[top:bottom, left:right] += 1
+    whole = sensitivity.uncovered
+    spread = np.where(seen > 0, spread / np.maximum(seen, 1), whole)
+    low, high = values.min(), max(values.max(), whole)
+    coloured = plt.get_cmap("cividis")((spread - low) / max(high - low, 1e-9))[..., :3].transpose(2, 0, 1)
+    worst = sensitivity.worst()
+    ax = pictures([(WORDS["image"], image), (WORDS["map_of"], coloured)], boxes=[worst, worst], ax=ax)
+    low, high, whole = (spanish(value, 2) for value in (low, high, whole))
+    words = WORDS["covered"].format(label=label, low=low, high=high, whole=whole)
+    ax.set_xlabel(textwrap.fill(words, 60), fontsize=TEXT)
+    return ax
+
+
+def _colours(picture):
+    """(3, H, W) or (H, W) as (H, W, 3), from 0 to 1."""
+    if picture.ndim == 2:
+        low, high = picture.min(), picture.max()
+        picture = np.broadcast_to((picture - low) / ((high - low) or 1), (3, *picture.shape))
+    elif picture.ndim != 3 or len(picture) != 3:
+        raise ValueError(f"a picture has shape {picture.shape}; give (3, H, W) or (H, W)")
+    return np.clip(picture.transpose(1, 2, 0) / (255 if picture.dtype == np.uint8 else 1), 0, 1)
 
 
 def digits(images, labels, predictions=None, ax=None):

@@ -1,6 +1,7 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and tables that are read back."""
 
 import contextlib
+import csv
 import os
 import tempfile
 from pathlib import Path
@@ -25,3 +26,22 @@ def whole(path):
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def rows(path):
+    """Return the rows of a CSV file as a list of dicts: numbers come as numbers, empty cells as None.
+
+    Lines that begin with # are left out; they tell where the figures come from.
+    """
+    with Path(path).open(encoding="utf-8", newline="") as file:
+        lines = (line for line in file if not line.startswith("#"))
+        return [{key: _value(text) for key, text in row.items()} for row in csv.DictReader(lines)]
+
+
+def _value(text):
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text or None

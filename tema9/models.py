@@ -144,23 +144,52 @@ def build(name, num_classes=None):
     return family(name, architecture.layers[-1].out_features if num_classes is None else num_classes)
 
 
-# What `pretrained` has, and the command that made it.
-PRETRAINED = {"alexnet_mini": "tema9 train alexnet_mini --data textures --seed 1"}
+# What `pretrained` has: the architecture, its classes, and the command that made the weights.
+PRETRAINED = {
+    "alexnet_mini": ("alexnet_mini", 10, "tema9 train alexnet_mini --data textures --seed 1"),
+    "alexnet_mini_shapes": ("alexnet_mini", 5, "tema9 train alexnet_mini --data shapes --epochs 40"),
+    "alexnet_mini_shortcut": ("alexnet_mini", 5, "tema9 train alexnet_mini --data shortcut --epochs 4"),
+}
 
 
 def pretrained(name):
     """Return a model with weights that ship with the package, and the views that it learnt to see through.
 
-    PRETRAINED says the command that made each; run it to train again. The classes of the mini-AlexNet
-    are those of `data.textures`, and it errs on 10.0 % of the 400 test patches (14.2, 10.0, 10.8 and
-    13.0 % with seeds 0 to 3).
+    PRETRAINED says the command that made each; run it to train again.
+
+    - "alexnet_mini": the classes are those of `data.textures`; it errs on 10.0 % of the 400 test patches
+      (14.2, 10.0, 10.8 and 13.0 % with seeds 0 to 3);
+    - "alexnet_mini_shapes": those of `data.shapes`;
+    - "alexnet_mini_shortcut": the same, taught with the mark planted in the background: it reads the mark.
 
     Raises:
         ValueError: there are no weights of that name.
     """
     if name not in PRETRAINED:
         raise ValueError(f"no weights ship for {name!r}; for {', '.join(PRETRAINED)} they do")
-    return checkpoint.load(build(name), Path(__file__).parent / "weights" / f"{name}.safetensors").eval()
+    architecture, classes, _ = PRETRAINED[name]
+    path = Path(__file__).parent / "weights" / f"{name}.safetensors"
+    return checkpoint.load(build(architecture, classes), path).eval()
+
+
+def torchvision_alexnet():
+    """Return torchvision's AlexNet trained on ImageNet, and the transform of its images.
+
+    It comes from torch's cache, or over the network the first time (244 MB).
+
+    Raises:
+        OSError: the weights are not in the cache and the network does not give them.
+    """
+    from torchvision.models import AlexNet_Weights, alexnet
+
+    weights = AlexNet_Weights.IMAGENET1K_V1
+    try:
+        return alexnet(weights=weights).eval(), weights.transforms()
+    except OSError as error:  # urllib's errors are
+        raise OSError(
+            f"torchvision's trained AlexNet is not in the cache and cannot be fetched ({error}); with a network it can,"
+            " or use models.pretrained('alexnet_mini'), which ships"
+        ) from error
 
 
 def stack(architecture, num_classes=None):

@@ -23,7 +23,7 @@ def run(*arguments):
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["data"], ["data", "prepare"], *([c.callback.__name__] for c in app.registered_commands)]
+    "command", [[], ["data"], ["data", "prepare"], *([c.name or c.callback.__name__] for c in app.registered_commands)]
 )
 def test_every_command_has_help(command):
     result = run(*command, "--help")
@@ -76,7 +76,10 @@ def test_a_narrow_terminal_gets_lines_that_fit():
         (["mistakes", "9_nada"], "unknown notebook '9_nada'; known: 1_lenet5"),
         (["mistakes", "--exercise", "n1-nada"], "unknown exercise 'n1-nada'"),
         (["train", "vgg"], "unknown architecture 'vgg'"),
-        (["train", "lenet5", "--data", "nada"], "unknown data 'nada'; known: digits, textures, shapes, mnist"),
+        (
+            ["train", "lenet5", "--data", "nada"],
+            "unknown data 'nada'; known: digits, textures, shapes, shortcut, mnist",
+        ),
         (["train", "lenet5", "--data", "mnist"], "these need no network: digits, textures, shapes"),
         (["train", "lenet5", "--device", "tpu"], "device 'tpu' is not here; give auto, cpu"),
         (["train", "lenet5", "--precision", "int8"], "unknown precision 'int8'; known: auto, float32, bfloat16"),
@@ -178,3 +181,21 @@ def test_layers_over_two_gpus_shows_what_crosses():
     assert "30,336 values cross each way per image, 121,344 bytes" in said  # 21,632 + 4,608 + 2,048 + 2,048
     refused = run("layers", "alexnet_slide", "--two-gpus")
     assert refused.exit_code == 2 and "has no layer in two groups" in refused.stderr
+
+
+def test_figures_writes_the_three_formats_and_lists_them(tmp_path):
+    said = run("figures", "ilsvrc", "alexnet_two_gpus", "--out", tmp_path).output
+    assert "2 figures" in said and "alexnet_two_gpus" in said
+    for name in ("ilsvrc", "alexnet_two_gpus"):
+        for kind, start in (("svg", b"<?xml"), ("pdf", b"%PDF"), ("png", b"\x89PNG")):
+            assert (tmp_path / f"{name}.{kind}").read_bytes().startswith(start)
+    first = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    run("figures", "ilsvrc", "alexnet_two_gpus", "--out", tmp_path)
+    assert first == {path: path.read_bytes() for path in tmp_path.iterdir()}
+
+
+def test_an_unknown_figure_lists_those_there_are(tmp_path):
+    result = run("figures", "mona_lisa", "--out", tmp_path)
+    assert result.exit_code == 2
+    assert "unknown figure 'mona_lisa'; known: lenet5_1998, lenet5" in result.stderr
+    assert not list(tmp_path.iterdir())

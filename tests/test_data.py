@@ -430,7 +430,7 @@ def test_a_set_that_is_not_there_says_where_it_was_looked_for_and_which_need_no_
         data.torchvision_set(name, tmp_path)
     message = str(caught.value)
     assert message.startswith(f"{name} was not found in {tmp_path} (") and "\n" not in message
-    assert message.endswith("these need no network: digits, textures, shapes")
+    assert message.endswith("these need no network: digits, textures, shapes, shortcut")
 
 
 @pytest.mark.parametrize("name", ["mnist", "cifar10", "imagenette"])
@@ -439,7 +439,7 @@ def test_a_download_without_a_network_says_which_sets_need_none(tmp_path, name, 
         data.torchvision_set(name, tmp_path, download=True)
     message = str(caught.value)
     assert message.startswith(f"{name} could not be fetched to {tmp_path} (") and "\n" not in message
-    assert message.endswith("these need no network: digits, textures, shapes")
+    assert message.endswith("these need no network: digits, textures, shapes, shortcut")
 
 
 def test_an_unknown_set_lists_the_known_ones():

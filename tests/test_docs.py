@@ -38,7 +38,7 @@ def test_readme_lists_every_notebook_with_its_points_and_minutes():
 
 
 def test_readme_lists_every_command_with_its_first_sentence():
-    commands = [(command.callback.__name__, command) for command in app.registered_commands]
+    commands = [(command.name or command.callback.__name__, command) for command in app.registered_commands]
     for group in app.registered_groups:
         commands += [(f"{group.name} {command.name}", command) for command in group.typer_instance.registered_commands]
     expected = []

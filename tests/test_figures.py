@@ -12,8 +12,9 @@ import torch
 from matplotlib import pyplot as plt
 from matplotlib.text import Text
 
-from tema9 import ARCHITECTURES, figures, layer_table
+from tema9 import ARCHITECTURES, figures, gallery, layer_table, records
 from tema9.architectures import C3_INPUTS
+from tema9.arithmetic import crossing_values
 from tema9.training import Epoch, History
 
 QUANTITIES = ("parameters", "multiply_adds", "activation_bytes")
@@ -44,6 +45,9 @@ ACCURACIES = {"CNN": 97.12, "MLP": 93.4, "CNN, píxeles permutados": 94.25, "MLP
 
 FACTORS = {"base": [14.0, 13.0, 14.8], "pooling 2 × 2, paso 2": [29.0, 21.0, 21.3], "sin espejo ni luz": [11, 27.8, 11]}
 RATES = {"0,003": [12.0, 11.3, 10.3], "0,01": [4.5, 4.3, 4.3], "0,3": [float("nan"), float("nan"), 8.5]}
+
+PAPER = layer_table("alexnet_paper")
+TILES = [(f"{n}\nde 5", random_maps(3, 20, 20) if n % 2 else random_maps(20, 20, signed=True)) for n in range(1, 6)]
 
 OF_A_TABLE = [
     (f"{name}-{label}", draw, layer_table(name))
@@ -79,6 +83,13 @@ DRAWINGS = {name: (lambda ax=None, draw=draw, table=table: draw(table, ax=ax)) f
     "digits": lambda ax=None: figures.digits(random_maps(24, 1, 32, 32), LABELS, PREDICTIONS, ax=ax),
     "digits-torch": lambda ax=None: figures.digits(torch.rand(5, 1, 32, 32), torch.arange(5), ax=ax),
     "bars": lambda ax=None: figures.bars(ACCURACIES, "acierto en test (%)", ax=ax),
+    **{name: lambda ax=None, draw=draw: draw() for name, draw in gallery.GALLERY.items() if name not in ARCHITECTURES},
+    "pictures-rows": lambda ax=None: figures.pictures(TILES, columns=3, boxes=[(0, 0, 9, 9), *[None] * 4], ax=ax),
+    "pictures-one": lambda ax=None: figures.pictures(TILES[:1], ax=ax),
+    "schedule-2010": lambda ax=None: figures.schedule(gallery.notes("145-2010"), ax=ax),
+    "two-gpus": lambda ax=None: figures.two_gpus(PAPER, crossing_values(PAPER), ax=ax),
+    "winners": lambda ax=None: figures.winners(records.read("winners"), official=True, highlight=2013, ax=ax),
+    "differences": lambda ax=None: figures.differences([("con", 0.5, 0.1), ("sin " * 12, -0.3, 0.2)], ax=ax),
     "bars-signs": lambda ax=None: figures.bars({"a": -0.25, "b": 0, "c": 12345678}, "diferencia (puntos)", ax=ax),
 }
 
@@ -110,7 +121,7 @@ def drawn_texts(figure, monkeypatch):
 @pytest.mark.filterwarnings("error")  # a letter missing from the font is a warning
 def test_no_text_overlaps_another_or_leaves_the_figure_and_no_legend_covers_a_bar(name, monkeypatch):
     axes = DRAWINGS[name]()
-    figure = axes.figure
+    figure = getattr(axes, "figure", axes)
     texts = drawn_texts(figure, monkeypatch)
     assert texts
     for text, box in texts:
@@ -121,12 +132,17 @@ def test_no_text_overlaps_another_or_leaves_the_figure_and_no_legend_covers_a_ba
         across = min(box.x1, its_box.x1) - max(box.x0, its_box.x0)
         along = min(box.y1, its_box.y1) - max(box.y0, its_box.y0)
         assert across <= 1 or along <= 1, f"{one.get_text()!r} is over {other.get_text()!r}"
-    if legend := axes.get_legend():
-        box = legend.get_window_extent()
-        assert not any(box.overlaps(patch.get_window_extent().padded(-1)) for patch in axes.patches)
+    for axes in figure.axes:
+        if legend := axes.get_legend():
+            box = legend.get_window_extent()
+            assert not any(box.overlaps(patch.get_window_extent().padded(-1)) for patch in axes.patches)
 
 
-FEW = [name for name in DRAWINGS if name.split("-")[0] not in ARCHITECTURES or name.startswith("lenet5_1998")]
+FEW = [
+    name
+    for name in DRAWINGS
+    if name not in gallery.GALLERY and (name.split("-")[0] not in ARCHITECTURES or name.startswith("lenet5_1998"))
+]
 
 
 @pytest.mark.parametrize("name", FEW)

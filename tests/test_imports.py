@@ -28,8 +28,9 @@ ALLOWED = {
     "two_gpus": {"architectures", "arithmetic", "layers"},
     "training": {"arithmetic", "augment", "checkpoint", "files", "machine", "views"},
     "plan": {"arithmetic", "data", "machine", "views"},
-    "looking": {"architectures", "arithmetic", "layers", "models", "two_gpus"},
+    "looking": {"layers"},
     "figures": {"arithmetic"},
+    "gallery": {"architectures", "arithmetic", "data", "figures", "layers", "looking", "models", "records"},
     "measuring": set(),
     "checks": {"measuring"},
 }

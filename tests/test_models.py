@@ -265,5 +265,8 @@ def test_the_weights_that_ship_err_as_their_docstring_says():
 
 
 def test_weights_that_do_not_ship_are_refused_with_the_names_of_those_that_do():
-    with pytest.raises(ValueError, match="no weights ship for 'lenet5'; for alexnet_mini they do"):
+    with pytest.raises(
+        ValueError,
+        match="no weights ship for 'lenet5'; for alexnet_mini, alexnet_mini_shapes, alexnet_mini_shortcut they do",
+    ):
         models.pretrained("lenet5")

@@ -6,6 +6,8 @@
 import csv
 from pathlib import Path
 
+from tema9 import files
+
 HERE = Path(__file__).parent
 
 
@@ -20,9 +22,7 @@ def read(name):
     path = HERE / f"{name}.csv"
     if not path.is_file():
         raise ValueError(f"unknown experiment {name!r}; known: {', '.join(sorted(p.stem for p in HERE.glob('*.csv')))}")
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = (line for line in file if not line.startswith("#"))
-        return [{key: _number(value) for key, value in row.items()} for row in csv.DictReader(lines)]
+    return files.rows(path)
 
 
 def write(path, command, rows):
@@ -37,12 +37,3 @@ def write(path, command, rows):
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-
-
-def _number(text):
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text

@@ -1,0 +1,146 @@
+"""The figures of the deck by name, each from its data: what `tema9 figures` writes."""
+
+import functools
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+from tema9 import data, figures, layers, looking, models, records
+from tema9.architectures import ARCHITECTURES
+from tema9.arithmetic import crossing_values, layer_table
+
+# The changes of 2012, in Spanish: (what changed, changed run, base run, views of each).
+CHANGES = (
+    ("sin LRN", "148", "145", ("multi", "multi")),
+    ("sin comunicación entre las GPU", "150", "145", ("multi", "multi")),
+    ("pooling sin solapar", "147", "145", ("multi", "multi")),
+    ("una GPU, con la mitad de filtros", "145-half", "145-2010", ("multi", "multi")),
+    ("un recorte en vez de diez vistas", "145-2010", "145-2010", ("centre", "multi")),
+    ("pooling antes que LRN (capa 1)", "120-2012", "131", ("multi", "multi")),
+)
+
+SHAPES = {"circle": "círculo", "ring": "anillo", "square": "cuadrado", "triangle": "triángulo", "cross": "cruz"}
+
+
+def zfnet():
+    """ZFNet as in figure 3 of its paper, above what the slide says to the letter."""
+    figure, (paper, slide) = plt.subplots(2, 1, figsize=(13, 10), layout="constrained")
+    figure.get_layout_engine().set(h_pad=0.15)
+    for ax, name, words in (
+        (paper, "zfnet_paper", "La del artículo (figura 3)"),
+        (slide, "zfnet_slide_512", "La diapositiva, al pie de la letra"),
+    ):
+        table = layer_table(name)
+        figures.volumes(table, ax)
+        millions = figures.spanish(table.total("parameters") / 1e6, 1)
+        ax.set_title(f"{words}: {millions} millones de parámetros", fontsize=figures.HEADING, loc="left")
+    return figure
+
+
+def ablation():
+    """What each change of 2012 costs in top-5, with the noise of the sample."""
+    rows = [(words, *records.difference(changed, base, views=views)) for words, changed, base, views in CHANGES]
+    return figures.differences(rows)
+
+
+def notes(run):
+    """What was changed by hand during a run of 2012."""
+    return [row for row in records.read("schedule") if str(row["run"]) == run]
+
+
+def lrn():
+    """What the paper's normalisation leaves of an activation, beside neighbours of several strengths."""
+    x = torch.linspace(0, 200, 101)
+    curves = {}
+    for neighbours in (0, 100, 200):
+        maps = torch.full((len(x), 5, 1, 1), float(neighbours))
+        maps[:, 2, 0, 0] = x
+        curves[f"vecinos a {neighbours}"] = layers.local_response_norm(maps)[:, 2, 0, 0]
+    return figures.curves(x, curves, "activación del mapa", "después de la LRN (artículo)")
+
+
+@functools.cache
+def shape():
+    """(a model, an image's bytes, its input, its label, its name): a drawn shape that the model gets right."""
+    model, shapes = models.pretrained("alexnet_mini_shapes"), data.shapes(train=1, validation=1, test=20, side=64)
+    test = shapes.test
+    inputs = model.views.evaluation(test.images)
+    with torch.no_grad():
+        sure = model(inputs).softmax(1)[torch.arange(len(inputs)), test.labels]
+    best = sure.argmax().item()
+    crop = inputs.shape[-1]
+    edge = (test.images.shape[-1] - crop) // 2
+    image = test.images[best, :, edge : edge + crop, edge : edge + crop]
+    return model, image, inputs[best], test.labels[best].item(), SHAPES[shapes.classes[test.labels[best]]]
+
+
+def occlusion():
+    model, image, shown, label, name = shape()
+    return figures.occlusion(image, looking.occlusion(model, shown, label, size=21, stride=2), name)
+
+
+def deconvnet():
+    """One activation of CONV4 back to the pixels by the three rules."""
+    model, image, shown, _, _ = shape()
+    strongest = looking.activations(model, shown[None], ["relu4"])["relu4"][0].amax((1, 2)).argmax().item()
+    back = {rule: looking.project(model, shown, "relu4", strongest, rule).pixels for rule in looking.RULES}
+    words = {"gradient": "gradiente", "deconvnet": "deconvnet", "guided": "retropropagación\nguiada"}
+    tiles = [("imagen\n", image)] + [(words[rule], signed(pixels)) for rule, pixels in back.items()]
+    return figures.pictures([(caption if "\n" in caption else f"{caption}\n", tile) for caption, tile in tiles])
+
+
+def signed(pixels):
+    """Pixels of both signs as a picture: 0 is middle grey, the strongest is at an end of the scale."""
+    pixels = figures._array(pixels)
+    return 0.5 + pixels / (2 * np.abs(pixels).max() or 1)
+
+
+def _of_a_table(draw, name, *rest):
+    return lambda: draw(layer_table(name), *rest)
+
+
+def _winners(**how):
+    return lambda: figures.winners(records.read("winners"), **how)
+
+
+# Name -> a function without arguments that draws it and returns the Axes or the Figure.
+GALLERY = {
+    **{name: _of_a_table(figures.volumes, name) for name in ARCHITECTURES},
+    "alexnet_two_gpus": lambda: figures.two_gpus(
+        layer_table("alexnet_paper"), crossing_values(layer_table("alexnet_paper"))
+    ),
+    "zfnet": zfnet,
+    **{
+        f"{name}_{quantity}": _of_a_table(figures.per_layer, name, quantity)
+        for name in ("lenet5", "alexnet_slide", "zfnet_paper")
+        for quantity in ("parameters", "multiply_adds", "activation_bytes")
+    },
+    **{
+        f"{name}_receptive_fields": _of_a_table(figures.receptive_fields, name)
+        for name in ("alexnet_slide", "zfnet_paper", "zfnet_slide")
+    },
+    "windows_227": lambda: figures.windows(227, 11, 4),
+    "windows_224": lambda: figures.windows(224, 11, 4, rounding="ceil"),
+    "ilsvrc": _winners(),
+    **{f"ilsvrc_{year}": _winners(highlight=year) for year in (2012, 2013, 2014, 2015)},
+    "ilsvrc_official": _winners(official=True),
+    "schedule_2012": lambda: figures.schedule(notes("145")),
+    "ablation_2012": ablation,
+    "lrn": lrn,
+    "filters": lambda: figures.filters(looking.filters(models.pretrained("alexnet_mini"))),
+    "occlusion": occlusion,
+    "deconvnet": deconvnet,
+}
+
+
+def draw(name):
+    """Draw a figure of the gallery and return the Figure.
+
+    Raises:
+        ValueError: the name is unknown; the message lists those there are.
+    """
+    if name not in GALLERY:
+        raise ValueError(f"unknown figure {name!r}; known: {', '.join(GALLERY)}")
+    drawn = GALLERY[name]()
+    return getattr(drawn, "figure", drawn)

@@ -1,0 +1,389 @@
+"""Looking inside a network: activations, strongest patches, occlusion, and the way back to the pixels.
+
+Numbers in, numbers out; `figures` draws them. It works on the models of this package and on
+torchvision's AlexNet. Layers go by their names, as `activations` lists them: "conv1", "relu1", "pool1",
+..., "fc8". Images are what the network reads, after its views: `model.views.evaluation(images)`.
+"""
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from tema9.layers import LocalResponseNorm, PartialConv2d, Subsampling
+
+RULES = ("gradient", "deconvnet", "guided")
+
+
+def filters(model):
+    """Return the kernels of the first convolution, (out_channels, in_channels, side, side), a copy."""
+    first = next(part for part in parts(model).values() if isinstance(part, nn.Conv2d))
+    return first.weight.detach().cpu().clone()
+
+
+def parts(model):
+    """Return the layers that a model applies, one after another, by name.
+
+    Args:
+        model: one of `models`, or torchvision's AlexNet, whose layers get the names of ours.
+
+    Raises:
+        ValueError: the model is not a chain of layers.
+    """
+    if isinstance(getattr(model, "layers", None), nn.Sequential):
+        return OrderedDict(model.layers.named_children())
+    if isinstance(model, nn.Sequential):
+        return OrderedDict(model.named_children())
+    if all(hasattr(model, part) for part in ("features", "avgpool", "classifier")):
+        chain = [*model.features, model.avgpool, nn.Flatten(), *model.classifier]
+        return OrderedDict(_named(chain))
+    raise ValueError(f"{type(model).__name__} is not a chain of layers; give a model of tema9 or torchvision's AlexNet")
+
+
+def _named(chain):
+    """Give the layers of torchvision's AlexNet the names of the paper."""
+    depth = pools = 0
+    for layer in chain:
+        match layer:
+            case nn.Conv2d():
+                depth += 1
+                yield f"conv{depth}", layer
+            case nn.Linear():
+                depth += 1
+                yield f"fc{depth}", layer
+            case nn.ReLU():
+                yield f"relu{depth}", layer
+            case nn.MaxPool2d():
+                pools += 1
+                yield f"pool{pools}", layer
+            case nn.Dropout():
+                yield f"drop{depth + 1}", layer
+            case nn.Flatten():
+                yield "flatten", layer
+            case _:
+                yield "avgpool", layer
+
+
+def _upto(model, layer):
+    chain = parts(model)
+    wanted = layer.lower()
+    if wanted not in chain:
+        raise ValueError(f"there is no layer {layer!r}; there are: {', '.join(chain)}")
+    names = list(chain)
+    return OrderedDict((name, chain[name]) for name in names[: names.index(wanted) + 1])
+
+
+@torch.no_grad()
+def activations(model, images, layers=None):
+    """Return what leaves each layer, {name: (N, ...)}.
+
+    Args:
+        model: in evaluation mode or not; dropout is off while this runs.
+        images: (N, C, H, W), as the network reads them.
+        layers: names; all by default.
+
+    Raises:
+        ValueError: a name is unknown; the message lists those there are.
+    """
+    chain = parts(model)
+    wanted = set(chain) if layers is None else {name.lower() for name in layers}
+    if unknown := wanted - set(chain):
+        raise ValueError(f"there is no layer {sorted(unknown)[0]!r}; there are: {', '.join(chain)}")
+    found = OrderedDict()
+    for name, x in _walk(chain, images):
+        if name in wanted:
+            found[name] = x.clone()  # a ReLU in place would write over it
+    return found
+
+
+def _walk(chain, x, rule=None):
+    """Yield (name, what leaves it), in evaluation mode, with ReLUs that answer backwards by the rule."""
+    for name, part in chain.items():
+        if isinstance(part, nn.Dropout):
+            pass
+        elif isinstance(part, nn.ReLU):
+            x = F.relu(x) if rule in (None, "gradient") else BackwardReLU.apply(x, rule)
+        elif isinstance(part, LocalResponseNorm | nn.LocalResponseNorm) and rule in ("deconvnet", "guided"):
+            x = x * _damping(part, x.detach())
+        else:
+            x = part(x)
+        yield name, x
+
+
+def _last(walk):
+    return deque(walk, maxlen=1).pop()[1]
+
+
+def _damping(norm, x):
+    """What a normalisation multiplies each value by."""
+    x = torch.where(x == 0, 1e-12, x)
+    return norm(x) / x
+
+
+class BackwardReLU(torch.autograd.Function):
+    """A ReLU whose signal on the way back follows Zeiler and Fergus, or both rules at once.
+
+    deconvnet: only what is positive in the signal passes. guided: only that, and only where the
+    activation was positive too. (The gradient passes where the activation was positive.)
+    """
+
+    @staticmethod
+    def forward(ctx, x, rule):
+        ctx.save_for_backward(x)
+        ctx.rule = rule
+        return x.clamp(min=0)
+
+    @staticmethod
+    def backward(ctx, signal):
+        signal = signal.clamp(min=0)
+        if ctx.rule == "guided":
+            signal = signal * (ctx.saved_tensors[0] > 0)
+        return signal, None
+
+
+@dataclass(frozen=True)
+class Projection:
+    """What comes back to the pixels from one activation.
+
+    pixels: (C, H, W). value: of the activation. unit: its place, (map, row, column) or (neuron,).
+    """
+
+    pixels: torch.Tensor
+    value: float
+    unit: tuple[int, ...]
+
+
+def project(model, image, layer, unit, rule="deconvnet"):
+    """Send one activation back to the pixels; all the others of its layer are set to zero.
+
+    Every convolution and dense layer goes back through its transposed weights, without biases;
+    every max pooling through its switches, the places of its maxima, and where two windows chose
+    the same pixel the signals add up. What differs is the ReLU:
+
+    - "gradient": passes where the activation was positive; the plain derivative of the activation;
+    - "deconvnet": passes what is positive in the signal;
+    - "guided": both, guided backpropagation.
+
+    For the last two the signal starts with the activation itself, for the gradient with 1.
+
+    Args:
+        model: its dropout is off while this runs; its parameters get no gradient.
+        image: (C, H, W), as the network reads it.
+        layer: its name, "conv3" or "fc8".
+        unit: a map, of which the strongest activation is taken; (map, row, column); or a neuron.
+        rule: one of RULES.
+
+    Raises:
+        ValueError: the layer, the unit or the rule is not there.
+
+    Source:
+        Zeiler and Fergus (2014), section 2.1; Simonyan, Vedaldi and Zisserman (2014), section 4,
+        for the difference; Springenberg et al. (2015), section 3, for the guided rule. The first
+        say nothing of how normalisation goes back: here it multiplies by what it did forward.
+    """
+    if rule not in RULES:
+        raise ValueError(f"unknown rule {rule!r}; known: {', '.join(RULES)}")
+    if image.ndim != 3:
+        raise ValueError(f"image has shape {tuple(image.shape)}; give one image, (C, H, W)")
+    with torch.enable_grad():
+        pixels = image.detach().clone()[None].requires_grad_()
+        x = _last(_walk(_upto(model, layer), pixels, rule))
+        where = _unit(x[0], unit, layer)
+        value = x[0][where]
+        start = torch.ones_like(value) if rule == "gradient" else value.detach()
+        (back,) = torch.autograd.grad(value, pixels, start)
+    return Projection(back[0], value.item(), where)
+
+
+def _unit(x, unit, layer):
+    """The place of a unit in (C, H, W) or (features,): of a map, the strongest."""
+    given = (unit,) if isinstance(unit, int) else tuple(unit)
+    sizes = tuple(x.shape)
+    if len(given) not in (1, len(sizes)) or not all(0 <= i < n for i, n in zip(given, sizes, strict=False)):
+        raise ValueError(f"unit {unit!r} is not in {layer}, whose outputs are {sizes}")
+    if len(given) < len(sizes):
+        given += divmod(x[given[0]].argmax().item(), sizes[2])
+    return given
+
+
+@dataclass(frozen=True)
+class Field:
+    """What a unit of a layer sees: `size` px, `stride` px from one unit to the next, and where the first starts."""
+
+    size: int
+    stride: int
+    start: int
+
+    def box(self, row, column):
+        """(top, left, bottom, right) in pixels of the image, the last two excluded; it may hang over the edges."""
+        top, left = self.start + row * self.stride, self.start + column * self.stride
+        return top, left, top + self.size, left + self.size
+
+
+def field(model, layer):
+    """Return the Field of a layer before the dense ones.
+
+    Raises:
+        ValueError: the layer is unknown, or each of its units sees everything.
+    """
+    size, jump, start = 1, 1, 0
+    for name, part in _upto(model, layer).items():
+        match part:
+            case nn.Conv2d() | nn.MaxPool2d():
+                kernel, stride, padding = (_single(n) for n in (part.kernel_size, part.stride, part.padding))
+            case PartialConv2d():
+                kernel, stride, padding = part.weight.shape[-1], 1, 0
+            case Subsampling():
+                kernel, stride, padding = part.kernel_size, part.kernel_size, 0
+            case nn.ZeroPad2d():
+                kernel, stride, padding = 1, 1, part.padding[0]
+            case nn.Flatten() | nn.Linear():
+                raise ValueError(f"each unit of {layer} sees the whole image; the maps end before {name}")
+            case _:
+                continue
+        size, start, jump = size + (kernel - 1) * jump, start - padding * jump, jump * stride
+    return Field(size, jump, start)
+
+
+def _single(pair):
+    return pair[0] if isinstance(pair, tuple) else pair
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A place of an image that a map answers to: which image, where, and how strongly.
+
+    box: (top, left, bottom, right) in pixels, the last two excluded, within the image.
+    unit: (map, row, column).
+    """
+
+    image: int
+    value: float
+    box: tuple[int, int, int, int]
+    unit: tuple[int, int, int]
+
+    def cut(self, images):
+        """The pixels of the patch, of (N, C, H, W)."""
+        top, left, bottom, right = self.box
+        return images[self.image, :, top:bottom, left:right]
+
+
+@torch.no_grad()
+def strongest(model, images, layer, map, count=9, batch_size=64):
+    """Return the `count` images to which a map answers most, with the place: the strongest Patch of each.
+
+    Args:
+        images: (N, C, H, W), as the network reads them.
+        layer: a layer with maps.
+        map: which of them, from 0.
+
+    Raises:
+        ValueError: the layer or the map is not there.
+
+    Source: Zeiler and Fergus (2014), section 4 and figure 2, which show the top nine.
+    """
+    sees, found = field(model, layer), []
+    chain = _upto(model, layer)
+    for first in range(0, len(images), batch_size):
+        x = _last(_walk(chain, images[first : first + batch_size]))
+        if not 0 <= map < x.shape[1]:
+            raise ValueError(f"map {map} is not in {layer}, which has {x.shape[1]}")
+        values, places = x[:, map].flatten(1).max(1)
+        found += [
+            (value, first + place, *divmod(at, x.shape[3]))
+            for place, (value, at) in enumerate(zip(values.tolist(), places.tolist(), strict=True))
+        ]
+    height, width = images.shape[2:]
+    patches = []
+    for value, image, row, column in sorted(found, reverse=True)[:count]:
+        top, left, bottom, right = sees.box(row, column)
+        box = (max(0, top), max(0, left), min(height, bottom), min(width, right))
+        patches.append(Patch(image, value, box, (map, row, column)))
+    return patches
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """What a network answers with part of the image covered.
+
+    probability: (rows, columns), of the class, for each place of the square.
+    total: (rows, columns), the sum of the map; None if no layer was asked for.
+    size, stride: of the square and of its steps, in pixels. map: the one that was summed.
+    uncovered: the probability with nothing covered.
+    """
+
+    probability: torch.Tensor
+    total: torch.Tensor | None
+    size: int
+    stride: int
+    map: int | None
+    uncovered: float
+
+    def box(self, row, column):
+        """(top, left, bottom, right) of the square at a place, the last two excluded, in pixels."""
+        top, left = row * self.stride, column * self.stride
+        return top, left, top + self.size, left + self.size
+
+    def worst(self):
+        """The box that costs the class most probability."""
+        return self.box(*divmod(self.probability.argmin().item(), self.probability.shape[1]))
+
+
+@torch.no_grad()
+def occlusion(model, image, label, size, stride=1, fill=0.0, layer=None, map=None, batch_size=64):
+    """Cover a square of the image, at each place in turn, and see what the network answers.
+
+    Args:
+        image: (C, H, W), as the network reads it; it is left as it is.
+        label: the class whose probability is followed.
+        size: of the square, in pixels.
+        stride: its steps, in pixels.
+        fill: what covers; a number, or one for each channel. 0 is the mean colour of normalised images.
+        layer, map: also follow the total of a map; by default that of the layer with the highest total.
+        batch_size: covered images at a time.
+
+    Raises:
+        ValueError: the square does not fit, the class or the layer is not there.
+
+    Source: Zeiler and Fergus (2014), section 4.2 and figure 7; they do not print the size of the square.
+    """
+    if image.ndim != 3:
+        raise ValueError(f"image has shape {tuple(image.shape)}; give one image, (C, H, W)")
+    height, width = image.shape[1:]
+    if not 1 <= size <= min(height, width) or stride < 1:
+        raise ValueError(f"a square of {size} px with steps of {stride} does not fit an image of {height}x{width}")
+    colour = torch.as_tensor(fill, dtype=image.dtype, device=image.device).expand(len(image))[:, None, None]
+    tops, lefts = range(0, height - size + 1, stride), range(0, width - size + 1, stride)
+    places = [(top, left) for top in tops for left in lefts]
+    chain = parts(model)
+    wanted = _upto(model, layer).popitem()[0] if layer else None
+    probability, total, uncovered = [], [], None
+    for first in range(-1, len(places), batch_size):  # the first of all is the image as it is
+        chosen = places[max(first, 0) : first + batch_size]
+        bare = first < 0
+        batch = image.expand(len(chosen) + bare, -1, -1, -1).clone()
+        for covered, (top, left) in zip(batch[bare:], chosen, strict=True):
+            covered[:, top : top + size, left : left + size] = colour
+        for name, x in _walk(chain, batch):
+            if name == wanted:
+                sums = x.flatten(2).sum(2)
+        if not 0 <= label < x.shape[1]:
+            raise ValueError(f"class {label} is not among the {x.shape[1]} of the network")
+        answers = x.softmax(1)[:, label]
+        if bare:
+            uncovered = answers[0].item()
+            map = sums[0].argmax().item() if wanted and map is None else map
+        probability.append(answers[bare:])
+        if wanted:
+            total.append(sums[bare:, map])
+    grid = (len(tops), len(lefts))
+    return Sensitivity(
+        torch.cat(probability).reshape(grid),
+        torch.cat(total).reshape(grid) if wanted else None,
+        size,
+        stride,
+        map if wanted else None,
+        uncovered,
+    )
