@@ -255,9 +255,9 @@ def winners(rows, official=False, highlight=None, ax=None):
         if official and row["supplied"]:
             ax.plot([place - 0.33, place + 0.33], [row["supplied"]] * 2, color=COLOURS["leftover"], linewidth=3)
             top = row["supplied"]
-        text = spanish(row[which], 1 if which == "chart" else 2)
+        text = spanish(row[which], 1)
         if official and row["supplied"]:
-            text = f"{spanish(row['supplied'], 2)}\n{text}*"
+            text = f"{spanish(row['supplied'], 1)}\n{text}*"
         note = WORDS["shallow"] if not deep else WORDS["depth"].format(layers=row["layers"])
         text = f"{text}\n{textwrap.fill(note, 9)}"
         behind = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # of the human mark
@@ -302,6 +302,7 @@ def differences(rows, ax=None):
         ax.plot([points - 2 * se, points + 2 * se], [place] * 2, color=colour, linewidth=2.2)
         ax.plot(points, place, "o", color=colour, markerfacecolor=colour if clear else "white", markersize=8)
         beside = {"xytext": (0, 7), "textcoords": "offset points", "ha": "center", "va": "bottom"}
+        beside["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # of the line at 0
         ax.annotate(f"{spanish(points, 2)} ± {spanish(2 * se, 2)}", (points, place), fontsize=TEXT, color=INK, **beside)
     ax.axvline(0, color=INK, linewidth=0.8)
     ax.set_yticks(range(len(rows)), [textwrap.fill(str(label), 34) for label, *_ in rows])

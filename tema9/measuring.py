@@ -208,6 +208,50 @@ def uses(work, *names):
 
 
 @measure
+def passes(work, keyword):
+    """Return whether the work, or a function inside it, passes an argument by that name.
+
+    Example:
+        >>> passes(lambda x: sorted(x, reverse=True), "reverse")
+        True
+    """
+    waiting = [work.__code__] if isinstance(work, types.FunctionType) else []
+    while waiting:
+        for constant in waiting.pop().co_consts:  # the names of a call's arguments are one of them, a tuple
+            if isinstance(constant, types.CodeType):
+                waiting.append(constant)
+            elif constant == keyword or (isinstance(constant, tuple) and keyword in constant):
+                return True
+    return False
+
+
+def known_classifier(classes=4, seed=0):
+    """Return a small network for images of three channels, of any size from 9 px, with weights known by the seed."""
+    kept = torch.random.get_rng_state()
+    torch.manual_seed(seed)
+    body = [torch.nn.Conv2d(3, 6, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(3), torch.nn.Flatten()]
+    model = torch.nn.Sequential(*body, torch.nn.Linear(54, classes)).eval()
+    with torch.no_grad():
+        model[-1].weight.mul_(20)  # so that its answers differ
+    torch.random.set_rng_state(kept)
+    return model
+
+
+@measure
+def with_classifier(work, *args, seed=0, **kwargs):
+    """Call `work(model, *args)` with the `known_classifier` of that seed, and return what it returns."""
+    return work(known_classifier(seed=seed), *args, **kwargs)
+
+
+@measure
+def changes_the_image(work, image, *args, seed=0):
+    """Call `work(model, image, *args)` as `with_classifier` does and return whether it wrote into the image."""
+    copy = torch.as_tensor(image).clone()
+    work(known_classifier(seed=seed), copy, *args)
+    return not torch.equal(copy, torch.as_tensor(image))
+
+
+@measure
 def training_run(work, steps=1, images=64):
     """Call `work(model, optimizer, images, labels)` several times with the same small batch.
 

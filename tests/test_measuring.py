@@ -247,3 +247,30 @@ def test_training_loop_scripts_the_validation_and_sees_what_is_kept():
 def test_training_loop_sees_the_last_epoch_kept_and_the_test_part_used():
     assert measuring.training_loop(a_loop, [50, 20, 40], restore=False)["kept"] == [3]
     assert ("test", False) in measuring.training_loop(a_loop, [50, 20], touch_test=True)["modes"]
+
+
+def test_passes_finds_an_argument_by_its_name_wherever_it_is_given():
+    def inside(x):
+        return [torch.nn.functional.conv2d(x, x, groups=2) for _ in x]
+
+    assert measuring.passes(inside, "groups")
+    assert measuring.passes(lambda x: torch.nn.functional.conv2d(x, x, **{"groups": 2}), "groups")
+    assert not measuring.passes(lambda x, groups: torch.nn.functional.conv2d(x, x, stride=groups), "groups")
+    assert not measuring.passes(len, "groups")
+
+
+def test_the_known_classifier_is_the_same_each_time_and_leaves_the_random_state_alone():
+    before = torch.random.get_rng_state()
+    image = torch.rand(1, 3, 12, 12, generator=torch.Generator().manual_seed(1))
+    found = measuring.with_classifier(lambda model, x: model(x), image, seed=2)
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert torch.equal(found, measuring.known_classifier(seed=2)(image))
+    assert not torch.equal(found, measuring.known_classifier(seed=3)(image))
+    assert found.softmax(1).max() < 0.999
+
+
+def test_changes_the_image_sees_a_write():
+    image = torch.zeros(3, 10, 10)
+    assert measuring.changes_the_image(lambda model, x, how: x.add_(how), image, 1.0)
+    assert not measuring.changes_the_image(lambda model, x, how: x + how, image, 1.0)
+    assert not image.any()

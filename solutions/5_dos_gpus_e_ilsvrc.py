@@ -1,0 +1,771 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+#   title: "5. Dos GPU, ILSVRC y el cuaderno de Alex"
+#   minutes: 140
+# ---
+
+# %% [markdown]
+# # 5. Dos GPU, ILSVRC y el cuaderno de Alex
+#
+# AlexNet se entrenó repartida entre dos tarjetas, ganó un concurso y cambió el campo. En este cuaderno cuentas lo que
+# viajaba entre las dos tarjetas, compruebas si de verdad no cabía en una, ordenas los resultados del concurso y
+# rehaces, con las notas de las pruebas de 2012, la tabla de mejoras del artículo.
+#
+# Al terminar sabrás:
+#
+# - escribir una convolución por grupos y decir qué conexiones le faltan;
+# - contar parámetros, valores que cruzan y memoria de una red repartida en dos;
+# - leer el gráfico de ILSVRC sin comparar lo que no se puede comparar;
+# - decidir si una mejora de unas décimas es mayor que el ruido de la muestra.
+#
+# | Diapositiva | Dónde se trabaja |
+# |---|---|
+# | *[55x55x48] x 2. Historical note: Trained on GTX 580 GPU with only 3 GB of memory. Network spread across 2 GPUs* | apartados 1 y 3 |
+# | *CONV1, CONV2, CONV4, CONV5: Connections only with feature maps on same GPU* (texto perdido en la copia) | apartado 1 |
+# | *CONV3, FC6, FC7, FC8: Connections with all feature maps in preceding layer, communication across GPUs* | apartados 1 y 2 |
+# | *ILSVRC winners* (las cuatro diapositivas) | apartado 4 |
+# | *Details/Retrospectives*: *used Norm layers*, *Learning rate 1e-2, reduced by 10 manually* | apartados 5 y 6 |
+#
+# **Tiempo:** unos 140 minutos. **GPU:** no hace falta ninguna; las «dos GPU» pueden ser tu procesador dos veces.
+#
+# | Ejercicio | Puntos |
+# |---|---|
+# | `n5-grouped-conv`: convolución por grupos | 12 |
+# | `n5-block-diagonal`: la matriz que la describe | 8 |
+# | `n5-gpu-parameters`: parámetros de cada GPU | 8 |
+# | `n5-traffic`: lo que cruza | 12 |
+# | `n5-m1-why-conv3`: ¿por qué ahí? (a mano) | 8 |
+# | `n5-training-bytes`: ¿cabe en 3 GiB? | 10 |
+# | `n5-m2-three-gigabytes`: el veredicto (a mano) | 7 |
+# | `n5-winners`: los ganadores | 10 |
+# | `n5-ablation`: las mejoras de 2012 | 15 |
+# | `n5-noise`: ¿mejora o ruido? | 10 |
+# | **Total** | **100** |
+#
+# **Cómo se comprueba.** Detrás de cada ejercicio hay una celda `tema9.check("...")`. Te dice si está bien y, si
+# reconoce el error, cuál es su causa. La celda siguiente, la de los `assert`, es la que puntúa; al corregir se le
+# añaden más casos.
+#
+# **En qué te puedes apoyar.** Cada ejercicio se corrige por separado: usa solo lo que define la primera celda de código
+# y lo que escribas en la tuya. Se pide tu propio código: lo que ya hace `tema9` no vale como respuesta.
+#
+# **Cómo se entrega.** Reinicia el núcleo y ejecuta todo (*Kernel → Restart Kernel and Run All Cells*), guarda y
+# entrega este mismo fichero sin cambiarle el nombre.
+
+# %%
+import os
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+import tema9
+from tema9 import figures, records
+from tema9.arithmetic import MIB, crossing_values, layer_table, spanish
+
+torch.manual_seed(0)
+torch.set_num_threads(1)  # con tan poco trabajo, más hilos no ganan tiempo
+SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimentos largos se acortan
+
+# %% [markdown]
+# ## 1. Una red en dos tarjetas
+#
+# > Historical note: Trained on GTX 580 GPU with only 3 GB of memory. Network spread across 2 GPUs, half the neurons
+# > (feature maps) on each GPU.
+#
+# Cada tarjeta calcula la mitad de los mapas de cada capa. Lo que se decide es **qué lee** cada mitad. CONV1 lee la
+# imagen, que está entera en las dos. CONV2, CONV4 y CONV5 leen solo los mapas de su tarjeta. CONV3 y las capas
+# totalmente conectadas leen los de ambas: solo ahí hay que esperar a la otra.
+#
+# **Predice** antes de mirar la figura: ¿en qué capa cruzarán más valores?
+
+# %% explore=true
+paper = layer_table("alexnet_paper")
+ax = figures.two_gpus(paper, crossing_values(paper))
+
+# %% [markdown]
+# Leer solo la mitad de los mapas es lo que PyTorch llama una convolución **por grupos** (`groups=2`): el primer grupo
+# de filtros lee el primer grupo de mapas de entrada, y el segundo, el segundo. Cada filtro tiene la mitad de
+# profundidad, así que la capa tiene la mitad de pesos.
+#
+# ### Ejercicio `n5-grouped-conv` (12 puntos)
+#
+# Escribe la convolución por grupos con convoluciones normales: reparte los mapas de entrada, los filtros y los sesgos
+# en `parts` trozos iguales y seguidos, convoluciona cada trozo con el suyo y junta las salidas en orden. Puedes usar
+# `F.conv2d`, pero sin su argumento `groups`.
+
+
+# %% solution="n5-grouped-conv"
+def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
+    """Convolución por grupos.
+
+    x: (N, C, alto, ancho). weight: (K, C / parts, lado, lado). bias: (K,). Todos, tensores.
+    Devuelve (N, K, alto', ancho').
+    """
+    ### BEGIN SOLUTION
+    pieces = zip(x.chunk(parts, dim=1), weight.chunk(parts), bias.chunk(parts), strict=True)
+    return torch.cat([F.conv2d(a, w, b, stride=stride, padding=padding) for a, w, b in pieces], dim=1)
+    ### END SOLUTION
+
+
+# %% explore=true
+tema9.check("n5-grouped-conv")
+
+# %% tests="n5-grouped-conv" case="two-parts" points=6
+import torch
+
+from tema9 import measuring
+
+measuring.require_own(grouped_conv)
+x, weight, bias = torch.ones(1, 4, 5, 5), torch.ones(6, 2, 3, 3), torch.zeros(6)
+y = grouped_conv(x, weight, bias)
+assert y is not None and tuple(y.shape) == (1, 6, 3, 3), "con 4 mapas de 5x5 y 6 filtros de 3x3 salen 6 mapas de 3x3"
+assert float(y[0, 0, 0, 0]) == 18.0, "cada filtro lee 2 mapas de 3x3 unos: la suma es 18"
+### BEGIN HIDDEN TESTS
+assert not measuring.passes(grouped_conv, "groups"), "escríbela sin el argumento groups: reparte tú los mapas"
+generator = torch.Generator().manual_seed(51)
+for channels, kernels, side, size in ((4, 6, 3, 7), (6, 2, 1, 4), (2, 8, 2, 5)):
+    x = torch.randn(2, channels, size, size, generator=generator)
+    weight = torch.randn(kernels, channels // 2, side, side, generator=generator)
+    bias = torch.randn(kernels, generator=generator)
+    expected = torch.nn.functional.conv2d(x, weight, bias, groups=2)
+    found = grouped_conv(x, weight, bias)
+    assert torch.allclose(found, expected, atol=1e-4), f"no coincide con {channels} mapas y {kernels} filtros"
+### END HIDDEN TESTS
+
+# %% tests="n5-grouped-conv" case="any" points=6
+import torch
+
+from tema9 import measuring
+
+measuring.require_own(grouped_conv)
+y = grouped_conv(torch.ones(1, 6, 5, 5), torch.ones(3, 2, 3, 3), torch.zeros(3), parts=3, stride=2, padding=1)
+assert tuple(y.shape) == (1, 3, 3, 3), "con relleno 1 y paso 2, de 5 px salen 3"
+### BEGIN HIDDEN TESTS
+assert not measuring.passes(grouped_conv, "groups"), "escríbela sin el argumento groups: reparte tú los mapas"
+generator = torch.Generator().manual_seed(52)
+for parts, channels, kernels, stride, padding in ((1, 3, 4, 1, 0), (3, 6, 9, 2, 1), (4, 4, 8, 3, 2)):
+    x = torch.randn(2, channels, 9, 9, generator=generator)
+    weight = torch.randn(kernels, channels // parts, 3, 3, generator=generator)
+    bias = torch.randn(kernels, generator=generator)
+    expected = torch.nn.functional.conv2d(x, weight, bias, stride, padding, groups=parts)
+    found = grouped_conv(x, weight, bias, parts=parts, stride=stride, padding=padding)
+    case = f"{parts} trozos, paso {stride} y relleno {padding}"
+    assert tuple(found.shape) == tuple(expected.shape), f"la forma no es la debida con {case}"
+    assert torch.allclose(found, expected, atol=1e-4), f"no coincide con {case}"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ¿Qué conexiones faltan? Con filtros de 1x1 una convolución es, en cada píxel, una matriz que multiplica al vector de
+# los canales. Si hay grupos, a esa matriz le faltan bloques enteros: es **diagonal por bloques**.
+#
+# ### Ejercicio `n5-block-diagonal` (8 puntos)
+#
+# Dados los pesos de una convolución de 1x1 por grupos, un array de forma (K, C / `parts`), escribe la matriz (K, C)
+# que hace lo mismo en cada píxel: los pesos, en su sitio; donde no hay conexión, cero.
+
+
+# %% solution="n5-block-diagonal"
+def as_matrix(weight, parts=2):
+    """Devuelve la matriz (K, C) de una convolución 1x1 por grupos; weight es un array (K, C / parts)."""
+    ### BEGIN SOLUTION
+    kernels, depth = weight.shape
+    matrix = np.zeros((kernels, depth * parts))
+    rows = kernels // parts
+    for part in range(parts):
+        matrix[part * rows : (part + 1) * rows, part * depth : (part + 1) * depth] = weight[
+            part * rows : (part + 1) * rows
+        ]
+    return matrix
+    ### END SOLUTION
+
+
+# %% explore=true
+tema9.check("n5-block-diagonal")
+
+# %% tests="n5-block-diagonal" points=8
+import numpy as np
+import torch
+
+from tema9 import measuring
+
+measuring.require_own(as_matrix)
+matrix = as_matrix(np.array([[1.0], [2.0]]))
+assert np.array_equal(matrix, [[1, 0], [0, 2]]), "con un peso por grupo, la matriz es diagonal"
+### BEGIN HIDDEN TESTS
+draw = np.random.default_rng(5)
+for kernels, depth, parts in ((4, 2, 2), (2, 3, 2), (6, 1, 3), (3, 4, 1), (8, 2, 4)):
+    weight = draw.normal(size=(kernels, depth))
+    x = draw.normal(size=(1, depth * parts, 2, 2))
+    expected = torch.nn.functional.conv2d(torch.from_numpy(x), torch.from_numpy(weight)[:, :, None, None], groups=parts)
+    case = f"{kernels} filtros, {depth * parts} canales y {parts} grupos"
+    matrix = np.asarray(as_matrix(weight, parts))
+    assert matrix.shape == (kernels, depth * parts), f"la forma es (filtros, canales): {case}"
+    found = np.einsum("kc,ncyx->nkyx", matrix, x)
+    assert np.allclose(found, expected.numpy()), f"no hace lo mismo que la convolución: {case}"
+    assert np.count_nonzero(matrix) == weight.size, f"sobran o faltan pesos: {case}"
+### END HIDDEN TESTS
+
+# %% explore=true
+try:
+    two, one = 1 - as_matrix(np.ones((8, 4)), 2), 1 - as_matrix(np.ones((8, 8)), 1)
+    ax = figures.pictures([("dos grupos", two), ("un grupo", one)])
+    label = ax.set_xlabel("filas: filtros; columnas: canales de entrada; negro: hay conexión")
+except NotImplementedError:
+    print("escribe antes `as_matrix`")
+
+# %% [markdown]
+# ### Ejercicio `n5-gpu-parameters` (8 puntos)
+#
+# Cada GPU guarda los pesos y los sesgos de **su mitad de las salidas**. Si la capa lee los mapas de las dos, cada
+# filtro tiene toda la profundidad; si lee solo los suyos, la mitad. La primera capa lee la imagen entera.
+#
+# Escribe cuántos parámetros guarda una GPU. Cada capa es una tupla `(kernel_size, in_channels, out_channels, both)`,
+# con los canales de la red entera; `both` dice si lee todo lo de la capa anterior. Una capa totalmente conectada es
+# una convolución de lado 1.
+
+
+# %% solution="n5-gpu-parameters"
+def gpu_parameters(layers):
+    """Parámetros (pesos y sesgos) que guarda una de las dos GPU.
+
+    layers: lista de (kernel_size, in_channels, out_channels, both); out_channels es par.
+    """
+    ### BEGIN SOLUTION
+    total = 0
+    for kernel_size, in_channels, out_channels, both in layers:
+        depth = in_channels if both else in_channels // 2
+        total += (kernel_size**2 * depth + 1) * (out_channels // 2)
+    return total
+    ### END SOLUTION
+
+
+# %% explore=true
+tema9.check("n5-gpu-parameters")
+
+# %% tests="n5-gpu-parameters" points=8
+import math
+
+from tema9 import measuring
+from tema9.arithmetic import layer_table
+
+measuring.require_own(gpu_parameters)
+assert gpu_parameters([(11, 3, 96, True)]) == (11 * 11 * 3 + 1) * 48, "CONV1: 48 filtros de 11x11x3 y 48 sesgos"
+### BEGIN HIDDEN TESTS
+assert gpu_parameters([(5, 96, 256, False)]) == (5 * 5 * 48 + 1) * 128, "CONV2: cada filtro lee 48 mapas"
+assert gpu_parameters([(3, 256, 384, True)]) == (3 * 3 * 256 + 1) * 192, "CONV3: cada filtro lee los 256 mapas"
+assert gpu_parameters([]) == 0, "sin capas no hay parámetros"
+rows = [row for row in layer_table("alexnet_paper") if row.weights]
+layers = []
+for row in rows:
+    inputs = row.in_shape[0] if row.kernel_size else math.prod(row.in_shape)
+    layers.append((row.kernel_size or 1, inputs, row.out_shape[0], row.groups != 2))
+whole = sum(row.parameters for row in rows)
+assert 2 * gpu_parameters(layers) == whole, "las dos GPU juntas no dan los 60 965 224 parámetros de AlexNet"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ## 2. Lo que cruza
+#
+# > CONV3, FC6, FC7, FC8: Connections with all feature maps in preceding layer, communication across GPUs
+#
+# Antes de calcular una de esas capas, cada tarjeta tiene que **recibir** los mapas que calculó la otra: la mitad de la
+# entrada de la capa. La otra mitad ya la tiene.
+#
+# **Predice:** si también CONV2 leyera los mapas de las dos, ¿cuánto crecería el tráfico: un 10 %, un 50 % o más del
+# doble?
+#
+# ### Ejercicio `n5-traffic` (12 puntos)
+#
+# Escribe cuántos valores **recibe cada GPU**, por imagen, antes de cada capa que comunica. Cada capa es una tupla
+# `(name, input_shape, both)`, con la forma de su entrada en la red entera: (canales, alto, ancho) o (neuronas,).
+# La imagen no cruza: la primera capa de la lista nunca comunica, aunque lea todo.
+
+
+# %% solution="n5-traffic"
+def received(layers):
+    """Devuelve un diccionario {capa: valores que recibe cada GPU por imagen}, solo con las capas que comunican."""
+    ### BEGIN SOLUTION
+    values = {}
+    for name, input_shape, both in layers[1:]:
+        if both:
+            count = 1
+            for side in input_shape:
+                count *= side
+            values[name] = count // 2
+    return values
+    ### END SOLUTION
+
+
+# %% explore=true
+tema9.check("n5-traffic")
+
+# %% tests="n5-traffic" case="conv3" points=5
+from tema9 import measuring
+
+measuring.require_own(received)
+layers = [("CONV1", (3, 227, 227), True), ("CONV2", (96, 27, 27), False), ("CONV3", (256, 13, 13), True)]
+found = received(layers)
+assert isinstance(found, dict), "devuelve un diccionario"
+assert found.get("CONV3") == 128 * 13 * 13, "antes de CONV3 cada GPU recibe los 128 mapas de 13x13 de la otra"
+### BEGIN HIDDEN TESTS
+assert "CONV1" not in found, "la imagen está en las dos GPU: CONV1 no comunica"
+assert "CONV2" not in found, "CONV2 lee solo los mapas de su GPU: no va en el diccionario"
+### END HIDDEN TESTS
+
+# %% tests="n5-traffic" case="all" points=7
+from tema9 import measuring
+from tema9.arithmetic import crossing_values, layer_table
+
+measuring.require_own(received)
+assert received([("CONV1", (3, 9, 9), True)]) == {}, "una red de una capa no comunica nada"
+### BEGIN HIDDEN TESTS
+table = layer_table("alexnet_paper")
+layers = [(row.name, row.in_shape, row.groups != 2) for row in table if row.weights]
+assert received(layers) == crossing_values(table), "con las capas de AlexNet no salen los valores que cruzan"
+assert received([("A", (3, 5, 5), True), ("B", (8,), True), ("C", (10,), False), ("D", (12,), True)]) == {
+    "B": 4,
+    "D": 6,
+}, "en las capas totalmente conectadas también cruza la mitad de las neuronas de la entrada"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# `tema9.two_gpus.TwoGPUs` es la red repartida de verdad: el mismo código con dos GPU, con una o con el procesador. En
+# cada cruce cuenta los valores, hacia delante y hacia atrás. ¿Coincide con la aritmética?
+
+# %% explore=true
+from tema9.two_gpus import TwoGPUs
+
+model = TwoGPUs(num_classes=10)
+images = 1 if SHORT else 4
+model(torch.randn(images, 3, 227, 227)).sum().backward()
+expected = crossing_values(paper)
+for layer, (forward, backward) in model.traffic.per_image().items():
+    arithmetic = f"; por la aritmética, 2 × {spanish(expected[layer])}" if layer in expected else ""
+    print(f"{layer:7} {spanish(forward):>7} valores de ida y {spanish(backward):>7} de vuelta por imagen{arithmetic}")
+each_way = sum(expected.values())
+print(f"por minilote de 128, cada GPU recibe {spanish(each_way * 4 * 128 / MIB, 1)} MiB de ida y otros tantos de vuelta")
+conv2 = 96 * 27 * 27 // 2
+print(f"si CONV2 también comunicara: {spanish(conv2)} valores más, {spanish(100 * conv2 / each_way)} % más")
+
+# %% [markdown]
+# ### Pregunta `n5-m1-why-conv3` (8 puntos, se corrige a mano)
+#
+# **¿Por qué se comunican las dos mitades en CONV3 y no en CONV2 o en CONV4?** Usa los números de este apartado y dos
+# pruebas de 2012: sin ninguna comunicación entre las columnas, el error top-5 de validación subió de 18,21 a 19,33 %
+# (prueba 150); y una red con una sola columna de la mitad de filtros erró un 1,23 % más que la de dos (prueba
+# `145-half`, en ILSVRC-2010). Bastan seis líneas.
+
+# %% [markdown] answer="n5-m1-why-conv3" points=8
+# Comunicar cuesta y sirve. Cuesta lo que mide la entrada de la capa: antes de CONV3 cruzan 21 632 valores, porque los
+# mapas ya son de 13x13; antes de CONV2 serían 34 992, más de lo que cruza ahora en toda la red, y cada cruce obliga a
+# una GPU a esperar a la otra.
+#
+# Sirve porque sin ninguna comunicación el error sube 1,12 puntos: las dos mitades serían dos redes que solo se
+# encuentran al final. Con una comunicación a mitad de camino, CONV3 ya combina lo que vio cada una, y CONV4 y CONV5
+# trabajan sobre esa mezcla: repetirla en CONV4 (32 448 valores) añadiría tráfico a algo que ya está mezclado.
+#
+# No es la única opción posible: el artículo dice que el patrón se eligió por validación cruzada y para que la
+# comunicación fuese una parte aceptable del cálculo. La ganancia de 1,2 puntos frente a una columna no se debe solo a
+# comunicar: la red de dos columnas tiene además el doble de filtros.
+
+# %% [markdown] locked="n5-m1-why-conv3-criteria"
+# *Se corrige a mano: 8 puntos.*
+#
+# === BEGIN MARK SCHEME ===
+#
+# - 2 puntos: el coste es la mitad de la entrada de la capa, con al menos un número (CONV3 21 632; CONV2 34 992; CONV4
+#   32 448).
+# - 2 puntos: en CONV3 los mapas son pequeños; en CONV2 el tráfico se más que duplicaría.
+# - 2 puntos: usa la prueba 150 (sin comunicación, +1,12 puntos de top-5) para decir que comunicar sirve.
+# - 1 punto: después de CONV3 los mapas ya están mezclados, luego en CONV4 se gana menos (o dice que es una hipótesis).
+# - 1 punto: prudencia: el patrón se eligió probando, o la prueba `145-half` cambia también el número de filtros.
+#
+# === END MARK SCHEME ===
+
+# %% [markdown]
+# ## 3. ¿De verdad no cabía?
+#
+# > Trained on GTX 580 GPU with only 3 GB of memory.
+#
+# «No cabía en una» se repite en todas partes. Hagamos la cuenta. Al entrenar hay que guardar, en coma flotante de 4
+# bytes:
+#
+# - los parámetros, sus gradientes y la velocidad del momento: tres veces los parámetros;
+# - las imágenes del minilote;
+# - la salida de cada capa, para la vuelta atrás, y su gradiente: dos veces las activaciones;
+# - si la ReLU escribe en otro sitio en vez de encima, también su salida y su gradiente.
+#
+# ### Ejercicio `n5-training-bytes` (10 puntos)
+#
+# Escribe la cuenta. Cada capa es una tupla `(activations, parameters, relu)`: valores que salen de ella por imagen,
+# parámetros, y si la sigue una ReLU.
+
+
+# %% solution="n5-training-bytes"
+def training_bytes(layers, image_values, batch_size, relu_in_place=True):
+    """Bytes que hacen falta para entrenar, con la cuenta de arriba.
+
+    layers: lista de (activations, parameters, relu). image_values: valores de una imagen.
+    relu_in_place: si la ReLU escribe encima de su entrada.
+    """
+    ### BEGIN SOLUTION
+    parameters = sum(count for _, count, _ in layers)
+    activations = sum(count * (2 if relu and not relu_in_place else 1) for count, _, relu in layers)
+    return 4 * (3 * parameters + batch_size * (image_values + 2 * activations))
+    ### END SOLUTION
+
+
+# %% explore=true
+tema9.check("n5-training-bytes")
+
+# %% tests="n5-training-bytes" points=10
+from tema9 import measuring
+
+measuring.require_own(training_bytes)
+assert training_bytes([(0, 10, False)], 0, 1) == 120, "10 parámetros, sus gradientes y la velocidad: 30 valores"
+assert training_bytes([(5, 0, False)], 0, 2) == 80, "5 activaciones y 5 gradientes de cada una de 2 imágenes"
+### BEGIN HIDDEN TESTS
+assert training_bytes([], 7, 3) == 84, "las imágenes del minilote también ocupan, y no tienen gradiente"
+assert training_bytes([(5, 0, True)], 0, 1) == 40, "una ReLU que escribe encima no ocupa nada más"
+assert training_bytes([(5, 0, True)], 0, 1, relu_in_place=False) == 80, "una ReLU aparte guarda otras tantas, y su gradiente"
+assert training_bytes([(5, 0, False)], 0, 1, relu_in_place=False) == 40, "solo cuenta en las capas que tienen ReLU"
+layers = [(100, 20, True), (30, 50, False), (10, 5, True)]
+for batch_size in (1, 8, 128):
+    for in_place, stored in ((True, 140), (False, 250)):
+        expected = 4 * (3 * 75 + batch_size * (60 + 2 * stored))
+        found = training_bytes(layers, 60, batch_size, relu_in_place=in_place)
+        assert found == expected, f"no sale con un minilote de {batch_size} y relu_in_place={in_place}"
+### END HIDDEN TESTS
+
+# %% explore=true
+def rows_of(name):
+    return [
+        (row.activations, row.parameters, row.kind in ("Conv", "Linear") and row.name != "FC8")
+        for row in layer_table(name)
+    ]
+
+
+for name in ("alexnet_slide", "alexnet_paper"):
+    for in_place in (True, False):
+        try:
+            gib = training_bytes(rows_of(name), 3 * 227**2, 128, in_place) / 2**30
+        except NotImplementedError:
+            break
+        how = "ReLU encima" if in_place else "ReLU aparte"
+        print(f"{name:14} {how}: {spanish(gib, 2)} GiB con un minilote de 128")
+
+# %% [markdown]
+# Ahora con el deslizador: ¿a partir de qué minilote no cabría en 3 GiB? ¿Y repartida en dos, con la mitad de todo menos
+# las imágenes?
+
+# %% explore=true
+from ipywidgets import interact
+
+
+@interact(minilote=(32, 512, 32))
+def memoria(minilote=128):
+    one = layer_table("alexnet_paper").memory(minilote)
+    kept = (one.parameters + one.gradients + one.momentum) / MIB
+    images, activations = one.input / MIB, 2 * one.activations / MIB
+    whole, half = kept + images + activations, kept / 2 + images + activations / 2
+    figures.bars({"en una GPU": whole, "en cada una de dos": half, "GTX 580": 3 * 1024}, "MiB, por la cuenta")
+    plt.show()
+
+
+# %% [markdown]
+# ### Pregunta `n5-m2-three-gigabytes` (7 puntos, se corrige a mano)
+#
+# **¿Cabía AlexNet en una sola GTX 580 de 3 GB con un minilote de 128?** Da tu veredicto con los números que has
+# obtenido y di **qué deja fuera la cuenta** (al menos tres cosas). Bastan seis líneas.
+
+# %% [markdown] answer="n5-m2-three-gigabytes" points=7
+# Por la cuenta, sí: hacen falta entre 1,6 y 2,6 GiB según el orden de las capas y según la ReLU, menos de 3. Así que
+# «no cabía» no se sigue de esta aritmética.
+#
+# Pero la cuenta es un mínimo. Deja fuera: los espacios de trabajo de las convoluciones (desplegar la entrada de una
+# capa en una matriz multiplica su tamaño), la fragmentación de la memoria, lo que ocupan el sistema y el propio
+# programa en la tarjeta, los minilotes que se cargan por adelantado y los recortes, las copias que llegan de la otra
+# GPU, y cualquier capa más que tuviera el código (la segunda normalización de la capa 2, por ejemplo).
+#
+# Además repartir no servía solo para que cupiera: también se calculaba a la vez. El artículo dice que la red de dos
+# GPU tardaba algo menos que la de una con la mitad de filtros. Mi veredicto: esta red estaba cerca del límite, y la
+# frase correcta es «3 GB limitan el tamaño de la red que se puede entrenar en una», que es lo que dice el artículo.
+
+# %% [markdown] locked="n5-m2-three-gigabytes-criteria"
+# *Se corrige a mano: 7 puntos.*
+#
+# === BEGIN MARK SCHEME ===
+#
+# - 2 puntos: da el resultado de su cuenta con lo que supone (minilote 128, gradientes, ReLU); entre 1,6 y 2,6 GiB.
+# - 3 puntos, uno por cada cosa que la cuenta deja fuera: espacios de trabajo, fragmentación, datos por adelantado,
+#   copias de la otra GPU, contexto de la tarjeta, capas del código que no están en la tabla.
+# - 2 puntos: un veredicto que se sigue de lo anterior (vale «cabe por la cuenta, pero la cuenta es un mínimo», y vale
+#   «no cabría si los espacios de trabajo pasan de tanto»); 0 si afirma sin más que no cabía.
+#
+# === END MARK SCHEME ===
+
+# %% [markdown]
+# ## 4. Los ganadores de ILSVRC
+#
+# > ImageNet Large Scale Visual Recognition Challenge (ILSVRC) winners
+#
+# Este es el gráfico de la clase, tal como circula. Cada barra es un error top-5 en test, en tanto por ciento.
+
+# %% explore=true
+ax = figures.winners(records.read("winners"))
+
+# %% [markdown]
+# Míralo con desconfianza. 2010 y 2011 usaron otro conjunto de test. 16,4 y 11,7 no son las cifras con las que ganaron
+# esas redes: quienes ganaron usaron también datos externos, y esas dos son las mejores **solo con los datos dados**.
+# VGG no ganó la clasificación de 2014: quedó segunda. Y desde 2012 cada barra es el promedio de varias redes.
+#
+# ### Ejercicio `n5-winners` (10 puntos)
+#
+# Las filas de `records.read("winners")` son diccionarios con estas claves, entre otras: `year` (vacío, `None`, en la
+# marca humana), `label`, `won` (`"yes"` o `"no"`), `official` (el error de la participación que ganó, en %) y
+# `supplied` (el mejor solo con los datos dados, si es otro; si no, `None`).
+#
+# Escribe el error de **quien ganó** cada año, como diccionario `{año: error en %}`. Con `supplied_only=True`, el de la
+# participación que solo usó los datos dados.
+
+
+# %% solution="n5-winners"
+def winner_errors(rows, supplied_only=False):
+    """Devuelve {año: error top-5 en %} de los ganadores; rows es una lista de diccionarios."""
+    ### BEGIN SOLUTION
+    errors = {}
+    for row in rows:
+        if row["year"] is None or row["won"] != "yes":
+            continue
+        supplied = row["supplied"] if supplied_only else None
+        errors[row["year"]] = row["official"] if supplied is None else supplied
+    return errors
+    ### END SOLUTION
+
+
+# %% explore=true
+tema9.check("n5-winners")
+
+# %% tests="n5-winners" case="official" points=5
+from tema9 import measuring, records
+
+measuring.require_own(winner_errors)
+found = winner_errors(records.read("winners"))
+assert isinstance(found, dict) and sorted(found) == list(range(2010, 2018)), "un ganador por año, de 2010 a 2017"
+assert abs(found[2015] - 3.567) < 1e-9, "2015: 3,567 %, la cifra oficial y en tanto por ciento"
+### BEGIN HIDDEN TESTS
+assert abs(found[2012] - 15.315) < 1e-9, "2012: quien ganó erró el 15,315 %"
+assert abs(found[2014] - 6.656) < 1e-9, "2014: la clasificación la ganó GoogLeNet, con el 6,656 %"
+made = [
+    {"year": 1, "label": "a", "won": "no", "chart": 1.0, "official": 2.0, "supplied": None},
+    {"year": 1, "label": "b", "won": "yes", "chart": 4.0, "official": 5.0, "supplied": 6.0},
+    {"year": 1, "label": "c", "won": "no", "chart": 7.0, "official": 8.0, "supplied": 9.0},
+    {"year": None, "label": "human", "won": None, "chart": 5.1, "official": 5.1, "supplied": None},
+]
+assert winner_errors(made) == {1: 5.0}, "solo cuentan las filas con won igual a yes, estén donde estén"
+### END HIDDEN TESTS
+
+# %% tests="n5-winners" case="supplied" points=5
+from tema9 import measuring, records
+
+measuring.require_own(winner_errors)
+found = winner_errors(records.read("winners"), supplied_only=True)
+assert abs(found[2012] - 16.422) < 1e-9, "2012, solo con los datos dados: 16,422 %"
+### BEGIN HIDDEN TESTS
+assert abs(found[2013] - 11.743) < 1e-9, "2013, solo con los datos dados: 11,743 %"
+assert abs(found[2016] - 2.991) < 1e-9, "si no hay otra cifra, la oficial ya es solo con los datos dados"
+assert len(found) == 8 and all(value is not None for value in found.values()), "ningún año puede quedar vacío"
+### END HIDDEN TESTS
+
+# %% explore=true
+ax = figures.winners(records.read("winners"), official=True)
+
+# %% [markdown]
+# ## 5. El cuaderno de Alex
+#
+# En 2025 se publicó el código original de AlexNet, con las notas de muchas pruebas: qué se cambió y con qué error
+# acabó. Estas son las que usan los apartados 3 y 4 del artículo.
+
+# %% explore=true
+runs = records.read("runs")
+for row in runs:
+    errors = f"{spanish(100 * row['top1_error'], 2)} / {spanish(100 * row['top5_error'], 2)} %"
+    print(f"{row['run']!s:14} {row['dataset']:16} {row['views']:6} {errors:17} {row['spanish']}")
+
+# %% [markdown]
+# ### Ejercicio `n5-ablation` (15 puntos)
+#
+# Escribe cuánto **sube** el error al pasar de la prueba `base` a la prueba `changed`, en **puntos porcentuales**. Las
+# filas tienen las claves `run`, `dataset`, `views` (`"multi"`, diez vistas, o `"centre"`, una), `top1_error` y
+# `top5_error`, estos dos en tanto por uno. Hay pruebas con dos filas, una para cada forma de evaluar.
+#
+# Dos pruebas solo se comparan si se evaluaron con **las mismas imágenes**: si su `dataset` es distinto, lanza
+# `ValueError`. También si falta alguna de las dos. Los nombres de las pruebas pueden ser números o cadenas: compáralos
+# como cadenas.
+
+
+# %% solution="n5-ablation"
+def increase(rows, changed, base, error="top5_error", changed_views="multi", base_views="multi"):
+    """Puntos porcentuales que sube `error` de la prueba `base` a la prueba `changed`."""
+    ### BEGIN SOLUTION
+    found = []
+    for run, views in ((changed, changed_views), (base, base_views)):
+        matching = [row for row in rows if str(row["run"]) == str(run) and row["views"] == views]
+        if not matching:
+            raise ValueError(f"no hay ninguna prueba {run} con vistas {views}")
+        found.append(matching[0])
+    if found[0]["dataset"] != found[1]["dataset"]:
+        raise ValueError(f"{changed} y {base} se evaluaron con imágenes distintas")
+    return 100 * (found[0][error] - found[1][error])
+    ### END SOLUTION
+
+
+# %% explore=true
+tema9.check("n5-ablation")
+
+# %% tests="n5-ablation" case="lrn" points=5
+from tema9 import measuring, records
+
+measuring.require_own(increase)
+rows = records.read("runs")
+found = increase(rows, "148", "145")
+assert found is not None and abs(found - 1.152) < 1e-6, "sin LRN el error top-5 sube de 18,210 a 19,362: 1,152 puntos"
+### BEGIN HIDDEN TESTS
+assert abs(increase(rows, "148", "145", error="top1_error") - 1.37) < 1e-6, "con top1_error se compara el top-1"
+assert abs(increase(rows, "145", "148") + 1.152) < 1e-6, "al revés, el error baja: el signo es el contrario"
+### END HIDDEN TESTS
+
+# %% tests="n5-ablation" case="views" points=5
+from tema9 import measuring, records
+
+measuring.require_own(increase)
+rows = records.read("runs")
+found = increase(rows, "145-2010", "145-2010", changed_views="centre")
+assert abs(found - 1.2966) < 1e-6, "con un recorte central en vez de diez vistas, el top-5 sube 1,2966 puntos"
+### BEGIN HIDDEN TESTS
+assert abs(increase(rows, "145-half", "145-2010") - 1.23) < 1e-6, "sin decir vistas, las dos pruebas son con diez"
+made = [
+    {"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.5, "top5_error": 0.4},
+    {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3, "top5_error": 0.2},
+    {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9, "top5_error": 0.25},
+]
+assert abs(increase(made, "8", "7") - 5) < 1e-6, "el nombre de la prueba puede ser un número o una cadena"
+assert abs(increase(made, 8, 7, base_views="centre") + 15) < 1e-6, "usa las vistas que se piden en cada prueba"
+### END HIDDEN TESTS
+
+# %% tests="n5-ablation" case="same-images" points=5
+from tema9 import measuring, records
+
+measuring.require_own(increase)
+rows = records.read("runs")
+error = measuring.raised_by(increase, rows, "145-half", "145")
+assert error == "ValueError", "145-half se evaluó en ILSVRC-2010 y 145 en ILSVRC-2012: no se pueden comparar"
+### BEGIN HIDDEN TESTS
+assert measuring.raised_by(increase, rows, "148", "145") is None, "148 y 145 sí se pueden comparar"
+assert measuring.raised_by(increase, rows, "999", "145") == "ValueError", "una prueba que no está: ValueError"
+error = measuring.raised_by(increase, rows, "145", "148", base_views="centre")
+assert error == "ValueError", "148 no se evaluó con un recorte central: ValueError"
+### END HIDDEN TESTS
+
+# %% explore=true
+printed = {"148": "1,2", "147": "0,3", "145-half": "1,2", "150": "no lo dice", "120-2012": "no lo dice"}
+try:
+    for changed, base in (("148", "145"), ("147", "145"), ("145-half", "145-2010"), ("150", "145"), ("120-2012", "131")):
+        what = next(row["spanish"] for row in runs if str(row["run"]) == changed)
+        points = spanish(increase(runs, changed, base), 2)
+        print(f"{changed:9} sube {points} puntos de top-5 (el artículo: {printed[changed]})  {what}")
+except NotImplementedError:
+    print("escribe antes `increase`")
+
+# %% [markdown]
+# ## 6. ¿Mejora o ruido?
+#
+# La última línea, poner el *pooling* antes que la LRN, como hace la diapositiva, sube el error 0,14 puntos. ¿Es mucho?
+# Los errores se midieron con 50 000 imágenes de validación; con otras 50 000 habrían salido otros.
+#
+# Si cada imagen se falla con probabilidad $p$, el tanto por uno de fallos en $n$ imágenes tiene un error típico
+# $\sqrt{p (1 - p) / n}$. El de la **diferencia** de dos medidas independientes es la raíz de la suma de los cuadrados
+# de los suyos. Una diferencia menor que unas dos veces su error típico no se distingue del ruido.
+#
+# **Predice:** con $n = 50\,000$ y un error del 18 %, ¿el error típico de una diferencia será de 0,02, de 0,25 o de 2
+# puntos?
+#
+# ### Ejercicio `n5-noise` (10 puntos)
+#
+# Escribe la función que dice si dos errores se distinguen. Recibe los dos en **tanto por uno** y el número de imágenes,
+# y devuelve tres cosas: la diferencia (el segundo menos el primero) y su error típico, en **puntos porcentuales**, y si
+# la diferencia, sin signo, pasa de dos errores típicos.
+
+
+# %% solution="n5-noise"
+def compare(first, second, images):
+    """Devuelve (diferencia, error típico, si se distinguen); first y second en tanto por uno."""
+    ### BEGIN SOLUTION
+    difference = 100 * (second - first)
+    se = 100 * (first * (1 - first) / images + second * (1 - second) / images) ** 0.5
+    return difference, se, abs(difference) > 2 * se
+    ### END SOLUTION
+
+
+# %% explore=true
+tema9.check("n5-noise")
+
+# %% tests="n5-noise" points=10
+from tema9 import measuring
+
+measuring.require_own(compare)
+result = compare(0.5, 0.5, 20000)
+assert result is not None and len(result) == 3, "devuelve tres cosas: diferencia, error típico y si se distinguen"
+assert abs(result[1] - 0.5) < 1e-9, "dos errores de 0,5 en 20 000 imágenes: el error típico es de 0,5 puntos"
+### BEGIN HIDDEN TESTS
+import math
+
+for first, second, images in ((0.1857, 0.1871, 50000), (0.18, 0.20, 50000), (0.4, 0.1, 100), (0.02, 0.01, 3000), (0.2, 0.207, 20000)):
+    difference, se, clear = compare(first, second, images)
+    expected = 100 * math.sqrt((first * (1 - first) + second * (1 - second)) / images)
+    case = f"{first} y {second} en {images} imágenes"
+    assert abs(difference - 100 * (second - first)) < 1e-9, f"la diferencia, en puntos y con su signo: {case}"
+    assert abs(se - expected) < 1e-9, f"el error típico de la diferencia: {case}"
+    assert bool(clear) == (abs(difference) > 2 * expected), f"se distinguen si pasa de dos errores típicos: {case}"
+### END HIDDEN TESTS
+
+# %% explore=true
+from tema9 import gallery
+
+ax = gallery.ablation()
+
+# %% [markdown]
+# Dos de las mejoras del cuaderno de Alex están dentro del ruido de la muestra: el *pooling* solapado, que el artículo
+# sí da como mejora, y el orden de la LRN, que no menciona. Ojo: las dos redes vieron **las mismas** imágenes, así que
+# sus fallos van en parte a la par y el error típico de verdad es menor que este. Con las predicciones de cada imagen
+# se podría calcular; con los totales, no. Y ninguna de estas pruebas se repitió con otra semilla.
+
+# %% [markdown]
+# ### La tasa que se bajaba a mano
+#
+# > Learning rate 1e-2, reduced by 10 manually when val accuracy plateaus
+#
+# Las notas también dicen cuándo. **Predice** antes de mirar: ¿cuántas veces se bajó? ¿A todas las capas por igual?
+
+# %% explore=true
+ax = gallery.draw("schedule_2012").axes[0]
+
+# %% [markdown]
+# Casi como lo cuenta el artículo («reduced three times»): las bajadas de las épocas 25 y 51 son de toda la red; la
+# tercera llega antes a CONV1 (67) que a las demás (79). CONV1 se congela del todo en la 72, y en la 67 se apaga el
+# ruido de color. Eso último no lo dice nadie.
+
+# %% [markdown]
+# ## Lo que te llevas
+#
+# - Dos GPU son `groups=2` en CONV2, CONV4 y CONV5: la mitad de pesos, y una matriz con bloques de ceros.
+# - Solo se comunica donde los mapas son pequeños: 30 336 valores por imagen y sentido.
+# - Por la cuenta, AlexNet cabe en 3 GB; la cuenta es un mínimo, y hay que decir qué deja fuera.
+# - 15,3 o 16,4; 11,2 u 11,7: un error sin «con qué datos» y «cuántas redes» no es un dato.
+# - Una mejora de 0,14 puntos en 50 000 imágenes no se distingue del ruido.

@@ -1,0 +1,749 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+#   title: "5. Dos GPU, ILSVRC y el cuaderno de Alex, banco de errores"
+# ---
+
+# %%
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from tema9 import measuring, records
+
+# %% [markdown]
+# ## n5-grouped-conv
+
+
+# %% right="n5-grouped-conv" name="slices"
+def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
+    outputs = []
+    depth, rows = x.shape[1] // parts, weight.shape[0] // parts
+    for part in range(parts):
+        own, maps = slice(part * rows, (part + 1) * rows), x[:, part * depth : (part + 1) * depth]
+        outputs.append(F.conv2d(maps, weight[own], bias[own], stride, padding))
+    return torch.cat(outputs, 1)
+
+
+# %% right="n5-grouped-conv" name="zeros-in-the-missing-blocks"
+def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
+    rows, depth = weight.shape[0] // parts, weight.shape[1]
+    full = weight.new_zeros(weight.shape[0], x.shape[1], *weight.shape[2:])
+    for kernel in range(weight.shape[0]):
+        first = kernel // rows * depth
+        full[kernel, first : first + depth] = weight[kernel]
+    return F.conv2d(x, full, bias, stride=stride, padding=padding)
+
+
+# %% probes="n5-grouped-conv"
+grouped_conv(torch.arange(100.0).reshape(1, 4, 5, 5) % 7, torch.arange(108.0).reshape(6, 2, 3, 3) % 5, torch.arange(6.0))
+grouped_conv(torch.arange(150.0).reshape(1, 6, 5, 5) % 7, torch.arange(54.0).reshape(3, 2, 3, 3) % 5, torch.arange(3.0), parts=3, stride=2, padding=1)
+grouped_conv(torch.arange(150.0).reshape(1, 6, 5, 5) % 7, torch.arange(54.0).reshape(6, 1, 3, 3) % 5, torch.ones(6), parts=6)
+measuring.passes(grouped_conv, "groups")
+
+
+# %% wrong="n5-grouped-conv" name="channels-interleaved" fails=["two-parts", "any"]
+# Repartes los canales salteados (uno sí, otro no): cada trozo son canales seguidos, como en la figura.
+def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
+    pieces = [(x[:, part::parts], weight[part::parts], bias[part::parts]) for part in range(parts)]
+    return torch.cat([F.conv2d(a, w, b, stride=stride, padding=padding) for a, w, b in pieces], 1)
+
+
+# %% wrong="n5-grouped-conv" name="outputs-interleaved"
+# Las salidas van seguidas: primero todas las del primer trozo. Las has intercalado.
+def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
+    pieces = zip(x.chunk(parts, 1), weight.chunk(parts), bias.chunk(parts))
+    outputs = [F.conv2d(a, w, b, stride=stride, padding=padding) for a, w, b in pieces]
+    return torch.stack(outputs, 2).flatten(1, 2)
+
+
+# %% wrong="n5-grouped-conv" name="outputs-added"
+# Sumas las salidas de los trozos en vez de ponerlas una detrás de otra: cada filtro da su mapa.
+def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
+    pieces = zip(x.chunk(parts, 1), weight.chunk(parts), bias.chunk(parts))
+    return sum(F.conv2d(a, w, b, stride=stride, padding=padding) for a, w, b in pieces)
+
+
+# %% wrong="n5-grouped-conv" name="same-half-for-all"
+# Todos los filtros leen el primer trozo de la entrada: cada trozo de filtros lee el suyo.
+def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
+    first = x.chunk(parts, 1)[0]
+    return F.conv2d(first, weight, bias, stride=stride, padding=padding)
+
+
+# %% wrong="n5-grouped-conv" name="order-reversed"
+# Juntas las salidas al revés: las del primer trozo van primero.
+def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
+    pieces = zip(x.chunk(parts, 1), weight.chunk(parts), bias.chunk(parts))
+    outputs = [F.conv2d(a, w, b, stride=stride, padding=padding) for a, w, b in pieces]
+    return torch.cat(outputs[::-1], 1)
+
+
+# %% wrong="n5-grouped-conv" name="always-two-parts" fails=["any"]
+# Partes siempre en dos: usa el argumento `parts`.
+def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
+    pieces = zip(x.chunk(2, 1), weight.chunk(2), bias.chunk(2))
+    return torch.cat([F.conv2d(a, w, b, stride=stride, padding=padding) for a, w, b in pieces], 1)
+
+
+# %% wrong="n5-grouped-conv" name="no-bias"
+# Falta sumar el sesgo de cada filtro.
+def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
+    pieces = zip(x.chunk(parts, 1), weight.chunk(parts))
+    return torch.cat([F.conv2d(a, w, stride=stride, padding=padding) for a, w in pieces], 1)
+
+
+# %% wrong="n5-grouped-conv" name="no-stride" fails=["any"]
+# No pasas el paso y el relleno a las convoluciones de cada trozo.
+def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
+    pieces = zip(x.chunk(parts, 1), weight.chunk(parts), bias.chunk(parts))
+    return torch.cat([F.conv2d(a, w, b) for a, w, b in pieces], 1)
+
+
+# %% wrong="n5-grouped-conv" name="with-groups"
+# Funciona, pero usas el argumento `groups`: aquí se pide repartir los mapas a mano.
+def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
+    return F.conv2d(x, weight, bias, stride=stride, padding=padding, groups=parts)
+
+# %% [markdown]
+# ## n5-block-diagonal
+
+
+# %% right="n5-block-diagonal" name="kernel-by-kernel"
+def as_matrix(weight, parts=2):
+    matrix = np.zeros((len(weight), weight.shape[1] * parts))
+    for k, row in enumerate(weight):
+        start = k // (len(weight) // parts) * len(row)
+        matrix[k, start : start + len(row)] = row
+    return matrix
+
+
+# %% right="n5-block-diagonal" name="repeat-and-mask"
+def as_matrix(weight, parts=2):
+    kernels, depth = weight.shape
+    mask = np.kron(np.eye(parts), np.ones((kernels // parts, depth)))
+    return np.tile(weight, (1, parts)) * mask
+
+
+# %% probes="n5-block-diagonal"
+as_matrix(np.array([[1.0], [2.0]]))
+as_matrix(np.arange(1.0, 9.0).reshape(4, 2))
+as_matrix(np.arange(1.0, 13.0).reshape(6, 2), 3)
+as_matrix(np.arange(1.0, 13.0).reshape(3, 4), 1)
+
+
+# %% wrong="n5-block-diagonal" name="no-zeros"
+# Repites los pesos en todos los bloques: donde no hay conexión va un cero.
+def as_matrix(weight, parts=2):
+    return np.tile(weight, (1, parts))
+
+
+# %% wrong="n5-block-diagonal" name="first-block-only"
+# Pones todos los pesos en los primeros canales: los del segundo grupo leen los canales del segundo.
+def as_matrix(weight, parts=2):
+    matrix = np.zeros((len(weight), weight.shape[1] * parts))
+    matrix[:, : weight.shape[1]] = weight
+    return matrix
+
+
+# %% wrong="n5-block-diagonal" name="always-two"
+# Supones dos grupos: usa `parts`.
+def as_matrix(weight, parts=2):
+    rows, depth = len(weight) // 2, weight.shape[1]
+    matrix = np.zeros((len(weight), depth * parts))
+    matrix[:rows, :depth] = weight[:rows]
+    matrix[rows:, depth : 2 * depth] = weight[rows:]
+    return matrix
+
+
+# %% wrong="n5-block-diagonal" name="transposed"
+# La has escrito traspuesta: las filas son los filtros y las columnas, los canales de entrada.
+def as_matrix(weight, parts=2):
+    rows, depth = len(weight) // parts, weight.shape[1]
+    matrix = np.zeros((len(weight), depth * parts))
+    for part in range(parts):
+        matrix[part * rows : (part + 1) * rows, part * depth : (part + 1) * depth] = weight[part * rows : (part + 1) * rows]
+    return matrix.T
+
+
+# %% wrong="n5-block-diagonal" name="anti-diagonal"
+# Los bloques están cambiados: el primer grupo de filtros lee el primer grupo de canales.
+def as_matrix(weight, parts=2):
+    rows, depth = len(weight) // parts, weight.shape[1]
+    matrix = np.zeros((len(weight), depth * parts))
+    for part in range(parts):
+        other = parts - 1 - part
+        matrix[part * rows : (part + 1) * rows, other * depth : (other + 1) * depth] = weight[part * rows : (part + 1) * rows]
+    return matrix
+
+# %% [markdown]
+# ## n5-gpu-parameters
+
+
+# %% right="n5-gpu-parameters" name="one-sum"
+def gpu_parameters(layers):
+    return sum((k * k * (c if both else c // 2) + 1) * n // 2 for k, c, n, both in layers)
+
+
+# %% right="n5-gpu-parameters" name="weights-and-biases"
+def gpu_parameters(layers):
+    weights = biases = 0
+    for side, inputs, outputs, both in layers:
+        half = outputs // 2
+        weights += half * side * side * inputs // (1 if both else 2)
+        biases += half
+    return weights + biases
+
+
+# %% probes="n5-gpu-parameters"
+gpu_parameters([(11, 3, 96, True)])
+gpu_parameters([(5, 96, 256, False)])
+gpu_parameters([(3, 256, 384, True), (3, 384, 384, False), (1, 64, 10, True)])
+gpu_parameters([])
+
+
+# %% wrong="n5-gpu-parameters" name="no-biases"
+# Faltan los sesgos: uno por filtro.
+def gpu_parameters(layers):
+    total = 0
+    for side, inputs, outputs, both in layers:
+        depth = inputs if both else inputs // 2
+        total += side**2 * depth * (outputs // 2)
+    return total
+
+
+# %% wrong="n5-gpu-parameters" name="all-the-outputs"
+# Cuentas todos los filtros: cada GPU guarda la mitad.
+def gpu_parameters(layers):
+    total = 0
+    for side, inputs, outputs, both in layers:
+        depth = inputs if both else inputs // 2
+        total += (side**2 * depth + 1) * outputs
+    return total
+
+
+# %% wrong="n5-gpu-parameters" name="biases-twice"
+# Cuentas los sesgos de las dos GPU: en cada una está la mitad.
+def gpu_parameters(layers):
+    total = 0
+    for side, inputs, outputs, both in layers:
+        depth = inputs if both else inputs // 2
+        total += side**2 * depth * (outputs // 2) + outputs
+    return total
+
+
+# %% wrong="n5-gpu-parameters" name="never-half-depth"
+# Los filtros de las capas que no comunican tienen la mitad de profundidad: leen solo los mapas de su GPU.
+def gpu_parameters(layers):
+    total = 0
+    for side, inputs, outputs, both in layers:
+        depth = inputs
+        total += (side**2 * depth + 1) * (outputs // 2)
+    return total
+
+
+# %% wrong="n5-gpu-parameters" name="always-half-depth"
+# Las capas que leen lo de las dos GPU, y la primera, tienen toda la profundidad.
+def gpu_parameters(layers):
+    total = 0
+    for side, inputs, outputs, both in layers:
+        depth = inputs // 2
+        total += (side**2 * depth + 1) * (outputs // 2)
+    return total
+
+
+# %% wrong="n5-gpu-parameters" name="both-the-other-way"
+# Has entendido `both` al revés: si es cierto, el filtro lee todos los mapas.
+def gpu_parameters(layers):
+    total = 0
+    for side, inputs, outputs, both in layers:
+        depth = inputs // 2 if both else inputs
+        total += (side**2 * depth + 1) * (outputs // 2)
+    return total
+
+
+# %% wrong="n5-gpu-parameters" name="side-not-squared"
+# El filtro es cuadrado: tiene lado por lado pesos en cada mapa.
+def gpu_parameters(layers):
+    total = 0
+    for side, inputs, outputs, both in layers:
+        depth = inputs if both else inputs // 2
+        total += (side * depth + 1) * (outputs // 2)
+    return total
+
+# %% [markdown]
+# ## n5-traffic
+
+
+# %% right="n5-traffic" name="with-prod"
+def received(layers):
+    return {name: int(np.prod(shape)) // 2 for place, (name, shape, both) in enumerate(layers) if place and both}
+
+
+# %% right="n5-traffic" name="halves-the-first-number"
+def received(layers):
+    result, first = {}, True
+    for name, shape, both in layers:
+        if both and not first:
+            values = shape[0] // 2
+            for side in shape[1:]:
+                values = values * side
+            result[name] = values
+        first = False
+    return result
+
+
+# %% probes="n5-traffic"
+received([("CONV1", (3, 227, 227), True), ("CONV2", (96, 27, 27), False), ("CONV3", (256, 13, 13), True)])
+received([("A", (3, 5, 5), True), ("B", (8,), True), ("C", (10,), False), ("D", (12,), True)])
+received([("A", (4, 5, 5), False), ("B", (8, 2, 3), True)])
+received([("CONV1", (3, 9, 9), True)])
+
+
+# %% wrong="n5-traffic" name="the-whole-volume"
+# La mitad ya la tiene: solo recibe los mapas de la otra GPU.
+def received(layers):
+    return {name: int(np.prod(shape)) for name, shape, both in layers[1:] if both}
+
+
+# %% wrong="n5-traffic" name="image-crosses"
+# La imagen está en las dos GPU: la primera capa no comunica.
+def received(layers):
+    return {name: int(np.prod(shape)) // 2 for name, shape, both in layers if both}
+
+
+# %% wrong="n5-traffic" name="every-layer"
+# Cuentas capas que no comunican: las que leen solo los mapas de su GPU no reciben nada.
+def received(layers):
+    return {name: int(np.prod(shape)) // 2 for name, shape, both in layers[1:]}
+
+
+# %% wrong="n5-traffic" name="zeros-for-the-rest"
+# Pon en el diccionario solo las capas que comunican: las demás no van, ni con un cero.
+def received(layers):
+    return {name: int(np.prod(shape)) // 2 if both else 0 for name, shape, both in layers[1:]}
+
+
+# %% wrong="n5-traffic" name="one-map"
+# Te falta multiplicar por los mapas: has contado los píxeles de uno.
+def received(layers):
+    return {name: int(np.prod(shape[1:])) for name, shape, both in layers[1:] if both}
+
+
+# %% wrong="n5-traffic" name="maps-only" fails=["conv3", "all"]
+# Has contado mapas: de cada uno cruzan todos sus píxeles.
+def received(layers):
+    return {name: shape[0] // 2 for name, shape, both in layers[1:] if both}
+
+
+# %% wrong="n5-traffic" name="in-bytes"
+# Se piden valores: los has multiplicado por los 4 bytes de cada uno.
+def received(layers):
+    return {name: 4 * int(np.prod(shape)) // 2 for name, shape, both in layers[1:] if both}
+
+# %% [markdown]
+# ## n5-training-bytes
+
+
+# %% right="n5-training-bytes" name="loop"
+def training_bytes(layers, image_values, batch_size, relu_in_place=True):
+    values = batch_size * image_values
+    for activations, parameters, relu in layers:
+        values += 3 * parameters + 2 * batch_size * activations
+        if relu and not relu_in_place:
+            values += 2 * batch_size * activations
+    return 4 * values
+
+
+# %% right="n5-training-bytes" name="arrays"
+def training_bytes(layers, image_values, batch_size, relu_in_place=True):
+    table = np.array([*layers, (0, 0, False)], dtype=float)
+    stored = table[:, 0] * (1 + table[:, 2] * (not relu_in_place))
+    return int(4 * (3 * table[:, 1].sum() + batch_size * (image_values + 2 * stored.sum())))
+
+
+# %% probes="n5-training-bytes"
+training_bytes([(0, 10, False)], 0, 1)
+training_bytes([], 7, 3)
+training_bytes([(5, 0, True)], 0, 2)
+training_bytes([(5, 0, True), (3, 0, False)], 0, 2, relu_in_place=False)
+training_bytes([(100, 20, True), (30, 50, False)], 60, 8)
+
+
+# %% wrong="n5-training-bytes" name="no-gradients-of-activations"
+# Faltan los gradientes de las activaciones: ocupan tanto como ellas.
+def training_bytes(layers, image_values, batch_size, relu_in_place=True):
+    parameters = sum(count for _, count, _ in layers)
+    activations = sum(count * (2 if relu and not relu_in_place else 1) for count, _, relu in layers)
+    return 4 * (3 * parameters + batch_size * (image_values + activations))
+
+
+# %% wrong="n5-training-bytes" name="parameters-once"
+# Cuentas los parámetros una vez: también están sus gradientes y la velocidad del momento.
+def training_bytes(layers, image_values, batch_size, relu_in_place=True):
+    parameters = sum(count for _, count, _ in layers)
+    activations = sum(count * (2 if relu and not relu_in_place else 1) for count, _, relu in layers)
+    return 4 * (parameters + batch_size * (image_values + 2 * activations))
+
+
+# %% wrong="n5-training-bytes" name="no-momentum"
+# Falta la velocidad del momento, un valor por parámetro.
+def training_bytes(layers, image_values, batch_size, relu_in_place=True):
+    parameters = sum(count for _, count, _ in layers)
+    activations = sum(count * (2 if relu and not relu_in_place else 1) for count, _, relu in layers)
+    return 4 * (2 * parameters + batch_size * (image_values + 2 * activations))
+
+
+# %% wrong="n5-training-bytes" name="parameters-per-image"
+# Los parámetros están una vez, no una por imagen.
+def training_bytes(layers, image_values, batch_size, relu_in_place=True):
+    parameters = sum(count for _, count, _ in layers)
+    activations = sum(count * (2 if relu and not relu_in_place else 1) for count, _, relu in layers)
+    return 4 * batch_size * (3 * parameters + image_values + 2 * activations)
+
+
+# %% wrong="n5-training-bytes" name="no-images"
+# Faltan las imágenes del minilote.
+def training_bytes(layers, image_values, batch_size, relu_in_place=True):
+    parameters = sum(count for _, count, _ in layers)
+    activations = sum(count * (2 if relu and not relu_in_place else 1) for count, _, relu in layers)
+    return 4 * (3 * parameters + batch_size * 2 * activations)
+
+
+# %% wrong="n5-training-bytes" name="image-gradients"
+# La imagen no tiene gradiente: se guarda una vez.
+def training_bytes(layers, image_values, batch_size, relu_in_place=True):
+    parameters = sum(count for _, count, _ in layers)
+    activations = sum(count * (2 if relu and not relu_in_place else 1) for count, _, relu in layers)
+    return 4 * (3 * parameters + 2 * batch_size * (image_values + activations))
+
+
+# %% wrong="n5-training-bytes" name="in-values"
+# Se piden bytes: cada valor ocupa 4.
+def training_bytes(layers, image_values, batch_size, relu_in_place=True):
+    parameters = sum(count for _, count, _ in layers)
+    activations = sum(count * (2 if relu and not relu_in_place else 1) for count, _, relu in layers)
+    return 3 * parameters + batch_size * (image_values + 2 * activations)
+
+
+# %% wrong="n5-training-bytes" name="relu-the-other-way"
+# Has entendido `relu_in_place` al revés: si escribe encima, no ocupa nada más.
+def training_bytes(layers, image_values, batch_size, relu_in_place=True):
+    parameters = sum(count for _, count, _ in layers)
+    activations = sum(count * (2 if relu and relu_in_place else 1) for count, _, relu in layers)
+    return 4 * (3 * parameters + batch_size * (image_values + 2 * activations))
+
+
+# %% wrong="n5-training-bytes" name="relu-everywhere"
+# Si la ReLU va aparte, solo ocupan el doble las capas que la tienen.
+def training_bytes(layers, image_values, batch_size, relu_in_place=True):
+    parameters = sum(count for _, count, _ in layers)
+    activations = sum(count * (2 if not relu_in_place else 1) for count, _, relu in layers)
+    return 4 * (3 * parameters + batch_size * (image_values + 2 * activations))
+
+# %% [markdown]
+# ## n5-winners
+
+
+# %% right="n5-winners" name="comprehension"
+def winner_errors(rows, supplied_only=False):
+    def error(row):
+        return row["supplied"] if supplied_only and row["supplied"] is not None else row["official"]
+
+    return {row["year"]: error(row) for row in rows if row["won"] == "yes"}
+
+
+# %% right="n5-winners" name="two-passes"
+def winner_errors(rows, supplied_only=False):
+    errors = {row["year"]: row["official"] for row in rows if row["won"] == "yes"}
+    if supplied_only:
+        errors |= {row["year"]: row["supplied"] for row in rows if row["won"] == "yes" and row["supplied"]}
+    return errors
+
+
+# %% probes="n5-winners"
+winner_errors([{"year": 1, "label": "a", "won": "no", "chart": 1.0, "official": 2.0, "supplied": None}, {"year": 1, "label": "b", "won": "yes", "chart": 4.0, "official": 5.0, "supplied": 6.0}, {"year": 2, "label": "c", "won": "yes", "chart": 7.5, "official": 7.0, "supplied": None}, {"year": 2, "label": "d", "won": "no", "chart": 9.0, "official": 9.5, "supplied": 8.0}, {"year": None, "label": "human", "won": None, "chart": 5.1, "official": 5.25, "supplied": None}])
+winner_errors([{"year": 1, "label": "a", "won": "no", "chart": 1.0, "official": 2.0, "supplied": None}, {"year": 1, "label": "b", "won": "yes", "chart": 4.0, "official": 5.0, "supplied": 6.0}, {"year": 2, "label": "c", "won": "yes", "chart": 7.5, "official": 7.0, "supplied": None}, {"year": 2, "label": "d", "won": "no", "chart": 9.0, "official": 9.5, "supplied": 8.0}, {"year": None, "label": "human", "won": None, "chart": 5.1, "official": 5.25, "supplied": None}], supplied_only=True)
+
+
+# %% wrong="n5-winners" name="chart"
+# Has usado la columna `chart`: se pide la cifra oficial.
+def winner_errors(rows, supplied_only=False):
+    return {row["year"]: row["supplied"] if supplied_only and row["supplied"] else row["chart"] for row in rows if row["won"] == "yes"}
+
+
+# %% wrong="n5-winners" name="everyone-in-the-table" fails=["official"]
+# No todas las filas son de ganadores: mira la clave `won`.
+def winner_errors(rows, supplied_only=False):
+    return {row["year"]: row["supplied"] if supplied_only and row["supplied"] else row["official"] for row in rows if row["year"]}
+
+
+# %% wrong="n5-winners" name="human-too"
+# La marca humana no es una participación: su año está vacío.
+def winner_errors(rows, supplied_only=False):
+    return {row["year"]: row["supplied"] if supplied_only and row["supplied"] else row["official"] for row in rows if row["won"] != "no"}
+
+
+# %% wrong="n5-winners" name="always-official" fails=["supplied"]
+# Con `supplied_only=True` se pide la participación que solo usó los datos dados.
+def winner_errors(rows, supplied_only=False):
+    return {row["year"]: row["official"] for row in rows if row["won"] == "yes"}
+
+
+# %% wrong="n5-winners" name="empty-years" fails=["supplied"]
+# Donde `supplied` está vacío, la cifra oficial ya es solo con los datos dados: úsala.
+def winner_errors(rows, supplied_only=False):
+    return {row["year"]: row["supplied"] if supplied_only else row["official"] for row in rows if row["won"] == "yes"}
+
+
+# %% wrong="n5-winners" name="always-supplied" fails=["official"]
+# Sin `supplied_only` se pide el error con el que ganó, aunque usara datos externos.
+def winner_errors(rows, supplied_only=False):
+    return {row["year"]: row["supplied"] or row["official"] for row in rows if row["won"] == "yes"}
+
+
+# %% wrong="n5-winners" name="fractions"
+# Las cifras de la tabla ya están en tanto por ciento y así se piden: no las dividas entre cien.
+def winner_errors(rows, supplied_only=False):
+    return {row["year"]: (row["supplied"] if supplied_only and row["supplied"] else row["official"]) / 100 for row in rows if row["won"] == "yes"}
+
+# %% [markdown]
+# ## n5-ablation
+
+
+# %% right="n5-ablation" name="by-key"
+def increase(rows, changed, base, error="top5_error", changed_views="multi", base_views="multi"):
+    by_key = {(str(row["run"]), row["views"]): row for row in rows}
+    try:
+        after, before = by_key[str(changed), changed_views], by_key[str(base), base_views]
+    except KeyError as missing:
+        raise ValueError(f"no está {missing}") from None
+    if after["dataset"] != before["dataset"]:
+        raise ValueError("imágenes distintas")
+    return (after[error] - before[error]) * 100
+
+
+# %% right="n5-ablation" name="loops"
+def increase(rows, changed, base, error="top5_error", changed_views="multi", base_views="multi"):
+    after = before = None
+    for row in rows:
+        if str(row["run"]) == str(changed) and row["views"] == changed_views:
+            after = row
+        if str(row["run"]) == str(base) and row["views"] == base_views:
+            before = row
+    if after is None or before is None or after["dataset"] != before["dataset"]:
+        raise ValueError("esas dos pruebas no se pueden comparar")
+    return 100 * after[error] - 100 * before[error]
+
+
+# %% probes="n5-ablation"
+increase([{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.5, "top5_error": 0.4}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3, "top5_error": 0.21}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9, "top5_error": 0.25}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], "8", "7")
+increase([{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.5, "top5_error": 0.4}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3, "top5_error": 0.21}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9, "top5_error": 0.25}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], 8, 7, error="top1_error")
+increase([{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.5, "top5_error": 0.4}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3, "top5_error": 0.21}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9, "top5_error": 0.25}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], "7", "7", changed_views="centre")
+increase([{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.5, "top5_error": 0.4}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3, "top5_error": 0.21}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9, "top5_error": 0.25}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], "8", "7", base_views="centre")
+measuring.raised_by(increase, [{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.5, "top5_error": 0.4}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3, "top5_error": 0.21}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9, "top5_error": 0.25}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], "9", "7")
+measuring.raised_by(increase, [{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.5, "top5_error": 0.4}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3, "top5_error": 0.21}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9, "top5_error": 0.25}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], "99", "7")
+
+
+# %% wrong="n5-ablation" name="sign" fails=["lrn", "views"]
+# El signo está al revés: se pide cuánto sube el error de la base a la cambiada.
+def increase(rows, changed, base, error="top5_error", changed_views="multi", base_views="multi"):
+    found = []
+    for run, views in ((changed, changed_views), (base, base_views)):
+        matching = [row for row in rows if str(row["run"]) == str(run) and row["views"] == views]
+        if not matching:
+            raise ValueError("no está")
+        found.append(matching[0])
+    if found[0]["dataset"] != found[1]["dataset"]:
+        raise ValueError("imágenes distintas")
+    return 100 * (found[1][error] - found[0][error])
+
+
+# %% wrong="n5-ablation" name="fraction" fails=["lrn", "views"]
+# Se pide en puntos porcentuales: los errores de la tabla están en tanto por uno.
+def increase(rows, changed, base, error="top5_error", changed_views="multi", base_views="multi"):
+    found = []
+    for run, views in ((changed, changed_views), (base, base_views)):
+        matching = [row for row in rows if str(row["run"]) == str(run) and row["views"] == views]
+        if not matching:
+            raise ValueError("no está")
+        found.append(matching[0])
+    if found[0]["dataset"] != found[1]["dataset"]:
+        raise ValueError("imágenes distintas")
+    return (found[0][error] - found[1][error])
+
+
+# %% wrong="n5-ablation" name="relative" fails=["lrn", "views"]
+# Has dividido por el error de la base: eso es una subida relativa, y se piden puntos porcentuales.
+def increase(rows, changed, base, error="top5_error", changed_views="multi", base_views="multi"):
+    found = []
+    for run, views in ((changed, changed_views), (base, base_views)):
+        matching = [row for row in rows if str(row["run"]) == str(run) and row["views"] == views]
+        if not matching:
+            raise ValueError("no está")
+        found.append(matching[0])
+    if found[0]["dataset"] != found[1]["dataset"]:
+        raise ValueError("imágenes distintas")
+    return 100 * (found[0][error] / found[1][error] - 1)
+
+
+# %% wrong="n5-ablation" name="mixes-data" fails=["same-images"]
+# Comparas pruebas evaluadas con imágenes distintas: mira `dataset` y lanza ValueError.
+def increase(rows, changed, base, error="top5_error", changed_views="multi", base_views="multi"):
+    found = []
+    for run, views in ((changed, changed_views), (base, base_views)):
+        matching = [row for row in rows if str(row["run"]) == str(run) and row["views"] == views]
+        if not matching:
+            raise ValueError("no está")
+        found.append(matching[0])
+    return 100 * (found[0][error] - found[1][error])
+
+
+# %% wrong="n5-ablation" name="mixes-views" fails=["views", "same-images"]
+# Coges la primera fila de la prueba: hay pruebas con dos, y las vistas tienen que ser las que se piden.
+def increase(rows, changed, base, error="top5_error", changed_views="multi", base_views="multi"):
+    found = []
+    for run, views in ((changed, changed_views), (base, base_views)):
+        matching = [row for row in rows if str(row["run"]) == str(run)]
+        if not matching:
+            raise ValueError("no está")
+        found.append(matching[0])
+    if found[0]["dataset"] != found[1]["dataset"]:
+        raise ValueError("imágenes distintas")
+    return 100 * (found[0][error] - found[1][error])
+
+
+# %% wrong="n5-ablation" name="always-multi" fails=["views", "same-images"]
+# No usas `changed_views` y `base_views`.
+def increase(rows, changed, base, error="top5_error", changed_views="multi", base_views="multi"):
+    found = []
+    for run, views in ((changed, changed_views), (base, base_views)):
+        matching = [row for row in rows if str(row["run"]) == str(run) and row["views"] == "multi"]
+        if not matching:
+            raise ValueError("no está")
+        found.append(matching[0])
+    if found[0]["dataset"] != found[1]["dataset"]:
+        raise ValueError("imágenes distintas")
+    return 100 * (found[0][error] - found[1][error])
+
+
+# %% wrong="n5-ablation" name="one-error" fails=["lrn"]
+# No usas el argumento `error`: siempre comparas el top-5.
+def increase(rows, changed, base, error="top5_error", changed_views="multi", base_views="multi"):
+    found = []
+    for run, views in ((changed, changed_views), (base, base_views)):
+        matching = [row for row in rows if str(row["run"]) == str(run) and row["views"] == views]
+        if not matching:
+            raise ValueError("no está")
+        found.append(matching[0])
+    if found[0]["dataset"] != found[1]["dataset"]:
+        raise ValueError("imágenes distintas")
+    return 100 * (found[0]["top5_error"] - found[1]["top5_error"])
+
+
+# %% wrong="n5-ablation" name="names-not-as-strings"
+# Comparas números con cadenas, que nunca son iguales: convierte los nombres de las pruebas en cadenas.
+def increase(rows, changed, base, error="top5_error", changed_views="multi", base_views="multi"):
+    found = []
+    for run, views in ((changed, changed_views), (base, base_views)):
+        matching = [row for row in rows if row["run"] == run and row["views"] == views]
+        if not matching:
+            raise ValueError("no está")
+        found.append(matching[0])
+    if found[0]["dataset"] != found[1]["dataset"]:
+        raise ValueError("imágenes distintas")
+    return 100 * (found[0][error] - found[1][error])
+
+# %% [markdown]
+# ## n5-noise
+
+
+# %% right="n5-noise" name="variances"
+def compare(first, second, images):
+    variance = sum(p * (1 - p) / images for p in (first, second))
+    points, se = 100 * (second - first), 100 * np.sqrt(variance)
+    return float(points), float(se), bool(abs(points) > 2 * se)
+
+
+# %% right="n5-noise" name="hypot"
+def compare(first, second, images):
+    each = [(p * (1 - p) / images) ** 0.5 for p in (first, second)]
+    se = float(np.hypot(*each)) * 100
+    points = second * 100 - first * 100
+    return points, se, points > 2 * se or points < -2 * se
+
+
+# %% probes="n5-noise"
+compare(0.5, 0.5, 20000)
+compare(0.18, 0.21, 5000)
+compare(0.4, 0.1, 100)
+compare(0.1857, 0.1871, 50000)
+compare(0.20, 0.207, 20000)
+
+
+# %% wrong="n5-noise" name="one-sample"
+# Es el error típico de una sola medida: en la diferencia se suman los dos cuadrados.
+def compare(first, second, images):
+    points = 100 * (second - first)
+    se = 100 * (first * (1 - first) / images) ** 0.5
+    return points, se, abs(points) > 2 * se
+
+
+# %% wrong="n5-noise" name="errors-added"
+# Los errores típicos no se suman: se suman sus cuadrados, y luego la raíz.
+def compare(first, second, images):
+    points = 100 * (second - first)
+    se = 100 * ((first * (1 - first) / images) ** 0.5 + (second * (1 - second) / images) ** 0.5)
+    return points, se, abs(points) > 2 * se
+
+
+# %% wrong="n5-noise" name="no-root"
+# Falta la raíz: eso es la varianza.
+def compare(first, second, images):
+    points = 100 * (second - first)
+    se = 100 * (first * (1 - first) / images + second * (1 - second) / images)
+    return points, se, abs(points) > 2 * se
+
+
+# %% wrong="n5-noise" name="percent-as-proportion"
+# Multiplicas por cien antes de tiempo: p (1 - p) pide tantos por uno.
+def compare(first, second, images):
+    first, second = 100 * first, 100 * second
+    points = second - first
+    se = abs(first * (1 - first) / images + second * (1 - second) / images) ** 0.5
+    return points, se, abs(points) > 2 * se
+
+
+# %% wrong="n5-noise" name="in-fractions"
+# La diferencia y su error típico se piden en puntos porcentuales.
+def compare(first, second, images):
+    points = (second - first)
+    se = (first * (1 - first) / images + second * (1 - second) / images) ** 0.5
+    return points, se, abs(points) > 2 * se
+
+
+# %% wrong="n5-noise" name="signed-test"
+# Una bajada grande también se distingue: compara la diferencia sin signo.
+def compare(first, second, images):
+    points = 100 * (second - first)
+    se = 100 * (first * (1 - first) / images + second * (1 - second) / images) ** 0.5
+    return points, se, points > 2 * se
+
+
+# %% wrong="n5-noise" name="one-error"
+# Se distinguen si la diferencia pasa de dos errores típicos, no de uno.
+def compare(first, second, images):
+    points = 100 * (second - first)
+    se = 100 * (first * (1 - first) / images + second * (1 - second) / images) ** 0.5
+    return points, se, abs(points) > se
+
+
+# %% wrong="n5-noise" name="sign"
+# La diferencia es el segundo menos el primero.
+def compare(first, second, images):
+    points = 100 * (first - second)
+    se = 100 * (first * (1 - first) / images + second * (1 - second) / images) ** 0.5
+    return points, se, abs(points) > 2 * se

@@ -1,0 +1,1383 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+#   title: "6. ZFNet: mirar dentro y cambiar la red, banco de errores"
+# ---
+
+# %%
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from tema9 import measuring
+
+# %% [markdown]
+# ## n6-literal
+
+
+# %% right="n6-literal" name="shape-tuple"
+def network_size(layers, dense, side=227, channels=3):
+    shape, weights, biases = (channels, side, side), 0, 0
+    for layer in layers:
+        c, h, _ = shape
+        if layer[0] == "pool":
+            n = (h - layer[1]) // layer[2] + 1
+            shape = (c, n, n)
+        else:
+            _, k, s, p, maps = layer
+            n = int((h + 2 * p - k) / s + 1)
+            weights, biases = weights + k * k * c * maps, biases + maps
+            shape = (maps, n, n)
+    sizes = [int(np.prod(shape)), *dense]
+    weights += sum(a * b for a, b in zip(sizes, sizes[1:]))
+    return sizes[0], weights + biases + sum(dense)
+
+
+# %% right="n6-literal" name="with-torch"
+def network_size(layers, dense, side=227, channels=3):
+    modules, c = [], channels
+    for kind, k, s, *rest in layers:
+        if kind == "conv":
+            modules.append(nn.Conv2d(c, rest[1], k, s, rest[0], device="meta"))
+            c = rest[1]
+        else:
+            modules.append(nn.MaxPool2d(k, s))
+    body = nn.Sequential(*modules)
+    entering = body(torch.zeros(1, channels, side, side, device="meta")).numel()
+    count = sum(p.numel() for p in body.parameters())
+    for inputs, neurons in zip([entering, *dense], dense):
+        count += inputs * neurons + neurons
+    return entering, count
+
+
+# %% probes="n6-literal"
+network_size([("conv", 3, 1, 0, 2)], [5], side=4, channels=1)
+network_size([("conv", 3, 2, 1, 4), ("pool", 2, 2), ("conv", 1, 1, 0, 6)], [7, 3], side=11, channels=3)
+network_size([("conv", 5, 2, 0, 4), ("conv", 3, 1, 1, 5), ("pool", 3, 2)], [2], side=20, channels=2)
+network_size([("pool", 3, 2)], [3], side=6, channels=2)
+
+
+# %% wrong="n6-literal" name="no-biases"
+# Faltan los sesgos: uno por filtro y uno por neurona.
+def network_size(layers, dense, side=227, channels=3):
+    parameters = 0
+    for kind, kernel_size, stride, *rest in layers:
+        padding = 0
+        if kind == "conv":
+            padding, out_channels = rest
+            parameters += (kernel_size**2 * channels) * out_channels
+            channels = out_channels
+        side = (side + 2 * padding - kernel_size) // stride + 1
+    entering = inputs = side * side * channels
+    for neurons in dense:
+        parameters += inputs * neurons
+        inputs = neurons
+    return entering, parameters
+
+
+# %% wrong="n6-literal" name="no-plus-one"
+# Al tamaño le falta el +1: la primera ventana también cuenta.
+def network_size(layers, dense, side=227, channels=3):
+    parameters = 0
+    for kind, kernel_size, stride, *rest in layers:
+        padding = 0
+        if kind == "conv":
+            padding, out_channels = rest
+            parameters += (kernel_size**2 * channels + 1) * out_channels
+            channels = out_channels
+        side = (side + 2 * padding - kernel_size) // stride
+    entering = inputs = side * side * channels
+    for neurons in dense:
+        parameters += (inputs + 1) * neurons
+        inputs = neurons
+    return entering, parameters
+
+
+# %% wrong="n6-literal" name="padding-on-one-side" fails=["small", "slide"]
+# El relleno va en los dos lados: se suma dos veces.
+def network_size(layers, dense, side=227, channels=3):
+    parameters = 0
+    for kind, kernel_size, stride, *rest in layers:
+        padding = 0
+        if kind == "conv":
+            padding, out_channels = rest
+            parameters += (kernel_size**2 * channels + 1) * out_channels
+            channels = out_channels
+        side = (side + padding - kernel_size) // stride + 1
+    entering = inputs = side * side * channels
+    for neurons in dense:
+        parameters += (inputs + 1) * neurons
+        inputs = neurons
+    return entering, parameters
+
+
+# %% wrong="n6-literal" name="channels-of-the-image"
+# Cada convolución lee los canales que deja la anterior: los de la imagen, solo la primera.
+def network_size(layers, dense, side=227, channels=3):
+    parameters = 0
+    for kind, kernel_size, stride, *rest in layers:
+        padding = 0
+        if kind == "conv":
+            padding, out_channels = rest
+            parameters += (kernel_size**2 * channels + 1) * out_channels
+            last = out_channels
+        side = (side + 2 * padding - kernel_size) // stride + 1
+    entering = inputs = side * side * (last if layers[0][0] == 'conv' or any(l[0] == 'conv' for l in layers) else channels)
+    for neurons in dense:
+        parameters += (inputs + 1) * neurons
+        inputs = neurons
+    return entering, parameters
+
+
+# %% wrong="n6-literal" name="one-side-only"
+# Al aplanar entran alto por ancho por canales: has contado un lado solo.
+def network_size(layers, dense, side=227, channels=3):
+    parameters = 0
+    for kind, kernel_size, stride, *rest in layers:
+        padding = 0
+        if kind == "conv":
+            padding, out_channels = rest
+            parameters += (kernel_size**2 * channels + 1) * out_channels
+            channels = out_channels
+        side = (side + 2 * padding - kernel_size) // stride + 1
+    entering = inputs = side * channels
+    for neurons in dense:
+        parameters += (inputs + 1) * neurons
+        inputs = neurons
+    return entering, parameters
+
+
+# %% wrong="n6-literal" name="dense-from-the-maps"
+# Todas las capas densas las conectas con los mapas: cada una lee la anterior.
+def network_size(layers, dense, side=227, channels=3):
+    parameters = 0
+    for kind, kernel_size, stride, *rest in layers:
+        padding = 0
+        if kind == "conv":
+            padding, out_channels = rest
+            parameters += (kernel_size**2 * channels + 1) * out_channels
+            channels = out_channels
+        side = (side + 2 * padding - kernel_size) // stride + 1
+    entering = inputs = side * side * channels
+    for neurons in dense:
+        parameters += (inputs + 1) * neurons
+    return entering, parameters
+
+
+# %% wrong="n6-literal" name="rounds-up" fails=["small"]
+# Los tamaños se redondean hacia abajo.
+def network_size(layers, dense, side=227, channels=3):
+    parameters = 0
+    for kind, kernel_size, stride, *rest in layers:
+        padding = 0
+        if kind == "conv":
+            padding, out_channels = rest
+            parameters += (kernel_size**2 * channels + 1) * out_channels
+            channels = out_channels
+        side = -(-(side + 2 * padding - kernel_size) // stride) + 1
+    entering = inputs = side * side * channels
+    for neurons in dense:
+        parameters += (inputs + 1) * neurons
+        inputs = neurons
+    return entering, parameters
+
+
+# %% wrong="n6-literal" name="order-of-the-answer"
+# Devuelve primero las entradas y después los parámetros.
+def network_size(layers, dense, side=227, channels=3):
+    parameters = 0
+    for kind, kernel_size, stride, *rest in layers:
+        padding = 0
+        if kind == "conv":
+            padding, out_channels = rest
+            parameters += (kernel_size**2 * channels + 1) * out_channels
+            channels = out_channels
+        side = (side + 2 * padding - kernel_size) // stride + 1
+    entering = inputs = side * side * channels
+    for neurons in dense:
+        parameters += (inputs + 1) * neurons
+        inputs = neurons
+    return parameters, entering
+
+# %% [markdown]
+# ## n6-figure-3
+
+
+# %% right="n6-figure-3" name="padded-apart"
+def zfnet_maps():
+    pad = nn.ZeroPad2d((0, 1, 0, 1))
+    first = [pad, nn.Conv2d(3, 96, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, ceil_mode=True)]
+    second = [nn.Conv2d(96, 256, 5, 2), nn.ReLU(), nn.MaxPool2d(3, 2, ceil_mode=True)]
+    rest = []
+    for inputs, outputs in ((256, 384), (384, 384), (384, 256)):
+        rest += [nn.Conv2d(inputs, outputs, 3, padding="same"), nn.ReLU()]
+    return nn.Sequential(*first, *second, *rest, nn.MaxPool2d(3, 2))
+
+
+# %% right="n6-figure-3" name="pools-padded-by-one"
+def zfnet_maps():
+    return nn.Sequential(
+        nn.Conv2d(3, 96, 7, stride=2, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, padding=1),
+        nn.Conv2d(96, 256, 5, stride=2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, padding=1),
+        nn.Conv2d(256, 384, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(384, 384, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(384, 256, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
+    )
+
+
+# %% probes="n6-figure-3"
+measuring.module_rows(zfnet_maps, (1, 3, 224, 224))[0][1]
+[row[1][0] for row in measuring.module_rows(zfnet_maps, (1, 3, 224, 224)) if row[0] == "Conv2d"]
+[row[1][1] for row in measuring.module_rows(zfnet_maps, (1, 3, 224, 224)) if row[0] in ("Conv2d", "MaxPool2d")]
+[row[2] for row in measuring.module_rows(zfnet_maps, (1, 3, 224, 224)) if row[0] == "Conv2d"]
+
+
+# %% wrong="n6-figure-3" name="conv2-stride-one"
+# CONV2 tampoco va con paso 1: busca el que lleva de 55 a 26.
+def zfnet_maps():
+    return nn.Sequential(
+        nn.Conv2d(3, 96, 7, stride=2, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, ceil_mode=True),
+        nn.Conv2d(96, 256, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, ceil_mode=True),
+        nn.Conv2d(256, 384, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(384, 384, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(384, 256, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
+    )
+
+
+# %% wrong="n6-figure-3" name="no-ceil"
+# Los poolings redondean hacia abajo: de 110 no salen 55. Prueba `ceil_mode=True`.
+def zfnet_maps():
+    return nn.Sequential(
+        nn.Conv2d(3, 96, 7, stride=2, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
+        nn.Conv2d(96, 256, 5, stride=2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
+        nn.Conv2d(256, 384, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(384, 384, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(384, 256, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
+    )
+
+
+# %% wrong="n6-figure-3" name="no-padding-in-conv1"
+# A CONV1 le falta relleno: sin él no salen 110.
+def zfnet_maps():
+    return nn.Sequential(
+        nn.Conv2d(3, 96, 7, stride=2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, ceil_mode=True),
+        nn.Conv2d(96, 256, 5, stride=2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, ceil_mode=True),
+        nn.Conv2d(256, 384, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(384, 384, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(384, 256, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
+    )
+
+
+# %% wrong="n6-figure-3" name="conv2-padded"
+# CONV2 no lleva relleno: con él no salen 26.
+def zfnet_maps():
+    return nn.Sequential(
+        nn.Conv2d(3, 96, 7, stride=2, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, ceil_mode=True),
+        nn.Conv2d(96, 256, 5, stride=2, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, ceil_mode=True),
+        nn.Conv2d(256, 384, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(384, 384, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(384, 256, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
+    )
+
+
+# %% wrong="n6-figure-3" name="wide"
+# Esos son los filtros de la red (b): la de la figura 3 tiene los de AlexNet.
+def zfnet_maps():
+    return nn.Sequential(
+        nn.Conv2d(3, 96, 7, stride=2, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, ceil_mode=True),
+        nn.Conv2d(96, 256, 5, stride=2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, ceil_mode=True),
+        nn.Conv2d(256, 512, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(512, 1024, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(1024, 512, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
+    )
+
+
+# %% wrong="n6-figure-3" name="grouped"
+# ZFNet no reparte los mapas en dos GPU: sus convoluciones no llevan grupos.
+def zfnet_maps():
+    return nn.Sequential(
+        nn.Conv2d(3, 96, 7, stride=2, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, ceil_mode=True),
+        nn.Conv2d(96, 256, 5, stride=2, groups=2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, ceil_mode=True),
+        nn.Conv2d(256, 384, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(384, 384, 3, padding=1, groups=2),
+        nn.ReLU(),
+        nn.Conv2d(384, 256, 3, padding=1, groups=2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
+    )
+
+
+# %% wrong="n6-figure-3" name="no-padding-in-3-to-5"
+# CONV3 a CONV5 no encogen los mapas: llevan relleno.
+def zfnet_maps():
+    return nn.Sequential(
+        nn.Conv2d(3, 96, 7, stride=2, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, ceil_mode=True),
+        nn.Conv2d(96, 256, 5, stride=2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, ceil_mode=True),
+        nn.Conv2d(256, 384, 3, padding=0),
+        nn.ReLU(),
+        nn.Conv2d(384, 384, 3, padding=0),
+        nn.ReLU(),
+        nn.Conv2d(384, 256, 3, padding=0),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
+    )
+
+
+# %% wrong="n6-figure-3" name="alexnet"
+# Es AlexNet: CONV1 es de 7x7 con paso 2.
+def zfnet_maps():
+    return nn.Sequential(
+        nn.Conv2d(3, 96, 11, stride=4, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
+        nn.Conv2d(96, 256, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
+        nn.Conv2d(256, 384, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(384, 384, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(384, 256, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
+    )
+
+# %% [markdown]
+# ## n6-receptive-field
+
+
+# %% right="n6-receptive-field" name="backwards"
+def first_to_see(layers, pixels):
+    for last in range(len(layers)):
+        field = 1
+        for _, kernel_size, stride in reversed(layers[: last + 1]):
+            field = (field - 1) * stride + kernel_size
+        if field >= pixels:
+            return layers[last][0]
+
+
+# %% right="n6-receptive-field" name="list-of-fields"
+def first_to_see(layers, pixels):
+    fields, jump = [1], 1
+    for _, k, s in layers:
+        fields.append(fields[-1] + (k - 1) * jump)
+        jump = jump * s
+    names = [layer[0] for layer, seen in zip(layers, fields[1:]) if seen >= pixels]
+    return names[0] if names else None
+
+
+# %% probes="n6-receptive-field"
+[first_to_see([("A", 3, 2), ("B", 3, 2), ("C", 3, 1), ("D", 3, 1)], pixels) for pixels in range(2, 26)]
+[first_to_see([("A", 11, 4), ("B", 3, 2), ("C", 5, 1), ("D", 3, 2)], pixels) for pixels in range(2, 80)]
+
+
+# %% wrong="n6-receptive-field" name="no-strides"
+# No cuentas los pasos: cada píxel de un mapa vale por varios de la imagen.
+def first_to_see(layers, pixels):
+    field, jump = 1, 1
+    for name, kernel_size, stride in layers:
+        field += (kernel_size - 1) * jump
+        if field >= pixels:
+            return name
+    return None
+
+
+# %% wrong="n6-receptive-field" name="own-stride-first"
+# Cada capa añade el paso acumulado hasta su entrada, sin el suyo.
+def first_to_see(layers, pixels):
+    field, jump = 1, 1
+    for name, kernel_size, stride in layers:
+        jump *= stride
+        field += (kernel_size - 1) * jump
+        if field >= pixels:
+            return name
+    return None
+
+
+# %% wrong="n6-receptive-field" name="kernel-not-minus-one"
+# Una capa de lado k añade k − 1 pasos, no k.
+def first_to_see(layers, pixels):
+    field, jump = 1, 1
+    for name, kernel_size, stride in layers:
+        field += kernel_size * jump
+        if field >= pixels:
+            return name
+        jump *= stride
+    return None
+
+
+# %% wrong="n6-receptive-field" name="strides-not-multiplied"
+# El paso se acumula: es el producto de los anteriores, no el de la última capa.
+def first_to_see(layers, pixels):
+    field, jump = 1, 1
+    for name, kernel_size, stride in layers:
+        field += (kernel_size - 1) * jump
+        if field >= pixels:
+            return name
+        jump = stride
+    return None
+
+
+# %% wrong="n6-receptive-field" name="strictly-more"
+# Basta con que vea `pixels`: es mayor o igual.
+def first_to_see(layers, pixels):
+    field, jump = 1, 1
+    for name, kernel_size, stride in layers:
+        field += (kernel_size - 1) * jump
+        if field > pixels:
+            return name
+        jump *= stride
+    return None
+
+
+# %% wrong="n6-receptive-field" name="the-last"
+# Se pide la primera que llega, no la última.
+def first_to_see(layers, pixels):
+    field, jump, found = 1, 1, None
+    for name, kernel_size, stride in layers:
+        field += (kernel_size - 1) * jump
+        if field >= pixels:
+            found = name
+        jump *= stride
+    return found
+
+# %% [markdown]
+# ## n6-filter-grid
+
+
+# %% right="n6-filter-grid" name="reshape"
+def filter_grid(weights, columns, shared=True):
+    n, c, k, _ = weights.shape
+    m = np.abs(weights).max() if shared else np.abs(weights).max(axis=(1, 2, 3), keepdims=True)
+    rows = int(np.ceil(n / columns))
+    tiles = np.concatenate([weights / m, np.zeros((rows * columns - n, c, k, k))]) / 2 + 0.5
+    return tiles.reshape(rows, columns, c, k, k).transpose(0, 3, 1, 4, 2).reshape(rows * k, columns * k, c)
+
+
+# %% right="n6-filter-grid" name="stacks-of-rows"
+def filter_grid(weights, columns, shared=True):
+    scale = np.abs(weights).max()
+    blank = np.full((weights.shape[2], weights.shape[3], 3), 0.5)
+    tiles = [0.5 + np.moveaxis(w, 0, 2) / (2 * (scale if shared else np.abs(w).max())) for w in weights]
+    while len(tiles) % columns:
+        tiles.append(blank)
+    return np.vstack([np.hstack(tiles[first : first + columns]) for first in range(0, len(tiles), columns)])
+
+
+# %% probes="n6-filter-grid"
+filter_grid(np.array([1.0, 0.0, -1.0, 0.5, 0.0, 0.0]).reshape(2, 3, 1, 1), 2)
+filter_grid(np.array([1.0, 0.0, -1.0, 0.5, 0.0, 0.0]).reshape(2, 3, 1, 1), 2, shared=False)
+filter_grid(np.sin(np.arange(3 * 3 * 4.0)).reshape(3, 3, 2, 2) - 0.5, 2)
+filter_grid(np.sin(np.arange(3 * 3 * 4.0)).reshape(3, 3, 2, 2) * np.arange(1.0, 4)[:, None, None, None], 2, shared=False)
+
+
+# %% wrong="n6-filter-grid" name="clipped"
+# Los pesos negativos se te quedan en negro: el 0 es gris medio, y por debajo aún hay sitio.
+def filter_grid(weights, columns, shared=True):
+    count, channels, side, _ = weights.shape
+    rows = -(-count // columns)
+    grid = np.full((rows * side, columns * side, channels), 0.5)
+    largest = np.abs(weights).max()
+    for place, kernel in enumerate(weights):
+        m = largest if shared else np.abs(kernel).max()
+        top, left = place // columns * side, place % columns * side
+        grid[top : top + side, left : left + side] = np.clip(kernel.transpose(1, 2, 0) / m, 0, 1)
+    return grid
+
+
+# %% wrong="n6-filter-grid" name="min-to-max"
+# Vas del mínimo al máximo: así el 0 cae en cualquier gris. La escala es simétrica.
+def filter_grid(weights, columns, shared=True):
+    count, channels, side, _ = weights.shape
+    rows = -(-count // columns)
+    grid = np.full((rows * side, columns * side, channels), 0.5)
+    largest = np.abs(weights).max()
+    for place, kernel in enumerate(weights):
+        m = largest if shared else np.abs(kernel).max()
+        top, left = place // columns * side, place % columns * side
+        grid[top : top + side, left : left + side] = (kernel.transpose(1, 2, 0) - weights.min()) / (weights.max() - weights.min())
+    return grid
+
+
+# %% wrong="n6-filter-grid" name="each-channel-apart"
+# Normalizas cada canal por su cuenta: eso inventa colores. Los tres comparten escala.
+def filter_grid(weights, columns, shared=True):
+    count, channels, side, _ = weights.shape
+    rows = -(-count // columns)
+    grid = np.full((rows * side, columns * side, channels), 0.5)
+    largest = np.abs(weights).max()
+    for place, kernel in enumerate(weights):
+        m = largest if shared else np.abs(kernel).max()
+        top, left = place // columns * side, place % columns * side
+        grid[top : top + side, left : left + side] = 0.5 + kernel.transpose(1, 2, 0) / (2 * np.abs(kernel).max(axis=(1, 2)) + 1e-12)
+    return grid
+
+
+# %% wrong="n6-filter-grid" name="always-one-per-filter"
+# Con `shared=True` hay una sola escala para todos los filtros.
+def filter_grid(weights, columns, shared=True):
+    count, channels, side, _ = weights.shape
+    rows = -(-count // columns)
+    grid = np.full((rows * side, columns * side, channels), 0.5)
+    largest = np.abs(weights).max()
+    for place, kernel in enumerate(weights):
+        m = np.abs(kernel).max()
+        top, left = place // columns * side, place % columns * side
+        grid[top : top + side, left : left + side] = 0.5 + kernel.transpose(1, 2, 0) / (2 * m)
+    return grid
+
+
+# %% wrong="n6-filter-grid" name="always-shared"
+# Con `shared=False` cada filtro lleva su escala.
+def filter_grid(weights, columns, shared=True):
+    count, channels, side, _ = weights.shape
+    rows = -(-count // columns)
+    grid = np.full((rows * side, columns * side, channels), 0.5)
+    largest = np.abs(weights).max()
+    for place, kernel in enumerate(weights):
+        m = largest
+        top, left = place // columns * side, place % columns * side
+        grid[top : top + side, left : left + side] = 0.5 + kernel.transpose(1, 2, 0) / (2 * m)
+    return grid
+
+
+# %% wrong="n6-filter-grid" name="channels-reshaped"
+# Cambias la forma sin mover los canales: usa `transpose`, no `reshape`.
+def filter_grid(weights, columns, shared=True):
+    count, channels, side, _ = weights.shape
+    rows = -(-count // columns)
+    grid = np.full((rows * side, columns * side, channels), 0.5)
+    largest = np.abs(weights).max()
+    for place, kernel in enumerate(weights):
+        m = largest if shared else np.abs(kernel).max()
+        top, left = place // columns * side, place % columns * side
+        grid[top : top + side, left : left + side] = 0.5 + kernel.reshape(side, side, channels) / (2 * m)
+    return grid
+
+
+# %% wrong="n6-filter-grid" name="by-columns"
+# Los filtros van por filas: el segundo, a la derecha del primero.
+def filter_grid(weights, columns, shared=True):
+    count, channels, side, _ = weights.shape
+    rows = -(-count // columns)
+    grid = np.full((rows * side, columns * side, channels), 0.5)
+    largest = np.abs(weights).max()
+    for place, kernel in enumerate(weights):
+        m = largest if shared else np.abs(kernel).max()
+        top, left = place % rows * side, place // rows * side
+        grid[top : top + side, left : left + side] = 0.5 + kernel.transpose(1, 2, 0) / (2 * m)
+    return grid
+
+
+# %% wrong="n6-filter-grid" name="signed-maximum"
+# El mayor es en valor absoluto: un peso muy negativo también manda.
+def filter_grid(weights, columns, shared=True):
+    count, channels, side, _ = weights.shape
+    rows = -(-count // columns)
+    grid = np.full((rows * side, columns * side, channels), 0.5)
+    largest = weights.max()
+    for place, kernel in enumerate(weights):
+        m = largest if shared else kernel.max()
+        top, left = place // columns * side, place % columns * side
+        grid[top : top + side, left : left + side] = 0.5 + kernel.transpose(1, 2, 0) / (2 * m)
+    return grid
+
+# %% [markdown]
+# ## n6-aliasing
+
+
+# %% right="n6-aliasing" name="nearest-multiple"
+def apparent_frequency(frequency, stride):
+    return abs(frequency - round(frequency * stride) / stride)
+
+
+# %% right="n6-aliasing" name="loop"
+def apparent_frequency(frequency, stride):
+    while frequency > 1 / (2 * stride):
+        frequency = abs(frequency - 1 / stride)
+    return frequency
+
+
+# %% probes="n6-aliasing"
+np.array([apparent_frequency(f, 4) for f in (0.03, 0.1, 0.2, 0.24, 0.3, 0.41, 0.49)])
+np.array([apparent_frequency(f, 2) for f in (0.03, 0.1, 0.2, 0.24, 0.3, 0.41, 0.49)])
+np.array([apparent_frequency(f, 3) for f in (0.03, 0.1, 0.2, 0.24, 0.3, 0.41, 0.49)])
+
+
+# %% wrong="n6-aliasing" name="nothing-folds"
+# Devuelves la frecuencia de partida: por encima de 1/(2s) se pliega.
+def apparent_frequency(frequency, stride):
+    return frequency
+
+
+# %% wrong="n6-aliasing" name="remainder-only"
+# El resto no basta: lo que se ve no pasa de 1/(2s); lo que lo pasa se refleja.
+def apparent_frequency(frequency, stride):
+    return frequency % (1 / stride)
+
+
+# %% wrong="n6-aliasing" name="clipped"
+# La frecuencia no se queda en el tope: se refleja hacia abajo.
+def apparent_frequency(frequency, stride):
+    return min(frequency, 1 / (2 * stride))
+
+
+# %% wrong="n6-aliasing" name="per-sample"
+# La das en ciclos por muestra: se pide en ciclos por píxel de la imagen.
+def apparent_frequency(frequency, stride):
+    folded = frequency * stride % 1
+    return min(folded, 1 - folded)
+
+
+# %% wrong="n6-aliasing" name="one-fold"
+# La reflejas una sola vez: las más altas se pliegan varias.
+def apparent_frequency(frequency, stride):
+    return frequency if frequency <= 1 / (2 * stride) else abs(1 / stride - frequency)
+
+
+# %% wrong="n6-aliasing" name="limit-at-one-over-s"
+# El tope es 1/(2s), la mitad de 1/s.
+def apparent_frequency(frequency, stride):
+    folded = frequency % (2 / stride)
+    return min(folded, 2 / stride - folded)
+
+# %% [markdown]
+# ## n6-occlusion
+
+
+# %% right="n6-occlusion" name="one-by-one"
+def occlusion_map(model, image, label, size, stride, fill=0.0):
+    colour = torch.as_tensor(fill, dtype=image.dtype).expand(len(image))[:, None, None]
+    tops = range(0, image.shape[1] - size + 1, stride)
+    lefts = range(0, image.shape[2] - size + 1, stride)
+    result = torch.zeros(len(tops), len(lefts))
+    for row, top in enumerate(tops):
+        for column, left in enumerate(lefts):
+            covered = image.clone()
+            covered[:, top : top + size, left : left + size] = colour
+            with torch.no_grad():
+                result[row, column] = model(covered[None]).softmax(1)[0, label]
+    return result
+
+
+# %% right="n6-occlusion" name="one-batch"
+def occlusion_map(model, image, label, size, stride, fill=0.0):
+    c, height, width = image.shape
+    rows, columns = (height - size) // stride + 1, (width - size) // stride + 1
+    y, x = torch.arange(height)[:, None], torch.arange(width)[None, :]
+    hole = [
+        (y >= r * stride) & (y < r * stride + size) & (x >= q * stride) & (x < q * stride + size)
+        for r in range(rows)
+        for q in range(columns)
+    ]
+    colour = torch.zeros(c, 1, 1) + torch.as_tensor(fill, dtype=torch.float32).reshape(-1, 1, 1)
+    batch = torch.where(torch.stack(hole)[:, None], colour, image)
+    with torch.no_grad():
+        logits = model(batch)
+    return F.softmax(logits, dim=1)[:, label].reshape(rows, columns).numpy()
+
+
+# %% probes="n6-occlusion"
+measuring.with_classifier(occlusion_map, torch.arange(432.0).reshape(3, 12, 12) % 11 / 11, 1, 4, 4)
+measuring.with_classifier(occlusion_map, torch.arange(504.0).reshape(3, 12, 14) % 7 / 7, 2, 5, 3, seed=1)
+measuring.with_classifier(occlusion_map, torch.arange(300.0).reshape(3, 10, 10) % 7 / 7, 3, 6, 4, 0.5)
+measuring.with_classifier(occlusion_map, torch.arange(300.0).reshape(3, 10, 10) % 7 / 7, 0, 6, 4, torch.tensor([0.2, 0.9, 0.4]))
+measuring.changes_the_image(occlusion_map, torch.arange(300.0).reshape(3, 10, 10) % 7 / 7, 0, 6, 4)
+
+
+# %% wrong="n6-occlusion" name="logit"
+# Devuelves el logit: se pide la probabilidad, después de la softmax.
+def occlusion_map(model, image, label, size, stride, fill=0.0):
+    colour = torch.as_tensor(fill, dtype=image.dtype).expand(len(image))[:, None, None]
+    tops = range(0, image.shape[1] - size + 1, stride)
+    lefts = range(0, image.shape[2] - size + 1, stride)
+    result = torch.zeros(len(tops), len(lefts))
+    for row, top in enumerate(tops):
+        for column, left in enumerate(lefts):
+            covered = image.clone()
+            covered[:, top : top + size, left : left + size] = colour
+            with torch.no_grad():
+                result[row, column] = model(covered[None])[0, label]
+    return result
+
+
+# %% wrong="n6-occlusion" name="mutates-the-image"
+# Tapas la propia imagen y los cuadrados se van acumulando: haz una copia cada vez.
+def occlusion_map(model, image, label, size, stride, fill=0.0):
+    colour = torch.as_tensor(fill, dtype=image.dtype).expand(len(image))[:, None, None]
+    tops = range(0, image.shape[1] - size + 1, stride)
+    lefts = range(0, image.shape[2] - size + 1, stride)
+    result = torch.zeros(len(tops), len(lefts))
+    for row, top in enumerate(tops):
+        for column, left in enumerate(lefts):
+            covered = image
+            covered[:, top : top + size, left : left + size] = colour
+            with torch.no_grad():
+                result[row, column] = model(covered[None]).softmax(1)[0, label]
+    return result
+
+
+# %% wrong="n6-occlusion" name="zero-always" fails=["fill"]
+# No usas `fill`: tapas siempre con cero.
+def occlusion_map(model, image, label, size, stride, fill=0.0):
+    colour = torch.as_tensor(fill, dtype=image.dtype).expand(len(image))[:, None, None]
+    tops = range(0, image.shape[1] - size + 1, stride)
+    lefts = range(0, image.shape[2] - size + 1, stride)
+    result = torch.zeros(len(tops), len(lefts))
+    for row, top in enumerate(tops):
+        for column, left in enumerate(lefts):
+            covered = image.clone()
+            covered[:, top : top + size, left : left + size] = 0.0
+            with torch.no_grad():
+                result[row, column] = model(covered[None]).softmax(1)[0, label]
+    return result
+
+
+# %% wrong="n6-occlusion" name="last-place-missing"
+# Te falta la última posición: el rango tiene que llegar hasta donde el cuadrado cabe justo, y en Python el final no entra.
+def occlusion_map(model, image, label, size, stride, fill=0.0):
+    colour = torch.as_tensor(fill, dtype=image.dtype).expand(len(image))[:, None, None]
+    tops = range(0, image.shape[1] - size, stride)
+    lefts = range(0, image.shape[2] - size, stride)
+    result = torch.zeros(len(tops), len(lefts))
+    for row, top in enumerate(tops):
+        for column, left in enumerate(lefts):
+            covered = image.clone()
+            covered[:, top : top + size, left : left + size] = colour
+            with torch.no_grad():
+                result[row, column] = model(covered[None]).softmax(1)[0, label]
+    return result
+
+
+# %% wrong="n6-occlusion" name="squares-cut-off"
+# El cuadrado tiene que caber entero: has colocado también los que se salen.
+def occlusion_map(model, image, label, size, stride, fill=0.0):
+    colour = torch.as_tensor(fill, dtype=image.dtype).expand(len(image))[:, None, None]
+    tops = range(0, image.shape[1] , stride)
+    lefts = range(0, image.shape[2] , stride)
+    result = torch.zeros(len(tops), len(lefts))
+    for row, top in enumerate(tops):
+        for column, left in enumerate(lefts):
+            covered = image.clone()
+            covered[:, top : top + size, left : left + size] = colour
+            with torch.no_grad():
+                result[row, column] = model(covered[None]).softmax(1)[0, label]
+    return result
+
+
+# %% wrong="n6-occlusion" name="steps-of-one"
+# No usas el paso: te mueves de uno en uno.
+def occlusion_map(model, image, label, size, stride, fill=0.0):
+    colour = torch.as_tensor(fill, dtype=image.dtype).expand(len(image))[:, None, None]
+    tops = range(0, image.shape[1] - size + 1)
+    lefts = range(0, image.shape[2] - size + 1)
+    result = torch.zeros(len(tops), len(lefts))
+    for row, top in enumerate(tops):
+        for column, left in enumerate(lefts):
+            covered = image.clone()
+            covered[:, top : top + size, left : left + size] = colour
+            with torch.no_grad():
+                result[row, column] = model(covered[None]).softmax(1)[0, label]
+    return result
+
+
+# %% wrong="n6-occlusion" name="drop"
+# Devuelves la caída respecto a la imagen sin tapar: se pide la probabilidad misma.
+def occlusion_map(model, image, label, size, stride, fill=0.0):
+    colour = torch.as_tensor(fill, dtype=image.dtype).expand(len(image))[:, None, None]
+    tops = range(0, image.shape[1] - size + 1, stride)
+    lefts = range(0, image.shape[2] - size + 1, stride)
+    result = torch.zeros(len(tops), len(lefts))
+    for row, top in enumerate(tops):
+        for column, left in enumerate(lefts):
+            covered = image.clone()
+            covered[:, top : top + size, left : left + size] = colour
+            with torch.no_grad():
+                result[row, column] = model(covered[None]).softmax(1)[0, label]
+    with torch.no_grad():
+        return model(image[None]).softmax(1)[0, label] - result
+
+
+# %% wrong="n6-occlusion" name="strongest-class"
+# Devuelves la probabilidad de la clase que gana: se pide la de `label`.
+def occlusion_map(model, image, label, size, stride, fill=0.0):
+    colour = torch.as_tensor(fill, dtype=image.dtype).expand(len(image))[:, None, None]
+    tops = range(0, image.shape[1] - size + 1, stride)
+    lefts = range(0, image.shape[2] - size + 1, stride)
+    result = torch.zeros(len(tops), len(lefts))
+    for row, top in enumerate(tops):
+        for column, left in enumerate(lefts):
+            covered = image.clone()
+            covered[:, top : top + size, left : left + size] = colour
+            with torch.no_grad():
+                result[row, column] = model(covered[None]).softmax(1)[0].max()
+    return result
+
+
+# %% wrong="n6-occlusion" name="rows-and-columns" fails=["map", "fill"]
+# Filas y columnas están cambiadas.
+def occlusion_map(model, image, label, size, stride, fill=0.0):
+    colour = torch.as_tensor(fill, dtype=image.dtype).expand(len(image))[:, None, None]
+    tops = range(0, image.shape[1] - size + 1, stride)
+    lefts = range(0, image.shape[2] - size + 1, stride)
+    result = torch.zeros(len(tops), len(lefts))
+    for row, top in enumerate(tops):
+        for column, left in enumerate(lefts):
+            covered = image.clone()
+            covered[:, top : top + size, left : left + size] = colour
+            with torch.no_grad():
+                result[row, column] = model(covered[None]).softmax(1)[0, label]
+    return result.T
+
+
+# %% wrong="n6-occlusion" name="keeps-the-square"
+# Has tapado lo contrario: se tapa el cuadrado y se deja lo demás.
+def occlusion_map(model, image, label, size, stride, fill=0.0):
+    colour = torch.as_tensor(fill, dtype=image.dtype).expand(len(image))[:, None, None]
+    tops = range(0, image.shape[1] - size + 1, stride)
+    lefts = range(0, image.shape[2] - size + 1, stride)
+    result = torch.zeros(len(tops), len(lefts))
+    for row, top in enumerate(tops):
+        for column, left in enumerate(lefts):
+            covered = torch.zeros_like(image) + colour
+            covered[:, top : top + size, left : left + size] = image[:, top : top + size, left : left + size]
+            with torch.no_grad():
+                result[row, column] = model(covered[None]).softmax(1)[0, label]
+    return result
+
+# %% [markdown]
+# ## n6-switches
+
+
+# %% right="n6-switches" name="with-torch"
+def pool(a, size=3, stride=2):
+    values, places = F.max_pool2d(torch.as_tensor(a, dtype=torch.float64)[None, None], size, stride, return_indices=True)
+    return values[0, 0].numpy(), places[0, 0].numpy()
+
+
+def unpool(values, places, shape):
+    result = torch.zeros(shape[0] * shape[1], dtype=torch.float64)
+    result.index_add_(0, torch.as_tensor(places).flatten().long(), torch.as_tensor(values, dtype=torch.float64).flatten())
+    return result.reshape(shape).numpy()
+
+
+# %% right="n6-switches" name="loops"
+def pool(a, size=3, stride=2):
+    values, places = [], []
+    for top in range(0, len(a) - size + 1, stride):
+        values.append([])
+        places.append([])
+        for left in range(0, len(a[0]) - size + 1, stride):
+            best = (top, left)
+            for y in range(top, top + size):
+                for x in range(left, left + size):
+                    if a[y][x] > a[best[0]][best[1]]:
+                        best = (y, x)
+            values[-1].append(a[best[0]][best[1]])
+            places[-1].append(best[0] * len(a[0]) + best[1])
+    return np.array(values), np.array(places)
+
+
+def unpool(values, places, shape):
+    result = np.zeros(shape)
+    for value, place in zip(np.ravel(values), np.ravel(places)):
+        result[place // shape[1], place % shape[1]] += value
+    return result
+
+
+# %% probes="n6-switches"
+pool(np.array([[1.0, 2.0], [4.0, 3.0]]), size=2, stride=2)
+pool(np.sin(np.arange(63.0)).reshape(7, 9) * 5)
+pool(np.cos(np.arange(40.0)).reshape(8, 5), size=3, stride=1)
+pool(np.zeros((3, 3)))
+unpool(np.array([[5.0]]), np.array([[2]]), (2, 2))
+unpool(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[0, 3], [9, 3]]), (3, 4))
+unpool(np.array([[9.0, 9.0]]), np.array([[1, 1]]), (2, 5))
+
+
+# %% wrong="n6-switches" name="last-one-wins" fails=["unpool"]
+# Si dos ventanas eligieron el mismo píxel, sus valores se suman: has dejado solo el último.
+def pool(a, size=3, stride=2):
+    rows = (a.shape[0] - size) // stride + 1
+    columns = (a.shape[1] - size) // stride + 1
+    values, places = np.empty((rows, columns)), np.empty((rows, columns), dtype=int)
+    for y in range(rows):
+        for x in range(columns):
+            window = a[y * stride : y * stride + size, x * stride : x * stride + size]
+            down, right = divmod(int(window.argmax()), size)
+            places[y, x] = (y * stride + down) * a.shape[1] + x * stride + right
+            values[y, x] = window[down, right]
+    return values, places
+
+
+def unpool(values, places, shape):
+    result = np.zeros(shape[0] * shape[1])
+    result[np.asarray(places).ravel()] = np.asarray(values, dtype=float).ravel()
+    return result.reshape(shape)
+
+
+# %% wrong="n6-switches" name="place-in-the-window" fails=["pool"]
+# Das el sitio dentro de la ventana: se pide en el mapa entero.
+def pool(a, size=3, stride=2):
+    rows = (a.shape[0] - size) // stride + 1
+    columns = (a.shape[1] - size) // stride + 1
+    values, places = np.empty((rows, columns)), np.empty((rows, columns), dtype=int)
+    for y in range(rows):
+        for x in range(columns):
+            window = a[y * stride : y * stride + size, x * stride : x * stride + size]
+            down, right = divmod(int(window.argmax()), size)
+            places[y, x] = down * size + right
+            values[y, x] = window[down, right]
+    return values, places
+
+
+def unpool(values, places, shape):
+    result = np.zeros(shape[0] * shape[1])
+    np.add.at(result, np.asarray(places).ravel(), np.asarray(values, dtype=float).ravel())
+    return result.reshape(shape)
+
+
+# %% wrong="n6-switches" name="width-of-the-window" fails=["pool"]
+# Para aplanar se multiplica la fila por el ancho del mapa, no por el de la ventana.
+def pool(a, size=3, stride=2):
+    rows = (a.shape[0] - size) // stride + 1
+    columns = (a.shape[1] - size) // stride + 1
+    values, places = np.empty((rows, columns)), np.empty((rows, columns), dtype=int)
+    for y in range(rows):
+        for x in range(columns):
+            window = a[y * stride : y * stride + size, x * stride : x * stride + size]
+            down, right = divmod(int(window.argmax()), size)
+            places[y, x] = (y * stride + down) * size + x * stride + right
+            values[y, x] = window[down, right]
+    return values, places
+
+
+def unpool(values, places, shape):
+    result = np.zeros(shape[0] * shape[1])
+    np.add.at(result, np.asarray(places).ravel(), np.asarray(values, dtype=float).ravel())
+    return result.reshape(shape)
+
+
+# %% wrong="n6-switches" name="height-for-width" fails=["pool"]
+# Para aplanar se multiplica la fila por el ancho, no por el alto.
+def pool(a, size=3, stride=2):
+    rows = (a.shape[0] - size) // stride + 1
+    columns = (a.shape[1] - size) // stride + 1
+    values, places = np.empty((rows, columns)), np.empty((rows, columns), dtype=int)
+    for y in range(rows):
+        for x in range(columns):
+            window = a[y * stride : y * stride + size, x * stride : x * stride + size]
+            down, right = divmod(int(window.argmax()), size)
+            places[y, x] = (y * stride + down) * a.shape[0] + x * stride + right
+            values[y, x] = window[down, right]
+    return values, places
+
+
+def unpool(values, places, shape):
+    result = np.zeros(shape[0] * shape[1])
+    np.add.at(result, np.asarray(places).ravel(), np.asarray(values, dtype=float).ravel())
+    return result.reshape(shape)
+
+
+# %% wrong="n6-switches" name="windows-do-not-overlap" fails=["pool"]
+# Mueves las ventanas su propio lado: se mueven `stride`.
+def pool(a, size=3, stride=2):
+    stride = size
+    rows = (a.shape[0] - size) // stride + 1
+    columns = (a.shape[1] - size) // stride + 1
+    values, places = np.empty((rows, columns)), np.empty((rows, columns), dtype=int)
+    for y in range(rows):
+        for x in range(columns):
+            window = a[y * stride : y * stride + size, x * stride : x * stride + size]
+            down, right = divmod(int(window.argmax()), size)
+            places[y, x] = (y * stride + down) * a.shape[1] + x * stride + right
+            values[y, x] = window[down, right]
+    return values, places
+
+
+def unpool(values, places, shape):
+    result = np.zeros(shape[0] * shape[1])
+    np.add.at(result, np.asarray(places).ravel(), np.asarray(values, dtype=float).ravel())
+    return result.reshape(shape)
+
+
+# %% wrong="n6-switches" name="last-tie" fails=["pool"]
+# En un empate se toma el primero que se lee; has tomado el último.
+def pool(a, size=3, stride=2):
+    rows = (a.shape[0] - size) // stride + 1
+    columns = (a.shape[1] - size) // stride + 1
+    values, places = np.empty((rows, columns)), np.empty((rows, columns), dtype=int)
+    for y in range(rows):
+        for x in range(columns):
+            window = a[y * stride : y * stride + size, x * stride : x * stride + size]
+            down, right = divmod(size * size - 1 - int(window.ravel()[::-1].argmax()), size)
+            places[y, x] = (y * stride + down) * a.shape[1] + x * stride + right
+            values[y, x] = window[down, right]
+    return values, places
+
+
+def unpool(values, places, shape):
+    result = np.zeros(shape[0] * shape[1])
+    np.add.at(result, np.asarray(places).ravel(), np.asarray(values, dtype=float).ravel())
+    return result.reshape(shape)
+
+
+# %% wrong="n6-switches" name="row-and-column-swapped" fails=["unpool"]
+# Al deshacer, fila y columna están cambiadas.
+def pool(a, size=3, stride=2):
+    rows = (a.shape[0] - size) // stride + 1
+    columns = (a.shape[1] - size) // stride + 1
+    values, places = np.empty((rows, columns)), np.empty((rows, columns), dtype=int)
+    for y in range(rows):
+        for x in range(columns):
+            window = a[y * stride : y * stride + size, x * stride : x * stride + size]
+            down, right = divmod(int(window.argmax()), size)
+            places[y, x] = (y * stride + down) * a.shape[1] + x * stride + right
+            values[y, x] = window[down, right]
+    return values, places
+
+
+def unpool(values, places, shape):
+    result = np.zeros(shape[0] * shape[1])
+    np.add.at(result, np.asarray(places).ravel(), np.asarray(values, dtype=float).ravel())
+    return result.reshape(shape[::-1]).T
+
+
+# %% wrong="n6-switches" name="average" fails=["unpool"]
+# Repartes el valor por toda la ventana: va entero al sitio del máximo.
+def pool(a, size=3, stride=2):
+    rows = (a.shape[0] - size) // stride + 1
+    columns = (a.shape[1] - size) // stride + 1
+    values, places = np.empty((rows, columns)), np.empty((rows, columns), dtype=int)
+    for y in range(rows):
+        for x in range(columns):
+            window = a[y * stride : y * stride + size, x * stride : x * stride + size]
+            down, right = divmod(int(window.argmax()), size)
+            places[y, x] = (y * stride + down) * a.shape[1] + x * stride + right
+            values[y, x] = window[down, right]
+    return values, places
+
+
+def unpool(values, places, shape):
+    return np.full(shape, np.sum(values) / (shape[0] * shape[1]))
+
+# %% [markdown]
+# ## n6-deconvnet
+
+
+# %% right="n6-deconvnet" name="pastes-the-kernel"
+def relu_back(signal, before, rule):
+    if rule == "gradient":
+        return torch.where(before > 0, signal, torch.zeros_like(signal))
+    back = signal.clamp(min=0)
+    return back if rule == "deconvnet" else torch.where(before > 0, back, torch.zeros_like(back))
+
+
+def project(image, weight, bias, map, stride=2):
+    maps = F.relu(F.conv2d(image[None], weight, bias, stride=stride))
+    pooled, places = F.max_pool2d(maps, 3, 2, return_indices=True)
+    at = places[0, map].flatten()[pooled[0, map].argmax()].item()
+    row, column = divmod(at, maps.shape[3])
+    side = weight.shape[2]
+    result = torch.zeros(len(image), (maps.shape[2] - 1) * stride + side, (maps.shape[3] - 1) * stride + side)
+    result[:, row * stride : row * stride + side, column * stride : column * stride + side] = weight[map] * pooled[0, map].max()
+    return result
+
+
+# %% right="n6-deconvnet" name="max-unpool"
+def relu_back(signal, before, rule):
+    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": (before > 0) & (signal > 0)}
+    return signal * masks[rule]
+
+
+def project(image, weight, bias, map, stride=2):
+    before = F.conv2d(image.unsqueeze(0), weight, bias, stride=stride)
+    pooled, places = F.max_pool2d(before.clamp(min=0), 3, 2, return_indices=True)
+    one = torch.zeros_like(pooled)
+    y, x = divmod(pooled[0, map].argmax().item(), pooled.shape[3])
+    one[0, map, y, x] = pooled[0, map, y, x]
+    back = F.max_unpool2d(one, places, 3, 2, output_size=before.shape)
+    if back.sum() == 0:
+        back[0, map].view(-1)[places[0, map, y, x]] = pooled[0, map, y, x]
+    keep = torch.zeros_like(back)
+    keep[0, map].view(-1)[places[0, map, y, x]] = pooled[0, map, y, x]
+    return F.conv_transpose2d(keep, weight, stride=stride).squeeze(0)
+
+
+# %% probes="n6-deconvnet"
+torch.stack([relu_back(torch.tensor([2.0, -3.0, 5.0, -7.0]), torch.tensor([1.0, 1.0, -1.0, -1.0]), rule) for rule in ("gradient", "deconvnet", "guided")])
+project(torch.sin(torch.arange(242.0)).reshape(2, 11, 11), torch.cos(torch.arange(54.0)).reshape(3, 2, 3, 3), torch.tensor([0.3, 0.1, 0.2]), 1)
+project(torch.sin(torch.arange(162.0)).reshape(2, 9, 9), torch.cos(torch.arange(54.0)).reshape(3, 2, 3, 3), torch.tensor([0.5, -0.1, 0.2]), 2, stride=1)
+
+
+# %% wrong="n6-deconvnet" name="rules-swapped" fails=["rules"]
+# La deconvnet mira la señal y el gradiente mira lo que entró: están cambiados.
+def relu_back(signal, before, rule):
+    passes = torch.ones_like(signal)
+    if rule in ("deconvnet", "guided"):
+        passes = passes * (before > 0)
+    if rule in ("gradient", "guided"):
+        passes = passes * (signal > 0)
+    return signal * passes
+
+
+def project(image, weight, bias, map, stride=2):
+    before = F.conv2d(image[None], weight, bias, stride=stride)
+    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
+    strongest = pooled[0, map].argmax()
+    signal = torch.zeros_like(before).flatten(2)
+    signal[0, map, places[0, map].flatten()[strongest]] = pooled[0, map].flatten()[strongest]
+    signal = F.relu(signal.reshape(before.shape))
+    return F.conv_transpose2d(signal, weight, stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="guided-as-deconvnet" fails=["rules"]
+# La guiada cumple las dos condiciones: también mira lo que entró en la ReLU.
+def relu_back(signal, before, rule):
+    passes = torch.ones_like(signal)
+    if rule in ("gradient",):
+        passes = passes * (before > 0)
+    if rule in ("deconvnet", "guided"):
+        passes = passes * (signal > 0)
+    return signal * passes
+
+
+def project(image, weight, bias, map, stride=2):
+    before = F.conv2d(image[None], weight, bias, stride=stride)
+    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
+    strongest = pooled[0, map].argmax()
+    signal = torch.zeros_like(before).flatten(2)
+    signal[0, map, places[0, map].flatten()[strongest]] = pooled[0, map].flatten()[strongest]
+    signal = F.relu(signal.reshape(before.shape))
+    return F.conv_transpose2d(signal, weight, stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="before-not-strict" fails=["rules"]
+# La derivada de la ReLU se toma donde entró algo positivo; has usado el valor absoluto de lo que entró.
+def relu_back(signal, before, rule):
+    passes = torch.ones_like(signal)
+    if rule in ("gradient", "guided"):
+        passes = passes * (before.abs() > 0)
+    if rule in ("deconvnet", "guided"):
+        passes = passes * (signal > 0)
+    return signal * passes
+
+
+def project(image, weight, bias, map, stride=2):
+    before = F.conv2d(image[None], weight, bias, stride=stride)
+    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
+    strongest = pooled[0, map].argmax()
+    signal = torch.zeros_like(before).flatten(2)
+    signal[0, map, places[0, map].flatten()[strongest]] = pooled[0, map].flatten()[strongest]
+    signal = F.relu(signal.reshape(before.shape))
+    return F.conv_transpose2d(signal, weight, stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="all-the-activations" fails=["layer"]
+# Hay que dejar una sola activación y poner las demás a cero.
+def relu_back(signal, before, rule):
+    passes = torch.ones_like(signal)
+    if rule in ("gradient", "guided"):
+        passes = passes * (before > 0)
+    if rule in ("deconvnet", "guided"):
+        passes = passes * (signal > 0)
+    return signal * passes
+
+
+def project(image, weight, bias, map, stride=2):
+    before = F.conv2d(image[None], weight, bias, stride=stride)
+    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
+    strongest = pooled[0, map].argmax()
+    signal = torch.zeros_like(before).flatten(2)
+    signal[0, map, places[0, map].flatten()] = pooled[0, map].flatten()
+    signal = F.relu(signal.reshape(before.shape))
+    return F.conv_transpose2d(signal, weight, stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="all-the-maps" fails=["layer"]
+# Hay que poner a cero también los demás mapas.
+def relu_back(signal, before, rule):
+    passes = torch.ones_like(signal)
+    if rule in ("gradient", "guided"):
+        passes = passes * (before > 0)
+    if rule in ("deconvnet", "guided"):
+        passes = passes * (signal > 0)
+    return signal * passes
+
+
+def project(image, weight, bias, map, stride=2):
+    before = F.conv2d(image[None], weight, bias, stride=stride)
+    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
+    strongest = pooled[0, map].argmax()
+    signal = torch.zeros_like(before).flatten(2)
+    for other in range(len(weight)):
+        best = pooled[0, other].argmax()
+        signal[0, other, places[0, other].flatten()[best]] = pooled[0, other].flatten()[best]
+    signal = F.relu(signal.reshape(before.shape))
+    return F.conv_transpose2d(signal, weight, stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="kernels-flipped" fails=["layer"]
+# Das la vuelta a los filtros: la convolución traspuesta los pinta como son.
+def relu_back(signal, before, rule):
+    passes = torch.ones_like(signal)
+    if rule in ("gradient", "guided"):
+        passes = passes * (before > 0)
+    if rule in ("deconvnet", "guided"):
+        passes = passes * (signal > 0)
+    return signal * passes
+
+
+def project(image, weight, bias, map, stride=2):
+    before = F.conv2d(image[None], weight, bias, stride=stride)
+    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
+    strongest = pooled[0, map].argmax()
+    signal = torch.zeros_like(before).flatten(2)
+    signal[0, map, places[0, map].flatten()[strongest]] = pooled[0, map].flatten()[strongest]
+    signal = F.relu(signal.reshape(before.shape))
+    return F.conv_transpose2d(signal, weight.flip(2, 3), stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="value-lost" fails=["layer"]
+# La señal empieza con el valor de la activación, no con un uno.
+def relu_back(signal, before, rule):
+    passes = torch.ones_like(signal)
+    if rule in ("gradient", "guided"):
+        passes = passes * (before > 0)
+    if rule in ("deconvnet", "guided"):
+        passes = passes * (signal > 0)
+    return signal * passes
+
+
+def project(image, weight, bias, map, stride=2):
+    before = F.conv2d(image[None], weight, bias, stride=stride)
+    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
+    strongest = pooled[0, map].argmax()
+    signal = torch.zeros_like(before).flatten(2)
+    signal[0, map, places[0, map].flatten()[strongest]] = 1.0
+    signal = F.relu(signal.reshape(before.shape))
+    return F.conv_transpose2d(signal, weight, stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="no-switches" fails=["layer"]
+# Pones el valor en la esquina de la ventana: va donde estaba el máximo.
+def relu_back(signal, before, rule):
+    passes = torch.ones_like(signal)
+    if rule in ("gradient", "guided"):
+        passes = passes * (before > 0)
+    if rule in ("deconvnet", "guided"):
+        passes = passes * (signal > 0)
+    return signal * passes
+
+
+def project(image, weight, bias, map, stride=2):
+    before = F.conv2d(image[None], weight, bias, stride=stride)
+    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
+    strongest = pooled[0, map].argmax()
+    signal = torch.zeros_like(before).flatten(2)
+    signal[0, map, 2 * (strongest // pooled.shape[3]) * before.shape[3] + 2 * (strongest % pooled.shape[3])] = pooled[0, map].flatten()[strongest]
+    signal = F.relu(signal.reshape(before.shape))
+    return F.conv_transpose2d(signal, weight, stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="bias-on-the-way-back" fails=["layer"]
+# Los sesgos no vuelven: los has sumado a los píxeles.
+def relu_back(signal, before, rule):
+    passes = torch.ones_like(signal)
+    if rule in ("gradient", "guided"):
+        passes = passes * (before > 0)
+    if rule in ("deconvnet", "guided"):
+        passes = passes * (signal > 0)
+    return signal * passes
+
+
+def project(image, weight, bias, map, stride=2):
+    before = F.conv2d(image[None], weight, bias, stride=stride)
+    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
+    strongest = pooled[0, map].argmax()
+    signal = torch.zeros_like(before).flatten(2)
+    signal[0, map, places[0, map].flatten()[strongest]] = pooled[0, map].flatten()[strongest]
+    signal = F.relu(signal.reshape(before.shape))
+    return F.conv_transpose2d(signal, weight, stride=stride)[0] + bias[map]
+
+
+# %% wrong="n6-deconvnet" name="no-stride-back" fails=["layer"]
+# En la convolución traspuesta falta el paso.
+def relu_back(signal, before, rule):
+    passes = torch.ones_like(signal)
+    if rule in ("gradient", "guided"):
+        passes = passes * (before > 0)
+    if rule in ("deconvnet", "guided"):
+        passes = passes * (signal > 0)
+    return signal * passes
+
+
+def project(image, weight, bias, map, stride=2):
+    before = F.conv2d(image[None], weight, bias, stride=stride)
+    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
+    strongest = pooled[0, map].argmax()
+    signal = torch.zeros_like(before).flatten(2)
+    signal[0, map, places[0, map].flatten()[strongest]] = pooled[0, map].flatten()[strongest]
+    signal = F.relu(signal.reshape(before.shape))
+    return F.conv_transpose2d(signal, weight)[0]
