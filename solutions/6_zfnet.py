@@ -847,14 +847,13 @@ for channels, kernels, side, stride, size, chosen in ((3, 4, 3, 2, 15, 1), (2, 3
 ax = gallery.deconvnet()
 
 # %% [markdown]
-# **Predice** a qué responde un mapa de CONV3 de la red de fotografías antes de ver los nueve recortes que más lo
-# activan, y sus proyecciones, como en la figura 2 del artículo.
+# **Predice** a qué responde un mapa de CONV3 de la red de fotografías antes de ver las seis imágenes que más lo
+# activan, con el trozo que ve esa unidad, y debajo sus proyecciones, como en la figura 2 del artículo.
 
 # %% explore=true
 photographs = models.pretrained("alexnet_mini")
 views = photographs.views.evaluation(tema9.data.textures().test.images[:: 10 if SHORT else 1])
 best = looking.strongest(photographs, views, "relu3", map=5, count=6)
-top = max(1, max(patch.value for patch in best))
 tiles = []
 for patch in best:
     image = views[patch.image]

@@ -37,6 +37,21 @@ def test_readme_lists_every_notebook_with_its_points_and_minutes():
     assert rows("notebooks") == expected
 
 
+def test_readme_says_where_every_slide_of_the_deck_is_taught():
+    deck = (ROOT / "tests" / "data" / "deck.md").read_text(encoding="utf-8")
+    slides = [part.split("\n", 1) for part in re.split(r"^# ", deck, flags=re.M)[1:]]
+    by_number = {source.name[0]: source for source in sources.all_sources()}
+    table = [re.split(r"(?<=[ |])\| ?", row.strip("|"))[:4] for row in rows("deck")]
+    assert len(table) == len(slides) == 20
+    for number, ((title, body), (place, named, line, taught)) in enumerate(zip(slides, table, strict=True), 1):
+        assert (int(place), named.strip()) == (number, title.strip())
+        assert line.strip().strip("`") in body
+        for notebook, exercises in re.findall(r"(\d): ([^;]*)", taught):
+            there = set(by_number[notebook].exercises)
+            named_there = set(re.findall(r"`([^`]+)`", exercises))
+            assert named_there and named_there <= there, f"slide {number}: {named_there - there}"
+
+
 def test_readme_lists_every_command_with_its_first_sentence():
     commands = [(command.name or command.callback.__name__, command) for command in app.registered_commands]
     for group in app.registered_groups:
