@@ -265,7 +265,7 @@ def zfnet_maps():
 
 
 # %% wrong="n6-figure-3" name="no-ceil"
-# Los poolings redondean hacia abajo: de 110 no salen 55. Prueba `ceil_mode=True`.
+# Los poolings redondean hacia abajo y dejan un píxel de menos. Prueba `ceil_mode=True`.
 def zfnet_maps():
     return nn.Sequential(
         nn.Conv2d(3, 96, 7, stride=2, padding=1),
@@ -285,7 +285,7 @@ def zfnet_maps():
 
 
 # %% wrong="n6-figure-3" name="no-padding-in-conv1"
-# A CONV1 le falta relleno: sin él no salen 110.
+# A CONV1 le falta relleno: sin él los mapas salen más pequeños.
 def zfnet_maps():
     return nn.Sequential(
         nn.Conv2d(3, 96, 7, stride=2),
