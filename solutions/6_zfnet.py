@@ -575,7 +575,7 @@ from tema9 import measuring
 measuring.require_own(occlusion_map)
 image = torch.rand(3, 10, 10, generator=torch.Generator().manual_seed(2))
 grey = measuring.with_classifier(occlusion_map, image.clone(), 1, 10, 1, 0.5)
-expected = float(measuring.known_classifier()(torch.full((1, 3, 10, 10), 0.5)).softmax(1)[0, 1])
+expected = measuring.known_classifier()(torch.full((1, 3, 10, 10), 0.5)).softmax(1)[0, 1].item()
 assert abs(float(np.asarray(grey).item()) - expected) < 1e-5, "tapada entera con 0,5, la red ve una imagen gris"
 ### BEGIN HIDDEN TESTS
 colour = torch.tensor([0.2, 0.9, 0.4])
