@@ -413,17 +413,17 @@ def rehearse(
 def grade(
     course: Annotated[Path, typer.Argument(help="The course folder; submissions are in its submitted/.")] = COURSE,
     submissions: Annotated[
-        Path | None, typer.Option(help="A folder STUDENT/.../NOTEBOOK.ipynb to take in first.")
+        Path | None, typer.Option(help="What to take in first: a folder of submissions, or a zip of Moodle or Canvas.")
     ] = None,
 ):
     """Grade every submission through nbgrader: one row per student and notebook, and feedback.
 
     Exit code 1 if a submission could not be graded or a rehearsed score is not the expected one.
     """
-    from tema9.classroom import grade as grading
+    from tema9.classroom import intake
 
     if submissions is not None:
-        for line in grading.collect(course, submissions):
+        for line in intake.collect(course, submissions):
             console.print(f"left out: {line}", style="yellow", highlight=False)
     rows, unexpected = _grade(course)
     if unexpected or any(not row.status.startswith("graded") and row.status != "not submitted" for row in rows):
@@ -467,7 +467,7 @@ def _print_scores(course, rows):
             f"{row.machine:g} / {row.machine_max:g}",
             f"{row.by_hand:g} / {row.by_hand_max:g}",
             f"{row.pending}" if row.pending else "",
-            row.status,
+            f"{row.status}, repaired" if row.repairs else row.status,
         ]
         if wanted:
             score, what = wanted.get((row.student, row.notebook), (row.machine, "not of the rehearsal"))

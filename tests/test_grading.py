@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from tema9.classroom import bank, course, grade, rehearse, sources
+from tema9.classroom import bank, course, grade, intake, rehearse, sources
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +47,20 @@ def explore(notebook, cells):
             cell.source += "\nprint(30)"
 
 
+def strip_metadata(notebook, cells):
+    for cell in notebook.cells:
+        cell.metadata.clear()
+        cell.id = f"cell-{notebook.cells.index(cell)}"
+
+
+def duplicate_test(notebook, cells):
+    notebook.cells.append(cells["n1-size-tests-values"].copy())
+
+
+def rename_cell(notebook, cells):
+    cells["n1-size"].metadata.nbgrader.grade_id = "something-else"
+
+
 def borrow(notebook, cells):
     cells["n1-size"].source = "from tema9.arithmetic import output_size as size"
 
@@ -61,6 +75,9 @@ def graded(small, tmp_path_factory):
         "weakens": weaken_test,
         "deletes": delete_test,
         "tags": tag_tests,
+        "strips": strip_metadata,
+        "duplicates": duplicate_test,
+        "renames": rename_cell,
         "borrows": borrow,
         "explores": explore,
     }
@@ -107,9 +124,20 @@ def test_a_student_who_handed_nothing_in_has_a_row(graded):
     assert graded[1]["absent"].total == 0
 
 
-@pytest.mark.parametrize("student", ["weakens", "deletes", "tags"])
-def test_changing_a_test_cell_does_not_help(graded, student):
+@pytest.mark.parametrize("student", ["weakens", "deletes", "tags", "strips", "duplicates", "renames"])
+def test_changing_a_notebook_neither_helps_nor_harms(graded, student):
+    assert graded[1][student].status == "graded"
     assert graded[1][student].machine == 30, "the mistake loses `values` and keeps `whole`"
+
+
+def test_repairs_are_in_the_row_and_in_the_feedback_and_nowhere_else(graded):
+    root, rows = graded
+    assert "n1-size-tests-values`: la celda faltaba o estaba cambiada" in rows["weakens"].repairs
+    assert "se ha reconocido por su contenido" in rows["strips"].repairs
+    assert rows["alumno-001"].repairs == ""
+    page = (root / "feedback" / "deletes" / "1_mini" / "1_mini.html").read_text(encoding="utf-8")
+    assert "Al corregir se ha reparado la entrega" in page
+    assert "se ha reparado" not in (root / "feedback/alumno-001/1_mini/1_mini.html").read_text(encoding="utf-8")
 
 
 def test_an_answer_borrowed_from_the_package_scores_nothing(graded):
@@ -134,14 +162,14 @@ def test_feedback_holds_no_hidden_test_no_scheme_and_no_traceback(graded):
     assert "revisa el paso" in (root / "feedback/explores/1_mini/1_mini.html").read_text(encoding="utf-8")
 
 
-def test_explorations_left_as_released_are_shown_and_not_run(graded):
+def test_explorations_are_shown_as_released_and_not_run(graded):
     root, _ = graded
     cells = {}
     for student in ("alumno-001", "explores"):
         notebook = nbformat.read(root / "autograded" / student / "1_mini" / "1_mini.ipynb", as_version=4)
         cells[student] = [cell for cell in notebook.cells if "una exploración" in cell.source]
-    assert [cell.cell_type for cell in cells["alumno-001"]] == ["markdown"]
-    assert [cell.outputs[0].text for cell in cells["explores"]] == ["una exploración\n30\n"]
+    assert [cell.cell_type for cell in cells["alumno-001"] + cells["explores"]] == ["markdown", "markdown"]
+    assert cells["alumno-001"][0].source == cells["explores"][0].source
 
 
 def test_marking_the_prose_by_hand_makes_the_perfect_student_reach_100(graded):
@@ -198,20 +226,20 @@ def test_collecting_finds_notebooks_however_deep_and_keeps_what_it_replaces(smal
         (tmp_path / "in" / place).write_text(place)
     (tmp_path / "in" / "ana" / "notas.txt").write_text("hola")
     (tmp_path / "in" / "luis" / "1_mini.ipynb").symlink_to(tmp_path / "in" / "ana" / "1_mini.ipynb")
-    left_out = grade.collect(tmp_path / "course", tmp_path / "in")
-    assert sorted(left_out) == ["ana/notas.txt: no notebook of the course", "luis/1_mini.ipynb: a link"]
+    left_out = intake.collect(tmp_path / "course", tmp_path / "in")
+    assert sorted(left_out) == ["ana/notas.txt: no notebook", "luis/1_mini.ipynb: a link"]
     submitted = tmp_path / "course" / "submitted"
     assert (submitted / "ana/1_mini/1_mini.ipynb").read_text() == "ana/1_mini.ipynb"
     assert (submitted / "luis/1_mini/1_mini.ipynb").read_text() == "luis/entrega/1_mini.ipynb"
     (tmp_path / "in" / "ana" / "1_mini.ipynb").write_text("otra vez")
-    grade.collect(tmp_path / "course", tmp_path / "in")
+    intake.collect(tmp_path / "course", tmp_path / "in")
     assert (submitted / "ana/1_mini/1_mini.ipynb").read_text() == "otra vez"
     assert (tmp_path / "course/replaced/ana/1_mini-1.ipynb").read_text() == "ana/1_mini.ipynb"
 
 
 def test_collecting_from_a_folder_without_notebooks_says_what_is_expected(small, tmp_path):
     with pytest.raises(grade.NothingToGrade, match="1_mini"):
-        grade.collect(tmp_path / "course", tmp_path)
+        intake.collect(tmp_path / "course", tmp_path)
 
 
 def test_interrupting_nbgrader_ends_the_run(small, tmp_path, monkeypatch):

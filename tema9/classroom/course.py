@@ -28,6 +28,7 @@ from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, GetGrades,
 from traitlets.config import Config
 
 from tema9.classroom import sources
+from tema9.classroom.rebuild import Rebuild, ShowRepairs
 
 CODE_STUB = "# ESCRIBE TU CÓDIGO AQUÍ\nraise NotImplementedError()"
 TEXT_STUB = "*ESCRIBE TU RESPUESTA AQUÍ*"
@@ -47,8 +48,7 @@ c.merge(settings(Path(__file__).parent{subfolder}))
 class SkipExplorations(NbGraderPreprocessor):
     """Shows our own explorations as text instead of running them again: they decide nothing.
 
-    Only those that the student left as released; check cells run, since what they say
-    belongs in the feedback.
+    Check cells run, since what they say belongs in the feedback.
     """
 
     def preprocess(self, nb, resources):
@@ -95,8 +95,9 @@ def settings(root) -> Config:
     c.ClearSolutions.code_stub = {"python": CODE_STUB}
     c.ClearSolutions.text_stub = TEXT_STUB
     c.ClearMarkScheme.enforce_metadata = False  # ours stand in locked cells, beside the answer
-    c.Autograde.sanitize_preprocessors = [SkipExplorations, *Autograde.sanitize_preprocessors.default()]
-    # A deleted test cell comes back, and no tag of the student's keeps one from running.
+    c.Autograde.sanitize_preprocessors = [Rebuild, SkipExplorations, *Autograde.sanitize_preprocessors.default()]
+    # What the student was not asked to write comes from the release, and no tag keeps a test from running.
+    c.Rebuild.release = str(Path(root).resolve() / "release")
     c.OverwriteCells.add_missing_cells = True
     c.OverwriteCells.missing_cell_notification = (
         "Esta celda (id: {cell_id}) faltaba en la entrega y se ha repuesto.\n\n"
@@ -109,6 +110,7 @@ def settings(root) -> Config:
     c.LimitOutput.max_traceback = 50
     # Feedback shows neither the hidden tests nor the mark scheme, and runs no script of a student's.
     c.GenerateFeedback.preprocessors = [
+        ShowRepairs,
         ClearHiddenTests,
         ClearMarkScheme,
         CutTracebacks,

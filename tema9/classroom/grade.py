@@ -1,14 +1,14 @@
 """From submissions to scores and feedback, through nbgrader."""
 
 import csv
-import shutil
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from nbgrader.api import Gradebook, MissingEntry
 
-from tema9.classroom import sources
+from tema9.classroom import rebuild, sources
 from tema9.classroom.course import Course, quiet, reason
+from tema9.classroom.intake import NothingToGrade
 from tema9.files import whole
 
 SCORES = "scores.csv"
@@ -21,6 +21,7 @@ class Row:
     machine: what the tests gave, of machine_max.
     by_hand: what a person gave, of by_hand_max; pending is how many answers wait for one.
     status: "graded", "not submitted" or why it could not be graded.
+    repairs: what was repaired in the submission, in Spanish, as the student reads it.
     """
 
     student: str
@@ -31,54 +32,11 @@ class Row:
     by_hand_max: float
     pending: int
     status: str
+    repairs: str = ""
 
     @property
     def total(self):
         return self.machine + self.by_hand
-
-
-class NothingToGrade(FileNotFoundError):
-    """There are no submissions where they were looked for."""
-
-
-def collect(root, folder) -> list[str]:
-    """Copy the notebooks of FOLDER/STUDENT/... into the course's submitted/; return what was left out.
-
-    A notebook counts by its file name (`1_lenet5.ipynb`), however deep it lies; links
-    are not followed. A submission that was there already and differs moves to replaced/.
-
-    Args:
-        root: the course folder.
-        folder: one folder per student.
-
-    Raises:
-        NothingToGrade: no student's folder has a notebook of the course.
-    """
-    course, folder, left_out, found = Course(root), Path(folder), [], 0
-    names = {source.name for source in sources.all_sources()}
-    for path in sorted(folder.glob("*/**/*")):
-        if path.is_symlink() or not path.is_file() or any(parent.is_symlink() for parent in path.parents):
-            left_out += [f"{path.relative_to(folder)}: a link"] if path.is_symlink() else []
-            continue
-        if path.suffix != ".ipynb" or path.stem not in names:
-            left_out.append(f"{path.relative_to(folder)}: no notebook of the course")
-            continue
-        student = path.relative_to(folder).parts[0]
-        target = course.submitted(student, path.stem)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists() and target.read_bytes() != path.read_bytes():
-            _keep(course.root / "replaced" / student, target)
-        shutil.copyfile(path, target)
-        found += 1
-    if not found:
-        raise NothingToGrade(f"{folder} has no STUDENT/.../NOTEBOOK.ipynb of {', '.join(sorted(names))}")
-    return left_out
-
-
-def _keep(folder, path):
-    folder.mkdir(parents=True, exist_ok=True)
-    number = 1 + sum(1 for _ in folder.glob(f"{path.stem}-*.ipynb"))
-    path.replace(folder / f"{path.stem}-{number}.ipynb")
 
 
 def grade(root, track=iter) -> list[Row]:
@@ -168,7 +126,11 @@ def _row(course, student, source, status):
                     pending += bool(entry.needs_manual_grade)
                 else:
                     machine += entry.score
-    return Row(student, source.name, machine, machine_max, by_hand, by_hand_max, pending, status)
+    repaired = ""
+    if status.startswith("graded"):
+        graded = course.root / "autograded" / student / source.name / f"{source.name}.ipynb"
+        repaired = "; ".join(rebuild.repairs(graded))
+    return Row(student, source.name, machine, machine_max, by_hand, by_hand_max, pending, status, repaired)
 
 
 def write_scores(path, rows):

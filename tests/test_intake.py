@@ -1,0 +1,202 @@
+"""Taking in submissions: every shape they come in, and what is refused."""
+
+import io
+import os
+import random
+import stat
+import zipfile
+from pathlib import PurePosixPath
+
+import nbformat
+import pytest
+
+from tema9.classroom import intake, sources
+
+NAMES = [source.name for source in sources.all_sources()]
+NOTEBOOK = (sources.NOTEBOOKS / "1_lenet5.ipynb").read_bytes()
+
+
+def zipped(files):
+    """The bytes of a zip of {path: bytes}."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, content in files.items():
+            archive.writestr(path, content)
+    return buffer.getvalue()
+
+
+def submitted(root):
+    return {str(path.relative_to(root / "submitted")): path.read_bytes() for path in root.glob("submitted/*/*/*.ipynb")}
+
+
+def take_in(tmp_path, files, /, **limits):
+    """Collect {path: bytes} from a zip; return (left out, submitted)."""
+    (tmp_path / "in.zip").write_bytes(zipped(files))
+    left_out = intake.collect(tmp_path / "course", tmp_path / "in.zip", intake.Limits(**limits))
+    return left_out, submitted(tmp_path / "course")
+
+
+@pytest.mark.parametrize(
+    ("stem", "notebook"),
+    [
+        ("1_lenet5", "1_lenet5"),
+        ("1_lenet5 (1)", "1_lenet5"),
+        ("Copia de 1_lenet5", "1_lenet5"),
+        ("ana-1-LeNet5-final", "1_lenet5"),
+        ("lenet5", "1_lenet5"),
+        ("6 zfnet ana", "6_zfnet"),
+        ("3_dentro_de_las_capas_v2", "3_dentro_de_las_capas"),
+        ("11_lenet5", "1_lenet5"),
+        ("1_lenet5 y 6_zfnet", None),
+        ("apuntes", None),
+        ("", None),
+    ],
+)
+def test_the_notebook_is_known_by_its_name(stem, notebook):
+    assert intake.notebook_of(stem, NAMES) == notebook
+
+
+def test_a_notebook_of_any_name_is_known_by_what_it_holds(tmp_path):
+    left_out, found = take_in(tmp_path, {"ana/entrega.ipynb": NOTEBOOK, "luis/otra.ipynb": b"{}"})
+    assert found == {"ana/1_lenet5/1_lenet5.ipynb": NOTEBOOK}
+    assert left_out == ["luis/otra.ipynb: no notebook of the course"]
+
+
+@pytest.mark.parametrize(
+    ("path", "student"),
+    [
+        ("ana/1_lenet5.ipynb", "ana"),
+        ("ana/entrega final/1_lenet5 (2).ipynb", "ana"),
+        ("Ana García_123456_assignsubmission_file_/1_lenet5.ipynb", "Ana-García"),
+        ("garciaana_12345_67890_1_lenet5.ipynb", "garciaana"),
+        ("garciaana_LATE_12345_67890_1_lenet5-1.ipynb", "garciaana"),
+        ("1_lenet5/ana.ipynb", "ana"),
+        ("ana_1_lenet5.ipynb", "ana"),
+        ("1_lenet5_ana lópez (1).ipynb", "ana-lópez"),
+        ("ana@uni.es/1_lenet5.ipynb", "ana@uni.es"),
+        ("ana/../../../etc/1_lenet5.ipynb", "ana"),
+        ("..\\..\\ana\\1_lenet5.ipynb", "ana"),
+    ],
+)
+def test_the_student_is_known_by_the_names_of_files_and_folders(path, student, tmp_path):
+    left_out, found = take_in(tmp_path, {path: NOTEBOOK, "zoe/6_zfnet.ipynb": b"zfnet"})
+    assert left_out == []
+    assert found == {f"{student}/1_lenet5/1_lenet5.ipynb": NOTEBOOK, "zoe/6_zfnet/6_zfnet.ipynb": b"zfnet"}
+
+
+def test_a_notebook_of_nobody_is_told(tmp_path):
+    left_out, _ = take_in(tmp_path, {"1_lenet5.ipynb": NOTEBOOK, "zoe/6_zfnet.ipynb": b"zfnet"})
+    assert left_out == ["1_lenet5.ipynb: it does not say whose it is; name its folder after the student"]
+
+
+def test_a_folder_around_all_students_is_none_of_them(tmp_path):
+    _, found = take_in(tmp_path, {f"entregas/tema 9/{student}/1_lenet5.ipynb": NOTEBOOK for student in ("ana", "luis")})
+    assert sorted(found) == ["ana/1_lenet5/1_lenet5.ipynb", "luis/1_lenet5/1_lenet5.ipynb"]
+
+
+def test_two_students_of_one_name_stay_two(tmp_path):
+    folders = (f"Ana García_{number}_assignsubmission_file_" for number in (111, 222))
+    _, found = take_in(tmp_path, {f"{folder}/1_lenet5.ipynb": folder.encode() for folder in folders})
+    assert len(found) == 2 and len(set(found.values())) == 2
+
+
+def test_zips_inside_the_zip_are_read(tmp_path):
+    inner = zipped({"trabajo/1_lenet5.ipynb": NOTEBOOK})
+    _, found = take_in(tmp_path, {"Ana_1_assignsubmission_file_/trabajo.zip": inner, "luis/1_lenet5.ipynb": b"luis"})
+    assert found["Ana/1_lenet5/1_lenet5.ipynb"] == NOTEBOOK and len(found) == 2
+
+
+def test_of_several_the_newest_counts_and_the_others_are_told(tmp_path):
+    for number, name in enumerate(("1_lenet5 (2)", "1_lenet5", "1_lenet5 (1)")):
+        path = tmp_path / "in" / "ana" / f"{name}.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+        os.utime(path, (1000 + number % 2, 1000 + number % 2))  # the one without a number is the newest
+    left_out = intake.collect(tmp_path / "course", tmp_path / "in")
+    assert submitted(tmp_path / "course") == {"ana/1_lenet5/1_lenet5.ipynb": b"1_lenet5"}
+    assert sorted(left_out) == [
+        "ana/1_lenet5 (1).ipynb: ana/1_lenet5.ipynb is newer",
+        "ana/1_lenet5 (2).ipynb: ana/1_lenet5.ipynb is newer",
+    ]
+
+
+def test_links_are_refused_in_folders_and_in_zips(tmp_path):
+    (tmp_path / "in" / "ana").mkdir(parents=True)
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "1_lenet5.ipynb").write_text("secret")
+    (tmp_path / "in" / "luis").symlink_to(tmp_path / "secret")
+    (tmp_path / "in" / "ana" / "6_zfnet.ipynb").symlink_to(tmp_path / "secret" / "1_lenet5.ipynb")
+    (tmp_path / "in" / "ana" / "1_lenet5.ipynb").write_text("ana")
+    left_out = intake.collect(tmp_path / "course", tmp_path / "in")
+    assert sorted(left_out) == ["ana/6_zfnet.ipynb: a link", "luis: a link"]
+    assert submitted(tmp_path / "course") == {"ana/1_lenet5/1_lenet5.ipynb": b"ana"}
+    link = zipfile.ZipInfo("eva/1_lenet5.ipynb")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
+        archive.writestr(link, str(tmp_path / "secret" / "1_lenet5.ipynb"))
+        archive.writestr("zoe/1_lenet5.ipynb", "zoe")
+    assert intake.collect(tmp_path / "other", tmp_path / "in.zip") == ["eva/1_lenet5.ipynb: a link"]
+    assert submitted(tmp_path / "other") == {"zoe/1_lenet5/1_lenet5.ipynb": b"zoe"}
+
+
+def test_sizes_are_capped_and_a_bomb_is_not_unpacked(tmp_path):
+    files = {"ana/1_lenet5.ipynb": b"0" * 5000, "luis/1_lenet5.ipynb": NOTEBOOK[:900], "luis/x.zip": b"no zip"}
+    left_out, found = take_in(tmp_path, files, file_bytes=1000)
+    assert left_out == ["ana/1_lenet5.ipynb: 5,000 bytes; the limit is 1,000", "luis/x.zip: a zip that cannot be read"]
+    assert list(found) == ["luis/1_lenet5/1_lenet5.ipynb"]
+    with pytest.raises(ValueError, match="holds more than 2 files"):
+        take_in(tmp_path, files, files=2)
+    with pytest.raises(ValueError, match="or 1,500 bytes; take it in parts"):
+        take_in(tmp_path, files, total_bytes=1500)
+
+
+def test_a_zip_that_lies_about_a_size_is_not_believed(tmp_path):
+    content = bytearray(zipped({"ana/1_lenet5.ipynb": b"0" * 50_000, "luis/1_lenet5.ipynb": b"luis"}))
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        size = archive.infolist()[0].file_size.to_bytes(4, "little")
+    lie = (10).to_bytes(4, "little")
+    (tmp_path / "in.zip").write_bytes(bytes(content).replace(size, lie))
+    left_out = intake.collect(tmp_path / "course", tmp_path / "in.zip", intake.Limits(file_bytes=1000))
+    assert len(left_out) == 1 and left_out[0].startswith("ana/1_lenet5.ipynb: cannot be read")
+    assert submitted(tmp_path / "course") == {"luis/1_lenet5/1_lenet5.ipynb": b"luis"}
+
+
+def test_what_is_neither_a_folder_nor_a_zip_is_one_line(tmp_path):
+    (tmp_path / "in.rar").write_bytes(b"Rar!")
+    with pytest.raises(ValueError, match=r"in\.rar is neither a folder nor a zip that can be read"):
+        intake.collect(tmp_path / "course", tmp_path / "in.rar")
+    with pytest.raises(intake.NothingToGrade, match="is not there"):
+        intake.collect(tmp_path / "course", tmp_path / "nada")
+
+
+def test_litter_is_passed_over_in_silence(tmp_path):
+    litter = ("__MACOSX/ana/._1_lenet5.ipynb", "ana/.ipynb_checkpoints/1_lenet5-checkpoint.ipynb", "ana/.DS_Store")
+    left_out, found = take_in(tmp_path, dict.fromkeys(litter, b"x") | {"ana/1_lenet5.ipynb": NOTEBOOK})
+    assert left_out == [] and list(found) == ["ana/1_lenet5/1_lenet5.ipynb"]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_no_change_of_a_zip_s_bytes_makes_it_crash_or_names_another_place(seed, tmp_path):
+    draw = random.Random(seed)
+    names = ["ana/1_lenet5.ipynb", "1_lenet5/eva.ipynb", "luis/b/6_zfnet.ipynb", "x.zip", "zoe_5_zfnet (2).ipynb"]
+    for _ in range(100):
+        inner = zipped({"1_lenet5.ipynb": NOTEBOOK[:400]})
+        content = bytearray(zipped({name: inner if name == "x.zip" else NOTEBOOK[:400] for name in names}))
+        for _ in range(draw.choice([1, 3, 20])):
+            content[draw.randrange(len(content))] = draw.randrange(256)
+        place = tmp_path / "in.zip"
+        place.write_bytes(content)
+        try:
+            handed_in, _ = intake.gather(place, NAMES, intake.Limits())
+        except ValueError as error:
+            assert "\n" not in str(error)
+            continue
+        for student, notebook in handed_in:
+            assert notebook in NAMES
+            assert student and PurePosixPath(student).name == student and not student.startswith(".")
+
+
+def test_what_is_taken_in_is_what_was_handed_in(tmp_path):
+    _, found = take_in(tmp_path, {"ana/1_lenet5.ipynb": NOTEBOOK})
+    (content,) = found.values()
+    nbformat.validate(nbformat.reads(content.decode(), as_version=4))
