@@ -483,6 +483,18 @@ def _print_scores(course, rows):
 
 @app.command()
 @one_line_errors
+def bundle(
+    out: Annotated[Path, typer.Option(help="The zip to write.")] = COURSE / "tema9-estudiantes.zip",
+):
+    """Write the zip that students receive: the notebooks, their side of the package, and how to install it."""
+    from tema9.classroom import bundle as bundling
+
+    names = bundling.bundle(out)
+    console.print(f"{len(names)} files, {out.stat().st_size / 2**20:.1f} MiB -> {_short(out)}", highlight=False)
+
+
+@app.command()
+@one_line_errors
 def course(students: Annotated[int, typer.Option(help="Students of the sample class.")] = 12):
     """Build the notebooks, train LeNet-5 on real digits, grade a sample class, and say what to open."""
     from tema9 import recipes
