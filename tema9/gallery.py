@@ -100,7 +100,7 @@ def deconvnet():
 
 def signed(pixels):
     """Pixels of both signs as a picture: 0 is middle grey, the strongest is at an end of the scale."""
-    pixels = figures._array(pixels)
+    pixels = np.asarray(pixels)
     return 0.5 + pixels / (2 * np.abs(pixels).max() or 1)
 
 

@@ -148,7 +148,7 @@ def build(name, num_classes=None):
 PRETRAINED = {
     "alexnet_mini": ("alexnet_mini", 10, "tema9 train alexnet_mini --data textures --seed 1"),
     "alexnet_mini_shapes": ("alexnet_mini", 5, "tema9 train alexnet_mini --data shapes --epochs 40"),
-    "alexnet_mini_shortcut": ("alexnet_mini", 5, "tema9 train alexnet_mini --data shortcut --epochs 4"),
+    "alexnet_mini_shortcut": ("alexnet_mini", 5, "tema9 train alexnet_mini --data shortcut --epochs 12"),
 }
 
 

@@ -54,7 +54,9 @@ def strip_metadata(notebook, cells):
 
 
 def duplicate_test(notebook, cells):
-    notebook.cells.append(cells["n1-size-tests-values"].copy())
+    again = cells["n1-size-tests-values"].copy()
+    again.id = "another-cell"
+    notebook.cells.append(again)
 
 
 def rename_cell(notebook, cells):
@@ -89,6 +91,10 @@ def graded(small, tmp_path_factory):
         nbformat.write(submission.fill(odd.release(small.name)), path)
         edit(path, change)
     (path.parent / "numpy.py").write_text("raise SystemExit")  # beside the notebook of the last one
+    path = odd.submitted("old-format", small.name)
+    path.parent.mkdir(parents=True)
+    notebook = nbformat.read(odd.submitted("strips", small.name), as_version=4)
+    path.write_text(nbformat.writes(nbformat.convert(notebook, 3), version=3), encoding="utf-8")
     broken = odd.submitted("broken", small.name)
     broken.parent.mkdir(parents=True)
     broken.write_text("{ this is no notebook")
@@ -124,7 +130,7 @@ def test_a_student_who_handed_nothing_in_has_a_row(graded):
     assert graded[1]["absent"].total == 0
 
 
-@pytest.mark.parametrize("student", ["weakens", "deletes", "tags", "strips", "duplicates", "renames"])
+@pytest.mark.parametrize("student", ["weakens", "deletes", "tags", "strips", "duplicates", "renames", "old-format"])
 def test_changing_a_notebook_neither_helps_nor_harms(graded, student):
     assert graded[1][student].status == "graded"
     assert graded[1][student].machine == 30, "the mistake loses `values` and keeps `whole`"
