@@ -95,6 +95,10 @@ def graded(small, tmp_path_factory):
     path.parent.mkdir(parents=True)
     notebook = nbformat.read(odd.submitted("strips", small.name), as_version=4)
     path.write_text(nbformat.writes(nbformat.convert(notebook, 3), version=3), encoding="utf-8")
+    path = odd.submitted("timeless", small.name)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(odd.submitted("strips", small.name).read_bytes())
+    (path.parent / "timestamp.txt").write_bytes(b"\xff ayer por la tarde")
     broken = odd.submitted("broken", small.name)
     broken.parent.mkdir(parents=True)
     broken.write_text("{ this is no notebook")
@@ -130,7 +134,9 @@ def test_a_student_who_handed_nothing_in_has_a_row(graded):
     assert graded[1]["absent"].total == 0
 
 
-@pytest.mark.parametrize("student", ["weakens", "deletes", "tags", "strips", "duplicates", "renames", "old-format"])
+@pytest.mark.parametrize(
+    "student", ["weakens", "deletes", "tags", "strips", "duplicates", "renames", "old-format", "timeless"]
+)
 def test_changing_a_notebook_neither_helps_nor_harms(graded, student):
     assert graded[1][student].status == "graded"
     assert graded[1][student].machine == 30, "the mistake loses `values` and keeps `whole`"

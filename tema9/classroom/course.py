@@ -24,6 +24,7 @@ import nbformat
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbgrader.apps import NbGraderAPI
 from nbgrader.converters import Autograde
+from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, GetGrades, NbGraderPreprocessor
 from traitlets.config import Config
 
@@ -122,6 +123,16 @@ def settings(root) -> Config:
     return c
 
 
+class Folder(CourseDirectory):
+    """nbgrader's, but a timestamp that cannot be read is none, and not the end of the submission."""
+
+    def get_existing_timestamp(self, dest_path):
+        try:
+            return super().get_existing_timestamp(dest_path)
+        except Exception:  # not a date, not text, no file
+            return None
+
+
 class Course:
     """A course folder, and nbgrader on it.
 
@@ -131,7 +142,8 @@ class Course:
 
     def __init__(self, root):
         self.root = Path(root).resolve()
-        self.api = NbGraderAPI(config=settings(self.root))
+        config = settings(self.root)
+        self.api = NbGraderAPI(coursedir=Folder(config=config), config=config)
         self.api.log.setLevel(logging.ERROR)
 
     def submitted(self, student, notebook) -> Path:
