@@ -226,20 +226,17 @@ def figures_(
     from tema9 import files, gallery
 
     chosen = names or list(gallery.GALLERY)
-    if unknown := [name for name in chosen if name not in gallery.GALLERY]:
-        raise ValueError(f"unknown figure {unknown[0]!r}; known: {', '.join(gallery.GALLERY)}")
+    gallery.require_known(chosen)  # before any is drawn
+    # Without a date, and with fixed ids, a figure that did not change is the same file.
+    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
     table = Table("figure", "inches", "SVG (KiB)", "PDF (KiB)", "PNG (KiB)", box=box.SIMPLE_HEAD)
     for name in track(chosen, "drawing", console=Console(stderr=True), transient=True):
         figure = gallery.draw(name)
         sizes = []
-        for kind in ("svg", "pdf", "png"):
+        for kind, dated in metadata.items():
             with files.whole(out / f"{name}.{kind}") as path:
-                # Without a date, and with fixed ids, a figure that did not change is the same file.
-                dated = {
-                    "metadata": {"Date": None} if kind == "svg" else {"CreationDate": None} if kind == "pdf" else {}
-                }
                 with pyplot.rc_context({"svg.hashsalt": "tema9"}):
-                    figure.savefig(path, format=kind, dpi=150, **dated)
+                    figure.savefig(path, format=kind, dpi=150, metadata=dated)
                 sizes.append(f"{path.stat().st_size / 1024:,.0f}")
         width, height = figure.get_size_inches()
         pyplot.close(figure)

@@ -28,12 +28,24 @@ def whole(path):
         temporary.unlink(missing_ok=True)
 
 
-def rows(path):
-    """Return the rows of a CSV file as a list of dicts: numbers come as numbers, empty cells as None.
+def table(folder, name, kind):
+    """Return the rows of `name`.csv as a list of dicts: numbers come as numbers, empty cells as None.
 
     Lines that begin with # are left out; they tell where the figures come from.
+
+    Args:
+        folder: where the tables of this kind lie.
+        name: of the table.
+        kind: what such a table is called in the error.
+
+    Raises:
+        ValueError: there is no such table; the message lists those there are.
     """
-    with Path(path).open(encoding="utf-8", newline="") as file:
+    path = Path(folder) / f"{name}.csv"
+    if not path.is_file():
+        known = ", ".join(sorted(path.stem for path in Path(folder).glob("*.csv")))
+        raise ValueError(f"unknown {kind} {name!r}; known: {known}")
+    with path.open(encoding="utf-8", newline="") as file:
         lines = (line for line in file if not line.startswith("#"))
         return [{key: _value(text) for key, text in row.items()} for row in csv.DictReader(lines)]
 

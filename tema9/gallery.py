@@ -142,13 +142,23 @@ GALLERY = {
 }
 
 
+def require_known(names):
+    """Refuse a name that no figure has.
+
+    Raises:
+        ValueError: the first of them; the message lists those there are.
+    """
+    for name in names:
+        if name not in GALLERY:
+            raise ValueError(f"unknown figure {name!r}; known: {', '.join(GALLERY)}")
+
+
 def draw(name):
     """Draw a figure of the gallery and return the Figure.
 
     Raises:
         ValueError: the name is unknown; the message lists those there are.
     """
-    if name not in GALLERY:
-        raise ValueError(f"unknown figure {name!r}; known: {', '.join(GALLERY)}")
+    require_known([name])
     drawn = GALLERY[name]()
     return getattr(drawn, "figure", drawn)

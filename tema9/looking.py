@@ -66,13 +66,17 @@ def _named(chain):
                 yield "avgpool", layer
 
 
+def _find(chain, layer):
+    """The name of a layer in a chain, however its letters are."""
+    if layer.lower() not in chain:
+        raise ValueError(f"there is no layer {layer!r}; there are: {', '.join(chain)}")
+    return layer.lower()
+
+
 def _upto(model, layer):
     chain = parts(model)
-    wanted = layer.lower()
-    if wanted not in chain:
-        raise ValueError(f"there is no layer {layer!r}; there are: {', '.join(chain)}")
     names = list(chain)
-    return OrderedDict((name, chain[name]) for name in names[: names.index(wanted) + 1])
+    return OrderedDict((name, chain[name]) for name in names[: names.index(_find(chain, layer)) + 1])
 
 
 @torch.no_grad()
@@ -88,9 +92,7 @@ def activations(model, images, layers=None):
         ValueError: a name is unknown; the message lists those there are.
     """
     chain = parts(model)
-    wanted = set(chain) if layers is None else {name.lower() for name in layers}
-    if unknown := wanted - set(chain):
-        raise ValueError(f"there is no layer {sorted(unknown)[0]!r}; there are: {', '.join(chain)}")
+    wanted = set(chain) if layers is None else {_find(chain, name) for name in layers}
     found = OrderedDict()
     for name, x in _walk(chain, images):
         if name in wanted:
@@ -358,7 +360,7 @@ def occlusion(model, image, label, size, stride=1, fill=0.0, layer=None, map=Non
     tops, lefts = range(0, height - size + 1, stride), range(0, width - size + 1, stride)
     places = [(top, left) for top in tops for left in lefts]
     chain = parts(model)
-    wanted = _upto(model, layer).popitem()[0] if layer else None
+    wanted = _find(chain, layer) if layer else None
     probability, total, uncovered = [], [], None
     for first in range(-1, len(places), batch_size):  # the first of all is the image as it is
         chosen = places[max(first, 0) : first + batch_size]

@@ -4,6 +4,7 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+from tema9 import __version__
 from tema9.classroom import sources
 from tema9.files import whole
 
@@ -65,7 +66,7 @@ def files(root=sources.ROOT) -> dict[str, bytes]:
     for path in (root / "tema9").rglob("*"):
         inside = path.relative_to(root / "tema9")
         hidden = any(part.startswith((".", "__pycache__")) for part in inside.parts)
-        if path.is_file() and not hidden and inside.parts[0] not in INSTRUCTORS and path.suffix != ".pyc":
+        if path.is_file() and not hidden and inside.parts[0] not in INSTRUCTORS:
             found[f"tema9/{inside.as_posix()}"] = _content(path)
     return dict(sorted((found | _settings(root)).items()))
 
@@ -78,18 +79,13 @@ def _settings(root):
     globs = settings["tool"]["setuptools"]["package-data"]["tema9"]
     kept = [line for line in project["dependencies"] if not line.startswith(INSTRUCTORS_DEPENDENCIES)]
     text = PYPROJECT.format(
-        version=_version(root),
+        version=__version__,
         python=project["requires-python"],
         dependencies="\n".join(f'    "{line}",' for line in kept),
         data=", ".join(f'"{glob}"' for glob in globs if not glob.startswith(INSTRUCTORS)),
     )
     environment = ENVIRONMENT.format(python=project["requires-python"])
     return {"pyproject.toml": text.encode(), "environment.yml": environment.encode()}
-
-
-def _version(root):
-    lines = (root / "tema9" / "__init__.py").read_text(encoding="utf-8").splitlines()
-    return next(line.split('"')[1] for line in lines if line.startswith("__version__"))
 
 
 def _content(path):

@@ -19,10 +19,7 @@ def read(name):
     Raises:
         ValueError: there is no such log; the message lists those there are.
     """
-    path = HERE / f"{name}.csv"
-    if not path.is_file():
-        raise ValueError(f"unknown experiment {name!r}; known: {', '.join(sorted(p.stem for p in HERE.glob('*.csv')))}")
-    return files.rows(path)
+    return files.table(HERE, name, "experiment")
 
 
 def write(path, command, rows):

@@ -18,10 +18,7 @@ def read(name):
     Raises:
         ValueError: there is no such record; the message lists those there are.
     """
-    path = HERE / f"{name}.csv"
-    if not path.is_file():
-        raise ValueError(f"unknown record {name!r}; known: {', '.join(sorted(p.stem for p in HERE.glob('*.csv')))}")
-    return files.rows(path)
+    return files.table(HERE, name, "record")
 
 
 def run(name, views="multi"):
