@@ -131,7 +131,7 @@ NOT_PLAIN = [
     torch.ones(2).as_subclass(MyTensor),
     np.ones(2).view(MyArray),
     EqualToEverything(),
-    Proxy(print),
+    Proxy(None, "print"),
     print,
     int,
     math,

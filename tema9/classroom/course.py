@@ -25,15 +25,17 @@ from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbgrader.apps import NbGraderAPI
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, GetGrades, NbGraderPreprocessor
+from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, Execute, GetGrades, NbGraderPreprocessor
 from traitlets.config import Config
 
 from tema9.classroom import sources
+from tema9.classroom.judge import Judge
 from tema9.classroom.rebuild import Rebuild, ShowRepairs
 
 CODE_STUB = "# ESCRIBE TU CÓDIGO AQUÍ\nraise NotImplementedError()"
 TEXT_STUB = "*ESCRIBE TU RESPUESTA AQUÍ*"
-SECONDS_PER_CELL = 120
+SECONDS_PER_CELL = 120  # where a kernel runs it, explorations included
+KERNEL = "tema9-sandbox"
 
 CONFIG_FILE = '''"""nbgrader's settings for this course; they are made in tema9.classroom.course."""
 
@@ -44,20 +46,6 @@ from tema9.classroom.course import settings
 c = get_config()  # noqa: F821, nbgrader defines it
 c.merge(settings(Path(__file__).parent{subfolder}))
 '''
-
-
-class SkipExplorations(NbGraderPreprocessor):
-    """Shows our own explorations as text instead of running them again: they decide nothing.
-
-    Check cells run, since what they say belongs in the feedback.
-    """
-
-    def preprocess(self, nb, resources):
-        for cell in nb.cells:  # rebuilt by now: the tags are those of the release
-            if "explore" in cell.metadata.get("tags", []) and "tema9.check(" not in cell.source:
-                cell.cell_type, cell.source = "markdown", f"```python\n{cell.source}\n```"
-                del cell["outputs"], cell["execution_count"]
-        return nb, resources
 
 
 class CutTracebacks(NbGraderPreprocessor):
@@ -74,10 +62,14 @@ def settings(root) -> Config:
     """nbgrader's settings for the course folder `root`.
 
     Reading them also changes this process's environment where nbgrader has no setting:
-    its kernels ignore modules that lie beside a notebook (PYTHONSAFEPATH), and it finds
-    the `alembic` that it calls when its own environment is not activated (PATH).
+    its kernels ignore modules that lie beside a notebook (PYTHONSAFEPATH), the kernel in the
+    sandbox is known (JUPYTER_PATH), and it finds the `alembic` that it calls when its own
+    environment is not activated (PATH).
     """
     os.environ["PYTHONSAFEPATH"] = "1"
+    kernels = str(Path(__file__).with_name("jupyter"))
+    if kernels not in os.environ.get("JUPYTER_PATH", "").split(os.pathsep):
+        os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [kernels, os.environ.get("JUPYTER_PATH", "")]))
     commands = str(Path(sys.executable).parent)
     if commands not in os.environ.get("PATH", "").split(os.pathsep):
         os.environ["PATH"] = os.pathsep.join([commands, os.environ.get("PATH", "")])
@@ -89,13 +81,15 @@ def settings(root) -> Config:
     c.ClearSolutions.code_stub = {"python": CODE_STUB}
     c.ClearSolutions.text_stub = TEXT_STUB
     c.ClearMarkScheme.enforce_metadata = False  # ours stand in locked cells, beside the answer
-    c.Autograde.sanitize_preprocessors = [Rebuild, SkipExplorations, *Autograde.sanitize_preprocessors.default()]
-    # What the student was not asked to write comes from the release, and no tag keeps a test from running.
-    c.Rebuild.release = str(Path(root).resolve() / "release")
-    c.OverwriteCells.add_missing_cells = True
-    c.OverwriteCells.missing_cell_notification = (
-        "Esta celda (id: {cell_id}) faltaba en la entrega y se ha repuesto.\n\n"
-    )
+    # What the student was not asked to write comes from the release; tests are judged outside the student's process.
+    c.Autograde.sanitize_preprocessors = [Rebuild, *Autograde.sanitize_preprocessors.default()]
+    c.Autograde.autograde_preprocessors = [
+        Judge if step is Execute else step for step in Autograde.autograde_preprocessors.default()
+    ]
+    c.Rebuild.release = c.Judge.release = str(Path(root).resolve() / "release")
+    c.Judge.hide = str(Path(root).resolve())
+    # Whatever else executes a notebook here, `nbgrader validate` for one, does it in the sandbox too.
+    c.Execute.kernel_name = KERNEL
     c.Execute.skip_cells_with_tag = ""
     c.Execute.extra_arguments = ["--InteractiveShellApp.ignore_cwd=True", "--HistoryManager.hist_file=:memory:"]
     c.Execute.timeout = SECONDS_PER_CELL

@@ -20,10 +20,15 @@ LONGEST = 200_000  # characters of a cell
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """A notebook that can be graded, and what had to be repaired to get it."""
+    """A notebook that can be graded, and what had to be repaired to get it.
+
+    missing: the cells that the student did not hand in. changed: the tests that are not as released.
+    """
 
     notebook: nbformat.NotebookNode
     repairs: tuple[str, ...]
+    missing: tuple[str, ...]
+    changed: tuple[str, ...]
 
 
 def rebuild(submission, released, longest=LONGEST) -> Rebuilt:
@@ -38,7 +43,7 @@ def rebuild(submission, released, longest=LONGEST) -> Rebuilt:
         longest: characters of a cell of the student's; a longer one is left out.
     """
     cells = [_Cell(place, cell) for place, cell in enumerate(_list(submission, "cells"))]
-    notebook, repairs = copy.deepcopy(released), []
+    notebook, repairs, missing = copy.deepcopy(released), [], []
     by_id, by_cell_id = defaultdict(list), defaultdict(list)
     for cell in cells:
         by_id[cell.grade_id].append(cell)
@@ -56,6 +61,7 @@ def rebuild(submission, released, longest=LONGEST) -> Rebuilt:
         found = [cell for cell in found if cell.place not in used]
         if not found:
             repairs.append(f"`{name}`: la celda no estaba en la entrega")
+            missing.append(name)
             continue
         used |= {cell.place for cell in found}
         written = [cell for cell in found if cell.text.strip() != target.source.strip()] or found
@@ -73,9 +79,12 @@ def rebuild(submission, released, longest=LONGEST) -> Rebuilt:
             repairs.append(f"`{name}`: la celda tiene {len(text)} caracteres y no se lee; el límite son {longest}")
             continue
         target.source = text
-    repairs += _of_the_rest(released, cells, used)
+    changed, added = _the_rest(released, cells, used)
+    repairs += [f"`{name}`: la celda faltaba o estaba cambiada; se usa la original" for name in changed]
+    if added:
+        repairs.append(f"celdas de código añadidas o cambiadas, que al corregir no se ejecutan: {added}")
     notebook.metadata["tema9"] = {"repairs": repairs}
-    return Rebuilt(notebook, tuple(repairs))
+    return Rebuilt(notebook, tuple(repairs), tuple(missing), tuple(changed))
 
 
 class _Cell:
@@ -135,13 +144,12 @@ def _kind(cell_type):
     return "código" if cell_type == "code" else "texto"
 
 
-def _of_the_rest(released, cells, used):
-    """What else is not as released: tests that were changed, and code that was added, which does not run."""
+def _the_rest(released, cells, used):
+    """What else is not as released: the names of the tests that were changed, and how many cells of code were added."""
     rest = [cell for cell in cells if cell.place not in used]
     theirs = {_bare(cell.text) for cell in rest}
     tests = [cell for cell in released.cells if cell.metadata.get("nbgrader", {}).get("locked")]
     changed = [cell.metadata.nbgrader.grade_id for cell in tests if _bare(cell.source) not in theirs]
-    notes = [f"`{name}`: la celda faltaba o estaba cambiada; se usa la original" for name in changed]
     known = {_bare(cell.source) for cell in released.cells}
     locked = {cell.metadata.nbgrader.grade_id for cell in tests}
     added = [
@@ -149,9 +157,7 @@ def _of_the_rest(released, cells, used):
         for cell in rest
         if cell.kind == "code" and cell.text.strip() and _bare(cell.text) not in known and cell.grade_id not in locked
     ]
-    if added:
-        notes.append(f"celdas de código añadidas o cambiadas, que al corregir no se ejecutan: {len(added)}")
-    return notes
+    return changed, len(added)
 
 
 class Rebuild(NbGraderPreprocessor):

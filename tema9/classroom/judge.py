@@ -1,0 +1,475 @@
+"""A submission judged: rebuilt, run in the sandbox, and a verdict for each of its test cells.
+
+What it takes and what it gives are plain data, so that `judge` can run in any process of any
+machine. Nothing here writes: `record` does.
+"""
+
+import atexit
+import contextlib
+import copy
+import functools
+import hashlib
+import json
+import os
+import platform
+import re
+import threading
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import jupytext
+import nbformat
+import torch
+from nbgrader.preprocessors import NbGraderPreprocessor
+from traitlets import Unicode
+
+from tema9.classroom import border, rebuild
+from tema9.classroom.sandbox import Limits, Sandbox
+
+NO_SANDBOX = "TEMA9_NO_SANDBOX"  # set to 1, stock nbgrader too does without
+
+OUTCOMES = {
+    "pass": "correcto",
+    "fail": "no pasa la prueba",
+    "error": "da un error",
+    "timeout": "tarda demasiado",
+    "memory": "usa demasiada memoria",
+    "kernel-died": "termina el proceso de Python",
+    "not-answered": "sin contestar",
+    "missing": "la celda no estaba en la entrega",
+}
+
+
+class Unreadable(ValueError):
+    """A submission that is no notebook, however one looks at it."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A submission to judge.
+
+    content: the file, as handed in. source, released: the notebook with hidden tests and without, as JSON.
+    previous: the receipt of the last time, whose verdicts stand where nothing that they depend on has changed.
+    """
+
+    student: str
+    notebook: str
+    content: bytes
+    source: str
+    released: str
+    limits: Limits = field(default_factory=Limits)
+    bare: bool = False
+    hide: tuple[str, ...] = ()
+    previous: dict | None = None
+
+
+@dataclass(frozen=True)
+class CellVerdict:
+    """What became of a test cell.
+
+    outcome: a key of OUTCOMES. message: for the student, in Spanish or Python's; never of a hidden test
+    but what its author wrote. tampered: the cell was not as released, and the original was used.
+    """
+
+    name: str
+    exercise: str
+    outcome: str
+    points: float
+    max_points: float
+    message: str = ""
+    tampered: bool = False
+    seconds: float = 0.0
+    test: str = ""  # the hash of its text
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A submission with its verdicts.
+
+    graded: the notebook as it was graded, as JSON. checks: what the check cell says, by exercise, where a test
+    was lost. cells: the hash of what the student wrote, by cell. sha256: of the file.
+    """
+
+    student: str
+    notebook: str
+    sha256: str
+    status: str = "graded"
+    verdicts: tuple[CellVerdict, ...] = ()
+    checks: dict = field(default_factory=dict)
+    repairs: tuple[str, ...] = ()
+    cells: dict = field(default_factory=dict)
+    unanswered: tuple[str, ...] = ()
+    environment: dict = field(default_factory=dict)
+    graded: str = ""
+    seconds: float = 0.0
+    ran: bool = True
+
+    @property
+    def points(self):
+        return sum(verdict.points for verdict in self.verdicts)
+
+
+def judge(job) -> Judged:
+    """Judge a submission. Whatever it holds, this returns; a status other than "graded" says why it could not be."""
+    started = time.perf_counter()
+    digest = hashlib.sha256(job.content).hexdigest()
+    try:
+        submission = read(job.content)
+    except Unreadable as error:
+        return Judged(job.student, job.notebook, digest, f"could not be read: {error}", environment=environment())
+    source, released = _parsed(job.source), _parsed(job.released)
+    rebuilt = rebuild.rebuild(submission, released)
+    graded = whole(rebuilt.notebook, source)
+    with _one_at_a_time:
+        sandbox = _sandbox(job.limits, job.bare, job.hide)
+        verdicts, checks, ran = examine(sandbox, graded, released, rebuilt, job.previous)
+    return Judged(
+        student=job.student,
+        notebook=job.notebook,
+        sha256=digest,
+        verdicts=tuple(verdicts),
+        checks=checks,
+        repairs=rebuilt.repairs,
+        cells=_written(graded),
+        unanswered=tuple(_unanswered(graded, released)),
+        environment=environment(),
+        graded=json.dumps(graded, ensure_ascii=False, indent=1) + "\n",
+        seconds=time.perf_counter() - started,
+        ran=ran,
+    )
+
+
+def read(content) -> dict:
+    """A submission's file as a notebook, in format 4 or nearly.
+
+    Formats 3 and older are brought to 4; a script that was exported from the notebook is taken for it.
+
+    Raises:
+        Unreadable: it is neither; the message says what it is.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Unreadable("the file is not text") from None
+    if not text.strip():
+        raise Unreadable("the file is empty")
+    try:
+        notebook = json.loads(text)
+    except (ValueError, RecursionError):
+        return _read_script(text)
+    if not isinstance(notebook, dict):
+        raise Unreadable("the file holds JSON, but no notebook")
+    if "worksheets" in notebook:
+        try:
+            return nbformat.reads(text, as_version=4)
+        except Exception as error:
+            raise Unreadable(f"an old notebook that cannot be converted ({type(error).__name__})") from None
+    if not isinstance(notebook.get("cells"), list):
+        raise Unreadable("the file holds JSON, but no notebook")
+    return notebook
+
+
+def _read_script(text):
+    try:
+        compile(text.replace("\n%", "\n#%"), "script", "exec")
+        if "def " not in text and "class " not in text:
+            raise SyntaxError
+        return jupytext.reads(text, fmt="py:percent" if "\n# %%" in text else "py:light")
+    except Exception:
+        raise Unreadable("the file is neither a notebook nor a script; it may be cut off") from None
+
+
+def whole(rebuilt, source):
+    """The notebook to grade: what the student wrote, our tests with their hidden part, explorations as text.
+
+    Explorations decide nothing, so they do not run.
+    """
+    tests = {_name(cell): cell for cell in source.cells if _name(cell)}
+    for cell in rebuilt.cells:
+        original = tests.get(_name(cell))
+        if original is not None and not _solution(original):
+            cell.source = original.source
+        if "explore" in cell.metadata.get("tags", []) and cell.cell_type == "code":
+            cell.cell_type, cell.source = "markdown", f"```python\n{cell.source}\n```"
+            cell.pop("outputs", None), cell.pop("execution_count", None)
+        elif cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return rebuilt
+
+
+def examine(sandbox, graded, released, rebuilt, previous=None):
+    """Run a notebook's cells in the sandbox and judge its tests; fill in its outputs.
+
+    Args:
+        sandbox: a `Sandbox`.
+        graded: as `whole` returns it; cells get the outputs of this.
+        released: the notebook that students got.
+        rebuilt: what `rebuild` said.
+        previous: a receipt; its verdicts stand where the test, what the student wrote and the environment are the same.
+
+    Returns:
+        (verdicts, what the check cells say, whether anything was run).
+    """
+    kept = _kept(graded, previous)
+    tests = [cell for cell in graded.cells if cell.cell_type == "code" and _is_test(cell)]
+    unanswered = _unanswered(graded, released)
+    verdicts, checks = [], {}
+    if all(_digest(cell.source) in kept for cell in tests):
+        verdicts = [kept[_digest(cell.source)] for cell in tests]
+        checks = dict(previous["checks"])
+        for cell, verdict in zip(tests, verdicts, strict=True):
+            _show(cell, verdict)
+        return verdicts, checks, False
+    setup = [cell.source for cell in graded.cells if cell.cell_type == "code" and not _name(cell)]
+    sandbox.warm("\n\n".join(setup))
+    side = _Replayed(sandbox)
+    exercise = ""
+    try:
+        for cell in graded.cells:
+            if cell.cell_type != "code":
+                continue
+            if not _is_test(cell):
+                exercise = _name(cell) if _solution(cell) else exercise
+                if exercise not in unanswered or not _solution(cell):
+                    _show_run(cell, side.run(cell.source))
+                continue
+            verdict = kept.get(_digest(cell.source)) or _judge_cell(cell, exercise, side, unanswered, rebuilt)
+            if verdict.outcome in ("fail", "error") and exercise not in checks:
+                checks[exercise] = side.check(exercise)
+            verdicts.append(verdict)
+            _show(cell, verdict)
+    finally:
+        side.end()
+        sandbox.clean()
+    return verdicts, {name: text for name, text in checks.items() if text}, True
+
+
+def _judge_cell(cell, exercise, side, unanswered, rebuilt):
+    points, started, name = cell.metadata.nbgrader.points, time.perf_counter(), _name(cell)
+    if exercise in rebuilt.missing:
+        verdict = border.Verdict("missing")
+    elif exercise in unanswered:
+        verdict = border.Verdict("not-answered")
+    elif killed := side.killers.get(side.last.get(exercise)):
+        verdict = border.Verdict(killed)
+    else:
+        torch.manual_seed(0)
+        verdict = side.judge(cell.source)
+    return CellVerdict(
+        name=name,
+        exercise=exercise,
+        outcome=verdict.outcome,
+        points=points if verdict else 0,
+        max_points=points,
+        message=_message(verdict),
+        tampered=name in rebuilt.changed,
+        seconds=round(time.perf_counter() - started, 4),
+        test=_digest(cell.source),
+    )
+
+
+class _Replayed:
+    """A submission's process that is there again after it has died, with all it had but what killed it."""
+
+    def __init__(self, sandbox):
+        self.sandbox, self.work = sandbox, None
+        self.cells, self.killers, self.last = [], {}, {}
+
+    def run(self, code):
+        """Run a cell; return what it printed and its error."""
+        self._alive()
+        number = len(self.cells)
+        self.cells.append(code)
+        try:
+            with self.work.within(self.sandbox.limits.seconds):
+                return self.work.run(code)
+        except border.Gone as gone:
+            self.killers[number] = gone.outcome
+            return {"stdout": "", "stderr": "", "error": [gone.outcome, OUTCOMES[gone.outcome]]}
+        except border.NotPlainData as error:
+            return {"stdout": "", "stderr": "", "error": ["NotPlainData", str(error)]}
+
+    def judge(self, test):
+        self._alive()
+        with self.work.within(self.sandbox.limits.seconds):
+            return border.judge(test, self.work)
+
+    def check(self, exercise):
+        """What the check cell says; "" where it cannot say."""
+        try:
+            self._alive()
+            with self.work.within(self.sandbox.limits.seconds):
+                return self.work.check(exercise)
+        except (border.Gone, border.NotPlainData):
+            return ""
+
+    def end(self):
+        if self.work is not None:
+            self.work.end()
+
+    def _alive(self):
+        while self.work is None or self.work.pidfd is None:
+            if self.work is not None:
+                self.sandbox.clean()
+            self.work = self.sandbox.work()
+            for number, code in enumerate(self.cells):
+                if number in self.killers:
+                    continue
+                try:
+                    with self.work.within(self.sandbox.limits.seconds):
+                        self.work.run(code)
+                except border.Gone as gone:  # this time it does; then without it
+                    self.killers[number] = gone.outcome
+                    break
+                except border.NotPlainData:
+                    pass
+
+
+def _message(verdict):
+    """What the student may read of a verdict."""
+    text = verdict.message.strip()
+    if verdict.outcome not in ("fail", "error") or not text:
+        return ""
+    if verdict.shown:
+        return text[:2000]
+    if verdict.outcome == "error":
+        return text.split(":")[0][:100]  # the kind of the error: its message may hold what the hidden test gave
+    if shapes := _shapes(text):
+        return f"se esperaba la forma {shapes[1]} y ha llegado {shapes[0]}"
+    return ""
+
+
+def _shapes(text):
+    """(obtained, expected) of torch's message about two shapes, or None."""
+    found = re.search(r"'shape' do not match: torch\.Size\(\[([\d, ]*)\]\) != torch\.Size\(\[([\d, ]*)\]\)", text)
+    return tuple(f"({size})" for size in found.groups()) if found else None
+
+
+def _show_run(cell, answer):
+    """Put what a cell printed, and its error, into its outputs."""
+    for name in ("stdout", "stderr"):
+        if answer[name]:
+            cell.outputs.append(nbformat.v4.new_output("stream", name=name, text=answer[name]))
+    if answer["error"]:
+        kind, message = answer["error"]
+        cell.outputs.append(_error(kind, message))
+
+
+def _show(cell, verdict):
+    """Put a verdict into the outputs of its cell, as nbgrader reads scores from them: an error is 0 points."""
+    cell.outputs = [] if verdict.outcome == "pass" else [_error(verdict.outcome, verdict.message)]
+
+
+def _error(kind, message):
+    text = f"{kind}: {message}" if message else kind
+    return nbformat.v4.new_output("error", ename=kind, evalue=message, traceback=[text])
+
+
+def _kept(graded, previous):
+    """The verdicts of a receipt that still stand, by the hash of their test."""
+    if not previous or previous.get("cells") != _written(graded) or previous.get("environment") != environment():
+        return {}
+    return {verdict["test"]: CellVerdict(**verdict) for verdict in previous["verdicts"]}
+
+
+def _written(graded):
+    """The hash of each cell that the student wrote, and of the set-up."""
+    setup = [cell.source for cell in graded.cells if cell.cell_type == "code" and not _name(cell)]
+    written = {_name(cell): _digest(cell.source) for cell in graded.cells if _solution(cell)}
+    return written | {"": _digest("\n".join(setup))}
+
+
+def _unanswered(graded, released):
+    """The names of the cells that are as they were released."""
+    stubs = {_name(cell): cell.source.strip() for cell in released.cells if _solution(cell)}
+    return [_name(cell) for cell in graded.cells if _solution(cell) and cell.source.strip() == stubs.get(_name(cell))]
+
+
+def _name(cell):
+    return cell.metadata.get("nbgrader", {}).get("grade_id", "")
+
+
+def _solution(cell):
+    return bool(cell.metadata.get("nbgrader", {}).get("solution"))
+
+
+def _is_test(cell):
+    return bool(cell.metadata.get("nbgrader", {}).get("grade")) and not _solution(cell)
+
+
+def _digest(text):
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@functools.lru_cache(maxsize=32)
+def _read_once(text):
+    return nbformat.reads(text, as_version=4)
+
+
+def _parsed(text):
+    """A notebook of ours; the same object every time, which nobody may change."""
+    return _read_once(text)
+
+
+@functools.cache
+def environment() -> dict:
+    """The versions that a verdict depends on; tema9's is the hash of its student side and of the border."""
+    from importlib.metadata import version
+
+    package = Path(__file__).parents[1]
+    files = sorted([*package.glob("*.py"), *(package / "classroom" / name for name in ("border.py", "warm.py"))])
+    code = hashlib.sha256(b"\0".join(path.read_bytes() for path in files if path.name != "cli.py")).hexdigest()
+    versions = {name: version(name) for name in ("torch", "torchvision", "numpy")}
+    return {"python": platform.python_version(), **versions, "tema9": code[:16]}
+
+
+_one_at_a_time = threading.Lock()  # of a process: tests redirect its output
+_open = {}
+
+
+def _sandbox(limits, bare, hide):
+    """This process's sandbox, with these settings."""
+    wanted = (limits, bare, tuple(hide))
+    if wanted not in _open or os.getpid() != _open[wanted][0]:
+        for pid, other in _open.values():
+            if pid == os.getpid():
+                other.close()
+        _open.clear()
+        _open[wanted] = (os.getpid(), Sandbox(limits, bare, hide))
+    return _open[wanted][1]
+
+
+@atexit.register
+def close():
+    """End this process's sandbox."""
+    for pid, sandbox in _open.values():
+        if pid == os.getpid():
+            with contextlib.suppress(Exception):
+                sandbox.close()
+    _open.clear()
+
+
+class Judge(NbGraderPreprocessor):
+    """In the place of nbgrader's Execute: cells run in the sandbox and tests are judged outside of it."""
+
+    release = Unicode("", help="The folder of the released notebooks.").tag(config=True)
+    hide = Unicode("", help="The course folder, which nothing in the sandbox sees.").tag(config=True)
+
+    def preprocess(self, nb, resources):
+        name = resources["nbgrader"]["notebook"]
+        released = nbformat.read(Path(self.release) / name / f"{name}.ipynb", as_version=4)
+        notes = nb.metadata.get("tema9", {})
+        rebuilt = rebuild.Rebuilt(nb, (), tuple(notes.get("missing", ())), tuple(notes.get("changed", ())))
+        with _one_at_a_time:
+            sandbox = _sandbox(Limits(), os.environ.get(NO_SANDBOX) == "1", (self.hide,))
+            examine(sandbox, nb, released, rebuilt)
+        return nb, resources
+
+
+def receipt(judged) -> dict:
+    """What stays of a judged submission: all but the notebook itself, as plain data."""
+    kept = asdict(judged)
+    kept.pop("graded")
+    kept.pop("ran")
+    return copy.deepcopy(kept)

@@ -1,0 +1,403 @@
+"""A sandbox with a warm process inside: where the code of students runs, and nowhere else.
+
+bubblewrap gives it no network, a read-only system with Python and the package and nothing of the
+course, one writable place of its own in memory, and its own processes. `Sandbox.work` forks a
+submission's process from the warm one; `Work` is the judge's hold on it. What goes beyond a limit
+is killed from outside, and nothing that it does is waited for.
+"""
+
+import contextlib
+import functools
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+import torch
+
+from tema9.classroom import border, warm
+
+PACKAGE = Path(__file__).parents[1]
+ROOT = PACKAGE.parent
+BOX = Path("/box")  # what is writable in a sandbox
+SECONDS_TO_START = 120
+REASONS = {
+    "missing": "bubblewrap (the command bwrap) is not installed",
+    "refused": "bubblewrap cannot make a sandbox on this machine",
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a submission may use.
+
+    seconds: of a cell, and of the tests of a cell. cpu_seconds: of a process. memory: bytes beyond
+    what a process starts with. file_bytes, disk_bytes: of a file, and of all of them, in memory.
+    processes: at the same time. answer_bytes: of what comes back from one call.
+    """
+
+    seconds: float = 20
+    cpu_seconds: int = 300
+    memory: int = 2 * 2**30
+    file_bytes: int = 64 * 2**20
+    disk_bytes: int = 256 * 2**20
+    processes: int = 64
+    answer_bytes: int = 64 * 2**20
+
+
+class NoSandbox(RuntimeError):
+    """There is no sandbox here, and nobody said to go on without one."""
+
+
+@functools.cache
+def why_not() -> str:
+    """Why there can be no sandbox on this machine; "" if there can."""
+    if not shutil.which("bwrap"):
+        return REASONS["missing"]
+    tried = subprocess.run(["bwrap", *_namespaces(), "--ro-bind", "/", "/", "true"], capture_output=True, text=True)
+    return f"{REASONS['refused']}: {tried.stderr.strip()}" if tried.returncode else ""
+
+
+def require(bare=False):
+    """Raise `NoSandbox`, with the reason and the way out, unless there can be one or `bare` says to do without."""
+    if not bare and (reason := why_not()):
+        raise NoSandbox(
+            f"{reason}; students' code would run with your rights. Install it (apt install bubblewrap),"
+            " or accept that with --no-sandbox"
+        )
+
+
+class Sandbox:
+    """One warm process, which is forked for one submission at a time.
+
+    Args:
+        limits: a `Limits`.
+        bare: without a sandbox: the same process, with the rights of whoever runs this.
+        hide: folders that must not be seen even if they lie inside of Python's own.
+
+    Raises:
+        NoSandbox: there is none here and `bare` is False.
+        RuntimeError: it does not start; the message says why.
+    """
+
+    def __init__(self, limits=None, bare=False, hide=()):
+        require(bare)
+        self.limits, self.bare, self.hide = limits or Limits(), bare, tuple(hide)
+        self.process, self.warmed, self.used = None, {}, False
+
+    def start(self):
+        """Start the warm process, unless it runs, and wait until it is ready."""
+        if self.process and self.process.poll() is None:
+            return
+        self.launch()
+        self._order_answer(SECONDS_TO_START)
+        for code in self.warmed:
+            self._ask({"do": "warm", "code": code})
+
+    def launch(self):
+        """Start the warm process without waiting for it."""
+        self.close()
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.top = Path(tempfile.mkdtemp(prefix="t9-")) if self.bare else None
+        self.said = tempfile.TemporaryFile()  # noqa: SIM115, closed with the rest
+        python = [sys.executable, "-P", "-m", "tema9.classroom.warm"]
+        command = python if self.bare else [*_bwrap(self.limits, self.hide), *python]
+        self.process = subprocess.Popen(
+            command,
+            stdin=theirs,
+            stdout=self.said,
+            stderr=self.said,
+            env=_environment(self.writable),
+            cwd=self.top or "/",
+            start_new_session=True,
+        )
+        theirs.close()
+
+    def warm(self, code):
+        """Run the set-up of a notebook, which must be ours, in the warm process; once for each text."""
+        self.start()
+        if code not in self.warmed:
+            self._ask({"do": "warm", "code": code})
+            self.warmed[code] = True
+
+    def work(self):
+        """Fork a process for a submission's cells; return a `Work`."""
+        ours, theirs = socket.socketpair()
+        try:
+            return Work(self, ours, self._fork({"do": "work"}, [theirs.fileno()]))
+        finally:
+            theirs.close()
+
+    def kernel(self, connection, argv):
+        """Fork a Jupyter kernel; return its pidfd.
+
+        Args:
+            connection: what its connection file says; "ip" is where its sockets lie, inside.
+            argv: further arguments of the kernel.
+        """
+        return self._fork({"do": "kernel", "connection": connection, "argv": argv}, [])
+
+    def outside(self, path) -> Path:
+        """Where a path inside the sandbox is seen from outside."""
+        if self.bare:
+            return Path(path)
+        inner = psutil.Process(self.process.pid).children()[0].pid
+        return Path(f"/proc/{inner}/root{path}")
+
+    @property
+    def writable(self) -> Path:
+        """The writable folder, as it is called inside."""
+        return self.top or BOX
+
+    def clean(self):
+        """End what a submission left running and wipe what it wrote; what cannot be is thrown away as a whole."""
+        if self.process is None:
+            return
+        try:
+            clean = self._ask({"do": "clean"}, seconds=5)["clean"]
+        except (RuntimeError, OSError):  # dead, or stopped
+            clean = False
+        if not clean:
+            self.close()
+
+    def close(self):
+        """End it with all that runs in it."""
+        if self.process is None:
+            return
+        below = _below(self.process.pid) if self.bare else []
+        for end in (self.process.kill, *(process.kill for process in below)):
+            with contextlib.suppress(OSError, psutil.Error):
+                end()
+        self.process.wait()
+        self.process = None
+        self.control.close()
+        self.said.close()
+        if self.top:
+            shutil.rmtree(self.top, ignore_errors=True)
+
+    def exceeds(self):
+        """Whether all the processes inside together are over the limits."""
+        below = _below(self.process.pid)
+        own = 0
+        for process in below:
+            with contextlib.suppress(psutil.Error):
+                memory = process.memory_info()
+                own += memory.rss - memory.shared
+        return len(below) > self.limits.processes or own > 2 * self.limits.memory + self.limits.disk_bytes
+
+    def _fork(self, order, fds):
+        self.start()
+        order["limits"] = asdict(self.limits)
+        socket.send_fds(self.control, [json.dumps(order).encode()], fds)
+        self.control.settimeout(30)
+        try:
+            message, received, _, _ = socket.recv_fds(self.control, 65536, 1)
+        except TimeoutError:
+            message, received = b"", []
+        if not message or not received:
+            self.close()
+            raise RuntimeError("the warm process did not fork")
+        return received[0]
+
+    def _ask(self, order, seconds=60):
+        self.control.settimeout(seconds)
+        self.control.send(json.dumps(order).encode())
+        return self._order_answer(seconds)
+
+    def _order_answer(self, seconds):
+        self.control.settimeout(seconds)
+        try:
+            message = self.control.recv(65536)
+        except TimeoutError:
+            message = b""
+        if not message:
+            self.said.seek(0)
+            said = self.said.read()[-2000:].decode(errors="replace").strip().splitlines()
+            self.close()
+            raise RuntimeError(f"the warm process does not answer: {said[-1] if said else 'it said nothing'}")
+        return json.loads(message)
+
+
+class Work:
+    """A submission's process, seen from the judge: the other side of the border.
+
+    Any method may raise `border.Gone`, after which the process is dead.
+    """
+
+    def __init__(self, sandbox, link, pidfd):
+        self.sandbox, self.link, self.pidfd = sandbox, link, pidfd
+        self.limits, self.number, self.random = sandbox.limits, 0, None
+        self.deadline = None
+
+    @contextlib.contextmanager
+    def within(self, seconds):
+        """All that is asked inside must be answered within so many seconds."""
+        self.deadline = time.monotonic() + seconds
+        try:
+            yield self
+        finally:
+            self.deadline = None
+
+    def run(self, code):
+        """Run a cell; return {"stdout", "stderr", "error": None or [kind, message]}."""
+        answer = self._ask({"do": "run", "code": code})
+        match answer:
+            case {"stdout": str(), "stderr": str(), "error": None | [str(), str()]}:
+                return answer
+        return {"stdout": "", "stderr": "", "error": ["ValueError", "what came back is not a cell's result"]}
+
+    def look(self, names):
+        """As `border.Here.look`."""
+        match self._ask({"do": "look", "names": sorted(names)}):
+            case {"seen": dict(seen)} if all(isinstance(pair, tuple) and len(pair) == 2 for pair in seen.values()):
+                return {name: pair for name, pair in seen.items() if name in names}
+            case {"not_plain": str(message)}:
+                raise border.NotPlainData(message)
+        raise border.NotPlainData("what came back is not plain data")
+
+    def call(self, name, args, kwargs, measure=None):
+        """As `border.Here.call`; torch's random numbers go on there from where the test has set them."""
+        state = torch.get_rng_state()
+        fresh = self.random is None or not torch.equal(state, self.random)
+        self.random = state
+        request = {"do": "call", "name": name, "args": list(args), "kwargs": kwargs, "measure": measure}
+        answer = self._ask(request | {"random": state if fresh else None})
+        if isinstance(answer, dict) and "not_plain" in answer:
+            raise border.NotPlainData(str(answer["not_plain"]))
+        return border.result_of(answer)
+
+    def check(self, exercise):
+        """The line of the check cell of an exercise."""
+        answer = self._ask({"do": "check", "exercise": exercise})
+        return answer[:2000] if isinstance(answer, str) else ""
+
+    def end(self):
+        """End the process."""
+        if self.pidfd is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+        os.close(self.pidfd)
+        self.pidfd = None
+        self.link.close()
+
+    def _ask(self, request):
+        self.number += 1
+        content = border.encode(request | {"number": self.number})
+        if self.pidfd is None:
+            raise border.Gone("kernel-died")
+        deadline = self.deadline or time.monotonic() + self.limits.seconds
+        try:
+            self.link.settimeout(max(0.01, deadline - time.monotonic()))
+            warm.send(self.link, content)
+            self._wait(deadline)
+            self.link.settimeout(max(0.01, deadline - time.monotonic()))
+            content = warm.receive(self.link, self.limits.answer_bytes)
+        except TimeoutError:
+            self._gone("timeout")
+        except ValueError:
+            self._gone("memory")
+        except OSError:
+            content = None
+        if content is None:
+            self._gone("kernel-died")
+        match border.decode(content):
+            case {"number": self.number, "answer": answer}:
+                return answer
+        raise border.NotPlainData("what came back answers no question")
+
+    def _wait(self, deadline):
+        """Wait for the first byte; from time to time, look whether it uses more than it may."""
+        step = 0.5
+        while not select.select([self.link], [], [], max(0, min(step, deadline - time.monotonic())))[0]:
+            if time.monotonic() >= deadline:
+                raise TimeoutError
+            if self.sandbox.exceeds():
+                self.sandbox.close()
+                self._gone("memory")
+
+    def _gone(self, outcome):
+        self.end()
+        raise border.Gone(outcome) from None
+
+
+def _below(pid):
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(pid).children(recursive=True)
+    return []
+
+
+def _namespaces():
+    return ["--unshare-user", "--unshare-all", "--cap-drop", "ALL", "--die-with-parent", "--new-session"]
+
+
+def _bwrap(limits, hide):
+    """The command line of the sandbox, up to the command that runs in it."""
+    command = ["bwrap", *_namespaces(), "--proc", "/proc", "--dev", "/dev"]
+    for folder in ("bin", "sbin", "lib", "lib32", "lib64"):  # links into /usr on today's systems
+        path = Path("/", folder)
+        if path.is_symlink():
+            command += ["--symlink", os.readlink(path), str(path)]
+        elif path.is_dir():
+            command += ["--ro-bind", str(path), str(path)]
+    seen = [Path("/usr")]
+    for path in (sys.prefix, sys.exec_prefix, sys.base_prefix, *sys.path, str(PACKAGE)):
+        path = Path(path).resolve()
+        # Of a checkout, the package and nothing else; of a path that is no folder, nothing.
+        if path == ROOT and path != Path(sys.prefix).resolve() and "site-packages" not in path.parts:
+            continue
+        if path.is_dir() and not any(path.is_relative_to(above) for above in seen):
+            seen.append(path)
+    for path in seen:
+        command += ["--ro-bind", str(path), str(path)]
+    for path in ("/etc/fonts", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime"):
+        command += ["--ro-bind-try", path, path]
+    for path in (ROOT / "solutions", ROOT / "tests", *map(Path, hide)):
+        if any(path.resolve().is_relative_to(above) for above in seen) and path.is_dir():
+            command += ["--tmpfs", str(path.resolve())]
+    if fonts := _fonts():
+        command += ["--ro-bind-try", fonts, "/fonts"]
+    # What is writable lies in memory, and is gone with the sandbox.
+    size = ["--size", str(limits.disk_bytes)]
+    command += [*size, "--tmpfs", str(BOX), *size, "--tmpfs", "/dev/shm", "--remount-ro", "/dev", "--chdir", str(BOX)]
+    if not any(path.is_relative_to("/tmp") for path in seen):
+        command += ["--symlink", str(BOX / "work"), "/tmp"]
+    return [*command, "--remount-ro", "/", "--"]
+
+
+@functools.cache
+def _fonts():
+    import matplotlib
+
+    return matplotlib.get_cachedir()
+
+
+def _environment(top):
+    """All that a submission's process has of environment variables."""
+    home = str(top / "home")
+    bare = top != BOX
+    return {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"]),
+        "HOME": home,
+        "TMPDIR": str(top / "work"),
+        "IPYTHONDIR": f"{home}/.ipython",
+        "MPLCONFIGDIR": f"{home}/matplotlib",
+        "MPLBACKEND": "agg",
+        "LANG": "C.UTF-8",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONSAFEPATH": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+        "NBGRADER_EXECUTION": "autograde",
+        "TEMA9_FONTS": (_fonts() or "") if bare else "/fonts",
+        "TEMA9_WRITABLE": json.dumps([str(top)] if bare else [str(BOX), "/dev/shm"]),
+    }
