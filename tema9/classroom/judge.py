@@ -463,7 +463,7 @@ class Judge(NbGraderPreprocessor):
         rebuilt = rebuild.Rebuilt(nb, (), tuple(notes.get("missing", ())), tuple(notes.get("changed", ())))
         with _one_at_a_time:
             sandbox = _sandbox(Limits(), os.environ.get(NO_SANDBOX) == "1", (self.hide,))
-            examine(sandbox, nb, released, rebuilt)
+            examine(sandbox, whole(nb, nb), released, rebuilt)
         return nb, resources
 
 

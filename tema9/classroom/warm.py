@@ -95,7 +95,8 @@ def warm_up():
 
 def run_setup(code):
     """Run the set-up of a notebook, which is ours, so that what it imports and loads is there for every fork."""
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    quiet = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
+    with quiet[0], quiet[1], contextlib.suppress(Exception):  # if it fails, it will say so in each notebook
         exec(compile(code, "<setup>", "exec"), {"__name__": "__main__"})
 
 
