@@ -1,17 +1,27 @@
-"""From submissions to scores and feedback, through nbgrader."""
+"""From submissions to scores: what is new or has changed is judged, in as many processes as there are, and recorded."""
 
+import contextlib
 import csv
-from dataclasses import asdict, dataclass, fields
+import itertools
+import multiprocessing
+import os
+import signal
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
-from nbgrader.api import Gradebook, MissingEntry
+import psutil
 
-from tema9.classroom import rebuild, sources
-from tema9.classroom.course import Course, quiet, reason
+from tema9.classroom import sandbox, sources
+from tema9.classroom.course import Course
 from tema9.classroom.intake import NothingToGrade
+from tema9.classroom.judge import Job, Judged, judge
+from tema9.classroom.record import Change, Record
 from tema9.files import whole
 
 SCORES = "scores.csv"
+MEMORY_OF_A_WORKER = 1.5 * 2**30  # the judge and the warm process, both with torch
 
 
 @dataclass(frozen=True)
@@ -20,7 +30,8 @@ class Row:
 
     machine: what the tests gave, of machine_max.
     by_hand: what a person gave, of by_hand_max; pending is how many answers wait for one.
-    status: "graded", "not submitted" or why it could not be graded.
+    status: "graded", "not submitted", "not graded yet" or why it could not be graded.
+    outcomes: how many test cells ended how, where not in "pass", as "fail 2, timeout 1".
     repairs: what was repaired in the submission, in Spanish, as the student reads it.
     """
 
@@ -32,6 +43,7 @@ class Row:
     by_hand_max: float
     pending: int
     status: str
+    outcomes: str = ""
     repairs: str = ""
 
     @property
@@ -39,98 +51,228 @@ class Row:
         return self.machine + self.by_hand
 
 
-def grade(root, track=iter) -> list[Row]:
-    """Grade every submission of the course folder, write feedback and `scores.csv`.
+@dataclass(frozen=True)
+class Graded:
+    """What a run did: the rows of the class, the changes of scores and whether they were recorded."""
 
-    A submission that nbgrader cannot grade keeps its row, with 0 points and the
-    reason; it stays where it was, and the rest of the class is graded.
+    rows: list[Row]
+    changes: list[Change] = field(default_factory=list)
+    recorded: bool = True
+    ran: int = 0
+    kept: int = 0
+
+
+def grade(
+    root,
+    track=lambda results, total: results,
+    workers=None,
+    dask=None,
+    limits=None,
+    bare=False,
+    again=False,
+    approve=lambda changes: True,
+    dry_run=False,
+) -> Graded:
+    """Grade every submission of the course folder that is new or has changed, and write `scores.csv`.
+
+    Whatever a submission holds, its student has a row, and the rest of the class is graded.
 
     Args:
         root: the course folder.
-        track: wraps the list of (student, notebook) to show progress.
+        track: wraps the results as they come, with how many there will be, to show progress.
+        workers: processes; by default one per core, as memory allows.
+        dask: the address of a Dask scheduler, to judge on its workers instead.
+        limits: a `sandbox.Limits`.
+        bare: without a sandbox where there can be none.
+        again: judge everything, whether it changed or not.
+        approve: asked with the list of `Change`s of scores that are recorded already;
+            they are recorded if it says so, and stay as they were if not.
+        dry_run: judge and compare; record nothing.
 
-    Returns:
-        a Row per student and notebook, for the notebooks that anyone handed in.
+    Raises:
+        NothingToGrade: submitted/ holds no notebook of the course.
+        sandbox.NoSandbox: there is none here, and `bare` is False.
+    """
+    course, known, handed_in = _open(root)
+    if dask is None:
+        sandbox.require(bare)
+    settings = {"limits": limits or sandbox.Limits(), "bare": bare, "hide": (str(course.root),)}
+    changes, held, ran, kept = [], [], 0, 0
+    with Record(course) as record:
+        jobs = (_job(course, record, *one, settings, again) for one in handed_in)
+        for judged in track(_spread(jobs, len(handed_in), workers, dask), len(handed_in)):
+            ran, kept = ran + judged.ran, kept + (not judged.ran)
+            change = record.change(judged)
+            if change is not None:
+                changes.append(change)
+                held.append(judged)
+            elif not dry_run and (judged.ran or record.receipt(judged.student, judged.notebook) is None):
+                record.save(judged)
+        changes.sort(key=lambda change: (change.student, change.notebook))
+        approved = not dry_run and (not changes or approve(changes))
+        for judged in held if approved else ():
+            record.save(judged)
+        rows = _rows(record, known)
+    if not dry_run:
+        write_scores(course.root / SCORES, rows)
+    return Graded(rows, changes, approved, ran, kept)
+
+
+def scores(root) -> list[Row]:
+    """The rows of the class as they are recorded, marks by hand included; nothing is run.
 
     Raises:
         NothingToGrade: submitted/ holds no notebook of the course.
     """
-    return _for_each(root, track, _grade_one)
+    course, known, _ = _open(root)
+    with Record(course) as record:
+        return _rows(record, known)
 
 
-def scores(root, track=iter) -> list[Row]:
-    """Read the scores again, after answers were marked by hand; write feedback and `scores.csv` anew.
-
-    Nothing is run. Arguments, rows and errors are those of `grade`; a submission that
-    was never graded says so in its status.
-    """
-    return _for_each(root, track, _feedback)
-
-
-def _for_each(root, track, action):
-    """Call action(course, student, notebook) -> status for each submission; return and write the rows."""
+def _open(root):
+    """(the course, its notebooks that anyone handed in, the submissions as (student, notebook))."""
     submitted = Path(root) / "submitted"
     known = {source.name: source for source in sources.all_sources()}
-    students = sorted(path.name for path in submitted.glob("*") if path.is_dir())
-    handed_in = {(path.parts[-3], path.stem) for path in submitted.glob("*/*/*.ipynb") if path.stem == path.parent.name}
-    notebooks = sorted({notebook for _, notebook in handed_in} & set(known))
-    if not notebooks:
+    paths = [path for path in submitted.glob("*/*/*.ipynb") if path.stem == path.parent.name and path.stem in known]
+    handed_in = sorted((path.parts[-3], path.stem) for path in paths)
+    if not handed_in:
         raise NothingToGrade(f"no submissions in {submitted}/STUDENT/NOTEBOOK/NOTEBOOK.ipynb")
+    known = {name: known[name] for name in sorted({notebook for _, notebook in handed_in})}
     course = Course(root)
-    course.prepare([known[name] for name in notebooks])
-    rows = []
-    for student, notebook in track([(student, notebook) for student in students for notebook in notebooks]):
-        status = action(course, student, notebook) if (student, notebook) in handed_in else "not submitted"
-        rows.append(_row(course, student, known[notebook], status))
-    write_scores(course.root / SCORES, rows)
-    return rows
+    course.prepare(list(known.values()))
+    return course, known, handed_in
 
 
-def _grade_one(course, student, notebook):
-    """Autograde a submission and write its feedback; return the status of its row."""
-    with quiet():
-        result = course.api.autograde(notebook, student, force=True)
-    _pass_on_interrupts(result)
-    return _feedback(course, student, notebook) if result["success"] else f"could not be graded: {reason(result)}"
+def _job(course, record, student, notebook, settings, again):
+    path = course.submitted(student, notebook)
+    with contextlib.suppress(OSError):
+        content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
+    return Job(
+        student,
+        notebook,
+        content,
+        source=(course.root / "source" / notebook / f"{notebook}.ipynb").read_text(encoding="utf-8"),
+        released=course.release(notebook).read_text(encoding="utf-8"),
+        previous=None if again else record.receipt(student, notebook),
+        **settings,
+    )
 
 
-def _feedback(course, student, notebook):
-    """Write the feedback of a graded submission; return the status of its row."""
-    if not (course.root / "autograded" / student / notebook / f"{notebook}.ipynb").is_file():
-        return "not graded yet"
-    with quiet():
-        result = course.api.generate_feedback(notebook, student, force=True)
-    _pass_on_interrupts(result)
-    return "graded" if result["success"] else f"graded, but without feedback: {reason(result)}"
+def _spread(jobs, count, workers, dask):
+    """Yield the jobs' results as they come, from this process, from several or from a cluster."""
+    if dask is not None:
+        from distributed import Client
 
-
-def _pass_on_interrupts(result):
-    """nbgrader reports Ctrl-C as one more failed submission; for us it ends the run."""
-    if "KeyboardInterrupt" in (result.get("error") or ""):
-        raise KeyboardInterrupt
-
-
-def _row(course, student, source, status):
-    machine_max = sum(test.points for exercise in source.exercises.values() for test in exercise.tests)
-    by_hand_max = source.points - machine_max
-    machine = by_hand = pending = 0
-    if status.startswith("graded"):
-        with Gradebook(course.api.coursedir.db_url, course.api.coursedir.course_id) as gradebook:
+        with Client(dask) as client:
+            width = 2 * max(1, sum(client.nthreads().values()))
+            yield from _through(client.get_executor(pure=False), jobs, width, [])
+        return
+    workers = min(workers or default_workers(), count)
+    if workers == 1:
+        yield from map(judge, jobs)
+        return
+    left = []
+    with _pool(workers) as pool:
+        yield from _through(pool, jobs, 2 * workers, left)
+    for job in itertools.chain(left, jobs):  # a process died: one by one, to know whose work it was
+        with _pool(1) as pool:
             try:
-                grades = gradebook.find_submission_notebook(source.name, source.name, student).grades
-            except MissingEntry:
-                grades = []
-            for entry in grades:
-                if source.exercises.get(entry.name):  # an answer in prose; tests have names of their own
-                    by_hand += entry.manual_score or 0
-                    pending += bool(entry.needs_manual_grade)
-                else:
-                    machine += entry.score
-    repaired = ""
-    if status.startswith("graded"):
-        graded = course.root / "autograded" / student / source.name / f"{source.name}.ipynb"
-        repaired = "; ".join(rebuild.repairs(graded))
-    return Row(student, source.name, machine, machine_max, by_hand, by_hand_max, pending, status, repaired)
+                yield pool.submit(judge, job).result()
+            except BrokenProcessPool:
+                yield Judged(job.student, job.notebook, "", "could not be graded: it ends the process that judges it")
+
+
+def default_workers() -> int:
+    """One per core that this process may use, as far as memory goes."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, int(psutil.virtual_memory().available / MEMORY_OF_A_WORKER)))
+
+
+@contextlib.contextmanager
+def _pool(workers):
+    """Processes that judge; they end at once when this is left by Ctrl-C or an error."""
+    # A server forks them from one that has imported the judge, and torch with it.
+    kind = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+    context = multiprocessing.get_context(kind)
+    if kind == "forkserver":
+        context.set_forkserver_preload(["tema9.classroom.judge"])
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
+    pool.shutdown()
+
+
+def _begin():
+    """What a process that judges starts with: one thread, and Ctrl-C is its parent's."""
+    import torch
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(1))
+    torch.set_num_threads(1)
+
+
+def _through(executor, jobs, width, left):
+    """Yield the results of an executor that has at most `width` jobs at a time; those it died with go to `left`."""
+    waiting = {}
+    while True:
+        try:
+            for job in itertools.islice(jobs, width - len(waiting)):
+                waiting[executor.submit(judge, job)] = job
+        except BrokenProcessPool:
+            left.append(job)
+        if not waiting:
+            return
+        for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+            job = waiting.pop(future)
+            try:
+                yield future.result()
+            except BrokenProcessPool:
+                left.append(job)
+        if left:
+            left += waiting.values()
+            return
+
+
+def _rows(record, known):
+    """A row for each student, enrolled or handed in, and each notebook that anyone handed in."""
+    folders = {path.name for path in (record.root / "submitted").iterdir() if path.is_dir()}
+    students = sorted(folders | {student.id for student in record.students()})
+    return [_row(record, student, source) for student in students for source in known.values()]
+
+
+def _row(record, student, source):
+    machine_max = sum(test.points for exercise in source.exercises.values() for test in exercise.tests)
+    written = record.receipt(student, source.name)
+    if not record.course.submitted(student, source.name).is_file():
+        status = "not submitted"
+    else:
+        status = written["status"] if written else "not graded yet"
+    machine = by_hand = pending = 0
+    if written:
+        for name, (score, waits) in record.points(student, source.name).items():
+            if source.exercises.get(name):  # an answer in prose; tests have names of their own
+                by_hand, pending = by_hand + score, pending + waits
+            else:
+                machine += score
+    outcomes = [verdict["outcome"] for verdict in (written or {}).get("verdicts", ())]
+    counts = {name: outcomes.count(name) for name in dict.fromkeys(outcomes) if name != "pass"}
+    return Row(
+        student,
+        source.name,
+        machine,
+        machine_max,
+        by_hand,
+        source.points - machine_max,
+        pending,
+        status,
+        ", ".join(f"{name} {count}" for name, count in counts.items()),
+        "; ".join((written or {}).get("repairs", ())),
+    )
 
 
 def write_scores(path, rows):
