@@ -4,9 +4,11 @@
       source/       what nbgrader releases: our sources, expanded
       release/      what students get
       submitted/    STUDENT/NOTEBOOK/NOTEBOOK.ipynb, what students hand in; never written to by grading
+      replaced/     what was handed in before and again
       autograded/   what ran
+      receipts/     STUDENT/NOTEBOOK.json, what was graded, with which versions, with which verdicts
       feedback/     what students read afterwards
-      gradebook.db  scores
+      gradebook.db  scores; elsewhere, if gradebook.url says so
 
 Every notebook is an nbgrader assignment of its own, with its own name.
 """
@@ -36,6 +38,7 @@ CODE_STUB = "# ESCRIBE TU CÓDIGO AQUÍ\nraise NotImplementedError()"
 TEXT_STUB = "*ESCRIBE TU RESPUESTA AQUÍ*"
 SECONDS_PER_CELL = 120  # where a kernel runs it, explorations included
 KERNEL = "tema9-sandbox"
+DATABASE = "gradebook.url"  # a file of the course folder that holds an SQLAlchemy URL
 
 CONFIG_FILE = '''"""nbgrader's settings for this course; they are made in tema9.classroom.course."""
 
@@ -75,6 +78,8 @@ def settings(root) -> Config:
         os.environ["PATH"] = os.pathsep.join([commands, os.environ.get("PATH", "")])
     c = Config()
     c.CourseDirectory.course_id = "tema9"
+    with contextlib.suppress(OSError):  # SQLite in the folder, unless this file says otherwise
+        c.CourseDirectory.db_url = (Path(root) / DATABASE).read_text(encoding="utf-8").strip()
     c.CourseDirectory.root = str(Path(root).resolve())
     c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "*.py"]
     c.Exchange.root = str(Path(root).resolve() / "exchange")

@@ -47,8 +47,8 @@ class Found:
     when: float
 
 
-def collect(root, place, limits=None) -> list[str]:
-    """Take in the notebooks of a folder or a zip; return what was left out, a line each.
+def collect(root, place, limits=None, names=None, dry_run=False) -> tuple[list[tuple[str, str]], list[str]]:
+    """Take in the notebooks of a folder or a zip; return the (student, notebook) pairs, and what was left out, a line each.
 
     Known shapes: STUDENT/.../NOTEBOOK.ipynb; NOTEBOOK/STUDENT.ipynb; STUDENT_NOTEBOOK.ipynb;
     Moodle's `Name_123_assignsubmission_file_/...`; Canvas's `name_123_456_NOTEBOOK.ipynb`; and
@@ -58,19 +58,30 @@ def collect(root, place, limits=None) -> list[str]:
         root: the course folder.
         place: the folder or the zip.
         limits: a `Limits`.
+        names: {another name: student}, as `people.names_of` gives it; submissions under it are the student's.
+        dry_run: read and say; write nothing.
 
     Raises:
         NothingToGrade: there is no notebook of the course; the message says what is expected.
         ValueError: all of it together is over the limits, or the zip is none.
     """
-    names = [source.name for source in sources.all_sources()]
-    handed_in, left_out = gather(Path(place), names, limits or Limits())
-    if not handed_in:
-        raise NothingToGrade(f"{place} has no notebook of {', '.join(sorted(names))}; expected STUDENT/NOTEBOOK.ipynb")
+    notebooks = [source.name for source in sources.all_sources()]
+    gathered, left_out = gather(Path(place), notebooks, limits or Limits())
+    if not gathered:
+        raise NothingToGrade(
+            f"{place} has no notebook of {', '.join(sorted(notebooks))}; expected STUDENT/NOTEBOOK.ipynb"
+        )
+    handed_in = {}
+    for (student, notebook), content in gathered.items():
+        known = (names or {}).get(student.lower(), student)
+        if (known, notebook) in handed_in:  # two names that are one student's: neither is lost
+            known = student
+        handed_in[known, notebook] = content
     course = Course(root)
     for (student, notebook), content in sorted(handed_in.items()):
-        _put(course, student, notebook, content)
-    return left_out
+        if not dry_run:
+            _put(course, student, notebook, content)
+    return sorted(handed_in), left_out
 
 
 def gather(place, names, limits):
@@ -102,7 +113,7 @@ def gather(place, names, limits):
             left_out.append(f"{file.path}: it does not say whose it is; name its folder after the student")
             continue
         if origins.setdefault(student, origin) != origin:
-            student = _slug(f"{student}-{re.sub(r'[^0-9]', '', origin) or len(origins)}")
+            student = slug(f"{student}-{re.sub(r'[^0-9]', '', origin) or len(origins)}")
             origins[student] = origin
         handed_in.setdefault((student, notebook), []).append(file)
     for key, several in handed_in.items():
@@ -244,11 +255,11 @@ def student_of(path, notebook, names):
     """(the student, where the name comes from) of a path within what was handed in; ("", ...) if it does not say."""
     top = path.parts[0] if len(path.parts) > 1 else ""
     if moodle := re.fullmatch(r"(.+?)_(\d+)_assignsubmission_\w*", top):
-        return _slug(moodle[1]), top
+        return slug(moodle[1]), top
     if top and notebook_of(top, names) != notebook:
-        return _slug(top), top
+        return slug(top), top
     if canvas := re.fullmatch(r"([^_]+)_(?:LATE_)?(\d+)_\d+_.+", path.stem):
-        return _slug(canvas[1]), canvas[2]
+        return slug(canvas[1]), canvas[2]
     rest = path.stem
     if notebook_of(rest, names):
         words = re.split(r"[_\W]+", notebook)
@@ -256,14 +267,14 @@ def student_of(path, notebook, names):
             r"(?i)(?:" + words[0] + r"[_\W]+)?" + r"[_\W]+".join(map(re.escape, words[1:])), " ", rest, count=1
         )
         rest = re.sub(r"\(\d+\)|(?i:\b(copia de|copy of|copia|copy|final|definitivo)\b)", " ", rest)
-    return _slug(rest), rest.strip()
+    return slug(rest), rest.strip()
 
 
 def _flat(text):
     return re.sub(r"[\W_]+", "_", unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower())
 
 
-def _slug(name):
+def slug(name):
     """A name that can be a folder: letters and digits of any language, dashes and underscores."""
     name = unicodedata.normalize("NFC", name)
     return re.sub(r"-{2,}", "-", re.sub(r"[^\w.@+-]", "-", name)).strip("-._ ")[:80]

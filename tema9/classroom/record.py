@@ -9,9 +9,10 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from nbgrader.api import Comment, Gradebook, Grade, MissingEntry
+from nbgrader.api import Comment, Grade, Gradebook, MissingEntry
 
 from tema9 import __version__
+from tema9.classroom.course import quiet
 from tema9.classroom.judge import Judged, receipt
 from tema9.files import whole
 
@@ -152,7 +153,8 @@ class Record:
         commit = session.commit
         session.commit = session.flush
         try:
-            yield
+            with quiet():  # SQLAlchemy says that nbgrader flushes early
+                yield
         except BaseException:
             session.rollback()
             raise

@@ -1,0 +1,33 @@
+"""Pages of HTML that need nothing but themselves: every value in them is escaped, and none of them runs a script."""
+
+import base64
+import functools
+import io
+from pathlib import Path
+
+import jinja2
+
+from tema9.files import whole
+
+
+@functools.cache
+def _templates():
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+
+
+def write(path, template, **values):
+    """Write the page that a template of this folder makes of the values."""
+    page = _templates().get_template(template).render(**values)
+    with whole(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def picture(figure) -> str:
+    """A figure as the address of an image that holds it; the figure is closed."""
+    import matplotlib.pyplot as plt
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
+    plt.close(figure)
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
