@@ -34,7 +34,10 @@ WIDE = 120  # columns; narrower terminals get fewer of the numbers
 data_app = typer.Typer(help="Images on disk.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 140)
+STUDENTS_ZIP = "tema9-estudiantes.zip"
 CourseOption = Annotated[Path, typer.Option(help="The course folder.")]
+CourseArgument = Annotated[Path, typer.Argument(help="The course folder; submissions are in its submitted/.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
 
 
 def one_line_errors(command):
@@ -393,55 +396,233 @@ def prepare(
 
 @app.command()
 @one_line_errors
-def rehearse(
-    students: Annotated[int, typer.Option(help="How many students.")] = 12,
-    course: CourseOption = COURSE / "rehearsal",
-    seed: Annotated[int, typer.Option(help="Of the draw of answers.")] = 0,
+def release(
+    course: CourseArgument = COURSE,
+    database: Annotated[
+        str | None, typer.Option(help="SQLAlchemy's URL of the gradebook; SQLite in the folder by default.")
+    ] = None,
+    dry_run: DryRun = False,
 ):
-    """Fill a course folder with submissions made from the bank, with known scores."""
-    from tema9.classroom import rehearse as rehearsals
+    """Make the course folder: what nbgrader releases, the gradebook, and the zip for the students."""
+    from tema9.classroom import bundle as bundling
+    from tema9.classroom import sources
+    from tema9.classroom.course import DATABASE, Course
+    from tema9.files import whole
 
-    root = rehearsals.rehearse(course, students, seed)
-    console.print(f"{students} students handed in; the scores they deserve: {_short(root / rehearsals.EXPECTED)}")
+    found = sources.all_sources()
+    out = course / STUDENTS_ZIP
+    if not dry_run:
+        if database:
+            with whole(course / DATABASE) as temporary:
+                temporary.write_text(database + "\n", encoding="utf-8")
+        Course(course).prepare()
+        bundling.bundle(out)
+    verb = "would release" if dry_run else "released"
+    for source in found:
+        console.print(f"{verb} {source.name}: {len(source.exercises)} exercises, {source.points} points")
+    console.print(f"{'would write' if dry_run else 'for the students:'} {_short(out)}")
 
 
 @app.command()
 @one_line_errors
-def grade(
-    course: Annotated[Path, typer.Argument(help="The course folder; submissions are in its submitted/.")] = COURSE,
-    submissions: Annotated[
-        Path | None, typer.Option(help="What to take in first: a folder of submissions, or a zip of Moodle or Canvas.")
+def collect(
+    place: Annotated[Path, typer.Argument(help="A folder of submissions, or a zip of Moodle or Canvas.")],
+    course: CourseOption = COURSE,
+    roster: Annotated[
+        Path | None, typer.Option(help="CSV of who is enrolled: id or email, and names; Moodle's list will do.")
     ] = None,
+    dry_run: DryRun = False,
 ):
-    """Grade every submission through nbgrader: one row per student and notebook, and feedback.
+    """Take in what students handed in, and who is enrolled; nothing that was there is lost.
 
-    Exit code 1 if a submission could not be graded or a rehearsed score is not the expected one.
+    Exit code 1 if something was left out.
     """
-    from tema9.classroom import intake
+    from tema9.classroom import intake, people
+    from tema9.classroom.course import Course
+    from tema9.classroom.record import Record
 
-    if submissions is not None:
-        for line in intake.collect(course, submissions):
-            console.print(f"left out: {line}", style="yellow", highlight=False)
-    rows, unexpected = _grade(course)
-    if unexpected or any(not row.status.startswith("graded") and row.status != "not submitted" for row in rows):
+    enrolled = people.read(roster) if roster else []
+    taken, left_out = intake.collect(course, place, names=people.names_of(enrolled), dry_run=dry_run)
+    if enrolled and not dry_run:
+        root = Course(course)
+        root.prepare()
+        with Record(root) as record:
+            record.enroll(enrolled)
+    for line in left_out:
+        console.print(f"left out: {line}", style="yellow", highlight=False)
+    students = {student for student, _ in taken}
+    strangers = sorted(students - {person["id"] for person in enrolled}) if enrolled else []
+    for student in strangers:
+        console.print(f"not in the list of enrolled students: {student}", style="yellow", highlight=False)
+    verb = "would take in" if dry_run else "took in"
+    console.print(f"{verb} {len(taken)} notebooks of {len(students)} students -> {_short(course / 'submitted')}/")
+    if left_out or strangers:
         raise typer.Exit(1)
 
 
 @app.command()
 @one_line_errors
-def scores(course: Annotated[Path, typer.Argument(help="The course folder.")] = COURSE):
-    """Read the scores again, after marking by hand, and write the feedback anew; nothing is run."""
+def rehearse(
+    students: Annotated[int, typer.Option(help="How many students.")] = 12,
+    hostile: Annotated[int, typer.Option(help="How many more who attack, each in another way.")] = 0,
+    course: CourseOption = COURSE / "rehearsal",
+    seed: Annotated[int, typer.Option(help="Of the draw of answers.")] = 0,
+    dry_run: DryRun = False,
+):
+    """Fill a course folder with submissions made from the bank, with known scores."""
+    from tema9.classroom import rehearse as rehearsals
+
+    if dry_run:
+        console.print(f"would fill {_short(course)} with {students} students and {hostile} hostile ones")
+        return
+    root = rehearsals.rehearse(course, students, seed, hostile)
+    console.print(
+        f"{students + hostile} students handed in; the scores they deserve: {_short(root / rehearsals.EXPECTED)}"
+    )
+
+
+@app.command()
+@one_line_errors
+def grade(
+    course: CourseArgument = COURSE,
+    workers: Annotated[int | None, typer.Option("-j", "--workers", help="Processes; one per core by default.")] = None,
+    dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, to grade on its workers.")] = None,
+    no_sandbox: Annotated[
+        bool, typer.Option("--no-sandbox", help="Run students' code with your rights where there is no sandbox.")
+    ] = False,
+    seconds: Annotated[float, typer.Option(help="Limit of a cell, and of its tests.")] = 20,
+    memory: Annotated[float, typer.Option(help="Limit of a submission, in GiB.")] = 2,
+    again: Annotated[bool, typer.Option("--again", help="Everything, not only what has changed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Record changed scores without asking.")] = False,
+    dry_run: DryRun = False,
+):
+    """Grade what is new or has changed, in a sandbox: one row per student and notebook.
+
+    Scores that were recorded before and would change are shown first, and recorded if you say so.
+    Exit code 1 if anything needs attention: a submission that cannot be read or was killed, a change
+    that was not recorded, a rehearsed score that is not the expected one.
+    """
+    from tema9.classroom import grade as grading
+    from tema9.classroom import report as reporting
+    from tema9.classroom.sandbox import Limits
+
+    done = grading.grade(
+        course,
+        track=lambda results, total: track(results, "grading", total=total, console=console),
+        workers=workers,
+        dask=dask,
+        limits=Limits(seconds=seconds, memory=int(memory * 2**30)),
+        bare=no_sandbox,
+        again=again,
+        approve=lambda changes: _approve(changes, yes),
+        dry_run=dry_run,
+    )
+    if dry_run:
+        _print_changes(done.changes)
+    unexpected = _print_scores(course, done.rows)
+    console.print(f"{done.ran} graded now, {done.kept} unchanged")
+    bad = [row for row in done.rows if reporting.needs_attention(row)]
+    for row in bad:
+        console.print(f"look at {row.student}, {row.notebook}: {row.outcomes or row.status}", style="yellow")
+    if unexpected or bad or (done.changes and not done.recorded):
+        raise typer.Exit(1)
+
+
+def _approve(changes, yes):
+    """Show the changes of recorded scores, and ask."""
+    _print_changes(changes)
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        console.print("nothing of this was recorded; to record it: tema9 grade --yes")
+        return False
+    return typer.confirm("Record these changes?")
+
+
+def _print_changes(changes):
+    """Say which recorded scores change and why: the sum, then a line each."""
+    from collections import Counter
+
+    if not changes:
+        return
+    down = sum(change.after < change.before for change in changes)
+    reasons = Counter(reason for change in changes for reason in change.why).most_common(3)
+    because = ", ".join(f"{reason} ({count})" for reason, count in reasons)
+    students = len({change.student for change in changes})
+    console.print(f"{students} students change, {down} go down, because of {because}", highlight=False)
+    for change in changes:
+        why = "; ".join(change.why)
+        console.print(
+            f"  {change.student} {change.notebook}: {change.before:g} -> {change.after:g} ({why})", highlight=False
+        )
+
+
+@app.command()
+@one_line_errors
+def feedback(course: CourseArgument = COURSE, dry_run: DryRun = False):
+    """Write what each student reads: verdicts and recognised mistakes in Spanish, nothing hidden."""
+    from tema9.classroom import feedback as pages
     from tema9.classroom import grade as grading
 
-    _print_scores(course, grading.scores(course, track=_tracker("reading")))
+    opened, known, _ = grading.open_course(course)
+    students = sorted({row.student for row in grading.scores(course)})
+    if dry_run:
+        console.print(f"would write the feedback of {len(students)} students to {_short(course / 'feedback')}/")
+        return
+    paths = pages.write_all(opened, known, students, track=_tracker("feedback"))
+    console.print(f"{len(paths)} pages -> {_short(course / 'feedback')}/STUDENT/NOTEBOOK/NOTEBOOK.html")
 
 
-def _grade(course):
-    """Grade, print the table; return the rows and how many scores are not as rehearsed."""
+@app.command()
+@one_line_errors
+def report(course: CourseArgument = COURSE, dry_run: DryRun = False):
+    """Write the report of the class: one page with plots, that needs no network.
+
+    Exit code 1 if something in it needs attention.
+    """
     from tema9.classroom import grade as grading
+    from tema9.classroom import report as reporting
 
-    rows = grading.grade(course, track=_tracker("grading"))
-    return rows, _print_scores(course, rows)
+    opened, known, _ = grading.open_course(course)
+    rows, path = grading.scores(course), course / "report.html"
+    if not dry_run:
+        reporting.write(opened, known, rows, path)
+    console.print(f"{'would write' if dry_run else 'the class:'} {_short(path)}")
+    if any(reporting.needs_attention(row) for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command()
+@one_line_errors
+def export(
+    course: CourseArgument = COURSE,
+    form: Annotated[str, typer.Option("--format", help="csv, moodle or canvas.")] = "csv",
+    out: Annotated[Path | None, typer.Option(help="The file; course/scores-FORMAT.csv by default.")] = None,
+    dry_run: DryRun = False,
+):
+    """Write the scores as CSV for Moodle, Canvas or a spreadsheet: one row per enrolled student, with a status.
+
+    Exit code 1 if a score is not final: not graded, or waiting for a mark by hand.
+    """
+    from tema9.classroom import export as exporting
+    from tema9.classroom import grade as grading
+    from tema9.classroom.record import Record
+
+    opened, known, _ = grading.open_course(course)
+    rows = grading.scores(course)
+    with Record(opened) as record:
+        people = {one.id: one.to_dict() for one in record.students()}
+    lines = list(exporting.table(form, rows, known, people))
+    out = out or course / f"scores-{form}.csv"
+    if not dry_run:
+        exporting.write(out, lines)
+    console.print(f"{'would write' if dry_run else 'wrote'} {len({r.student for r in rows})} students -> {_short(out)}")
+    open_ends = [row for row in rows if row.pending or row.status not in ("graded", "not submitted")]
+    if open_ends:
+        console.print(
+            f"{len(open_ends)} scores are not final: {sum(row.pending for row in rows)} answers wait for a mark"
+        )
+        raise typer.Exit(1)
 
 
 def _print_scores(course, rows):
@@ -458,13 +639,14 @@ def _print_scores(course, rows):
         )
     unexpected = 0
     for row in rows:
+        status = ", ".join(filter(None, [row.status, row.repairs and "repaired"]))
         cells = [
             row.student,
             row.notebook,
             f"{row.machine:g} / {row.machine_max:g}",
             f"{row.by_hand:g} / {row.by_hand_max:g}",
             f"{row.pending}" if row.pending else "",
-            f"{row.status}, repaired" if row.repairs else row.status,
+            status,
         ]
         if wanted:
             score, what = wanted.get((row.student, row.notebook), (row.machine, "not of the rehearsal"))
@@ -474,14 +656,14 @@ def _print_scores(course, rows):
     console.print(table)
     if wanted:
         console.print(f"{len(rows) - unexpected} of {len(rows)} scores as expected")
-    console.print(f"scores: {_short(Path(course) / grading.SCORES)}; feedback: {_short(Path(course) / 'feedback')}/")
+    console.print(f"scores: {_short(Path(course) / grading.SCORES)}")
     return unexpected
 
 
 @app.command()
 @one_line_errors
 def bundle(
-    out: Annotated[Path, typer.Option(help="The zip to write.")] = COURSE / "tema9-estudiantes.zip",
+    out: Annotated[Path, typer.Option(help="The zip to write.")] = COURSE / STUDENTS_ZIP,
 ):
     """Write the zip that students receive: the notebooks, their side of the package, and how to install it."""
     from tema9.classroom import bundle as bundling
@@ -496,7 +678,6 @@ def course(students: Annotated[int, typer.Option(help="Students of the sample cl
     """Build the notebooks, train LeNet-5 on real digits, grade a sample class, and say what to open."""
     from tema9 import recipes
     from tema9.classroom import build as building
-    from tema9.classroom import rehearse as rehearsals
     from tema9.classroom import sources
     from tema9.data import digits
 
@@ -514,18 +695,38 @@ def course(students: Annotated[int, typer.Option(help="Students of the sample cl
     error = _train("lenet5", digits(), recipes.LENET5_DIGITS, COURSE / "training")
     table.add_row("LeNet-5 on real digits", f"test error {error:.1f} %", _short(COURSE / "training" / "lenet5.png"))
     console.rule("a sample class")
-    rehearsal = rehearsals.rehearse(COURSE / "rehearsal", students)
-    rows, unexpected = _grade(rehearsal)
-    table.add_row(
-        "Sample class", f"{len(rows) - unexpected} of {len(rows)} scores as expected", _short(rehearsal / "scores.csv")
-    )
-    feedback = rehearsal / "feedback" / rows[-1].student / rows[-1].notebook / f"{rows[-1].notebook}.html"
-    table.add_row("Feedback of a student", "without hidden tests", _short(feedback))
+    unexpected = _sample_class(COURSE / "rehearsal", students, table)
     console.rule()
     console.print(table)
     console.print(f"done in {time.perf_counter() - started:.0f} s; `make lab` (or `tema9 lab`) opens JupyterLab")
     if unexpected:
         raise typer.Exit(1)
+
+
+def _sample_class(root, students, made):
+    """Rehearse, grade and report a class; return how many scores are not the expected ones."""
+    from tema9.classroom import feedback as pages
+    from tema9.classroom import grade as grading
+    from tema9.classroom import rehearse as rehearsals
+    from tema9.classroom import report as reporting
+    from tema9.classroom import sandbox
+
+    rehearsals.rehearse(root, students)
+    bare = bool(reason := sandbox.why_not())
+    if bare:  # the sample is our own
+        console.print(f"{reason}; the sample class is graded without it", style="yellow")
+    done = grading.grade(
+        root, track=lambda results, total: track(results, "grading", total=total, console=console), bare=bare
+    )
+    unexpected = _print_scores(root, done.rows)
+    opened, known, _ = grading.open_course(root)
+    paths = pages.write_all(opened, known, sorted({row.student for row in done.rows}), track=_tracker("feedback"))
+    reporting.write(opened, known, done.rows, root / "report.html")
+    right = f"{len(done.rows) - unexpected} of {len(done.rows)} scores as expected"
+    made.add_row("Sample class", right, _short(root / "scores.csv"))
+    made.add_row("Report of the class", "one page, no network", _short(root / "report.html"))
+    made.add_row("Feedback of a student", "without hidden tests", _short(paths[-1]))
+    return unexpected
 
 
 @app.command()

@@ -93,7 +93,7 @@ def grade(
         NothingToGrade: submitted/ holds no notebook of the course.
         sandbox.NoSandbox: there is none here, and `bare` is False.
     """
-    course, known, handed_in = _open(root)
+    course, known, handed_in = open_course(root)
     if dask is None:
         sandbox.require(bare)
     settings = {"limits": limits or sandbox.Limits(), "bare": bare, "hide": (str(course.root),)}
@@ -124,13 +124,17 @@ def scores(root) -> list[Row]:
     Raises:
         NothingToGrade: submitted/ holds no notebook of the course.
     """
-    course, known, _ = _open(root)
+    course, known, _ = open_course(root)
     with Record(course) as record:
         return _rows(record, known)
 
 
-def _open(root):
-    """(the course, its notebooks that anyone handed in, the submissions as (student, notebook))."""
+def open_course(root):
+    """Return (the course, its notebooks that anyone handed in, the submissions as (student, notebook)).
+
+    Raises:
+        NothingToGrade: submitted/ holds no notebook of the course.
+    """
     submitted = Path(root) / "submitted"
     known = {source.name: source for source in sources.all_sources()}
     paths = [path for path in submitted.glob("*/*/*.ipynb") if path.stem == path.parent.name and path.stem in known]

@@ -48,11 +48,14 @@ class Found:
 
 
 def collect(root, place, limits=None, names=None, dry_run=False) -> tuple[list[tuple[str, str]], list[str]]:
-    """Take in the notebooks of a folder or a zip; return the (student, notebook) pairs, and what was left out, a line each.
+    """Take in the notebooks of a folder or a zip; return what was taken in, and what was left out.
 
     Known shapes: STUDENT/.../NOTEBOOK.ipynb; NOTEBOOK/STUDENT.ipynb; STUDENT_NOTEBOOK.ipynb;
     Moodle's `Name_123_assignsubmission_file_/...`; Canvas's `name_123_456_NOTEBOOK.ipynb`; and
     zips among them. A submission that was there already and differs moves to replaced/.
+
+    Returns:
+        the (student, notebook) pairs, sorted; and a line for each file that was left out.
 
     Args:
         root: the course folder.

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import nbformat
 
+from tema9.classroom import attacks, sources
 from tema9.classroom import bank as banks
-from tema9.classroom import sources
 from tema9.classroom.course import Course
 
 EXPECTED = "expected.csv"
@@ -97,7 +97,7 @@ def plan(source, bank, students, seed=0) -> list[Submission]:
     return made
 
 
-def rehearse(root, students=12, seed=0) -> Path:
+def rehearse(root, students=12, seed=0, hostile=0) -> Path:
     """Fill the course folder `root` with a class made from the bank.
 
     Writes submitted/ and the table of expected scores, `expected.csv`.
@@ -106,6 +106,7 @@ def rehearse(root, students=12, seed=0) -> Path:
         root: a folder of its own; never one that holds real submissions.
         students: how many, 2 or more.
         seed: of the draws of answers.
+        hostile: how many more hand in an attack, each of them one of `attacks.ATTACKS`.
 
     Raises:
         ValueError: fewer than 2 students.
@@ -125,6 +126,7 @@ def rehearse(root, students=12, seed=0) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             nbformat.write(submission.fill(course.release(source.name)), path)
             rows.append((submission.student, source.name, submission.machine_score(source), submission.what))
+    rows += attacks.write(course, hostile)
     with (root / EXPECTED).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("student", "notebook", "machine", "what"))

@@ -70,6 +70,11 @@ def write(course, known, rows, path):
     )
 
 
+def needs_attention(row):
+    """Whether a person should look at a row before its score is published."""
+    return row.status not in ("graded", "not submitted") or any(name in row.outcomes for name in INCIDENTS)
+
+
 def attention(rows, receipts):
     """(student, notebook, what) of what a person should look at."""
     found = []

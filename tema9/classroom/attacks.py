@@ -1,0 +1,227 @@
+"""Submissions that attack the grading or come by accident, for rehearsals and tests: what each does, what it deserves.
+
+Each answers the first graded exercise of a notebook in a hostile way and the rest honestly. What it would win by the
+attack it must not get; what it has honestly earned it keeps.
+"""
+
+import ast
+import json
+from dataclasses import dataclass
+
+import nbformat
+
+from tema9.classroom import bank as banks
+from tema9.classroom import sources
+
+FORGED = """class Anything:
+    def __eq__(self, other):
+        return True
+    __ne__ = __lt__ = __gt__ = __le__ = __ge__ = lambda self, other: True
+    __hash__ = object.__hash__
+    def __bool__(self):
+        return True
+    def __getattr__(self, name):
+        return self
+    def __call__(self, *args, **kwargs):
+        return self
+"""
+
+# What stands in the attacked cell; NAME is the function asked for. Each is wrong: it deserves nothing there.
+IN_THE_CELL = {
+    "display-hook": "import sys\ndef NAME(*args, **kwargs):\n    sys.displayhook(2.0)\n    return -1",
+    "drops-asserts": (
+        "import ast, builtins\n"
+        "class Drop(ast.NodeTransformer):\n    def visit_Assert(self, node):\n        return ast.Pass()\n"
+        "try:\n    get_ipython().ast_transformers.append(Drop())\nexcept NameError:\n    pass\n"
+        "def NAME(*args, **kwargs):\n    return -1"
+    ),
+    "patches-testing": (
+        "import numpy, torch\nfrom tema9 import measuring\n"
+        "for module in (numpy.testing, torch.testing):\n    for name in dir(module):\n"
+        "        if name.startswith('assert'):\n            setattr(module, name, lambda *a, **k: None)\n"
+        "measuring.require_own = lambda work: None\nmeasuring.raised_by = lambda *a, **k: 'ValueError'\n"
+        "def NAME(*args, **kwargs):\n    return -1"
+    ),
+    "equals-everything": FORGED + "def NAME(*args, **kwargs):\n    return Anything()",
+    "is-everything": FORGED + "NAME = Anything()",
+    "not-a-number": "def NAME(*args, **kwargs):\n    return float('nan')",
+    "endless": "def NAME(*args, **kwargs):\n    while True:\n        pass",
+    "endless-cell": "def NAME(*args, **kwargs):\n    return -1\nwhile True:\n    pass",
+    "swallows-everything": (
+        "import time\ndef NAME(*args, **kwargs):\n    while True:\n        try:\n            time.sleep(100)\n"
+        "        except BaseException:\n            pass"
+    ),
+    "exits": "import os\ndef NAME(*args, **kwargs):\n    os._exit(0)",
+    "exits-in-the-cell": "import os\ndef NAME(*args, **kwargs):\n    return -1\nos._exit(0)",
+    "system-exit": "import sys\ndef NAME(*args, **kwargs):\n    sys.exit()",
+    "keyboard-interrupt": "def NAME(*args, **kwargs):\n    raise KeyboardInterrupt",
+    "segmentation-fault": "import ctypes\ndef NAME(*args, **kwargs):\n    ctypes.string_at(0)",
+    "recursion": "def NAME(*args, **kwargs):\n    return NAME(*args, **kwargs)",
+    "deep-answer": "def NAME(*args, **kwargs):\n    x = []\n    for _ in range(100000):\n        x = [x]\n    return x",
+    "memory-bomb": "def NAME(*args, **kwargs):\n    return len(bytearray(1 << 40)) + len([0] * (1 << 36))",
+    "long-answer": "def NAME(*args, **kwargs):\n    return 'x' * (1 << 27)",
+    "fork-bomb": "import os\ndef NAME(*args, **kwargs):\n    while True:\n        os.fork()",
+    "forks-and-answers": "import os\ndef NAME(*args, **kwargs):\n    os.fork()\n    return -1",
+    "fills-the-disk": (
+        "def NAME(*args, **kwargs):\n    for number in range(10000):\n"
+        "        with open(f'big{number}', 'wb') as file:\n            file.write(bytes(1 << 20))"
+    ),
+    "one-long-line": "print('x' * 8_000_000)\ndef NAME(*args, **kwargs):\n    return -1",
+    "a-million-lines": "for _ in range(1_000_000):\n    print('línea')\ndef NAME(*args, **kwargs):\n    return -1",
+    "reads-the-course": (
+        "import os, pathlib\nfound = []\n"
+        "for top in ('/work', '/home', '/root', '/srv', '/mnt', '/tmp', '/var'):\n"
+        "    for folder, _, files in os.walk(top):\n"
+        "        found += [f for f in files if f == 'gradebook.db' or folder.endswith(('/solutions', '/submitted'))]\n"
+        "print('SEEN', found)\ndef NAME(*args, **kwargs):\n    return -1"
+    ),
+    "writes-startup": (
+        "import pathlib\nfolder = pathlib.Path.home() / '.ipython/profile_default/startup'\n"
+        "folder.mkdir(parents=True, exist_ok=True)\n(folder / 'x.py').write_text('PLANTED = 1')\n"
+        "pathlib.Path('/dev/shm/planted').write_text('1')\ndef NAME(*args, **kwargs):\n    return -1"
+    ),
+    "outlives": (
+        "import subprocess, sys\n"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(3600)'], start_new_session=True)\n"
+        "def NAME(*args, **kwargs):\n    return -1"
+    ),
+    "kills-all": (
+        "import os\nfor name in os.listdir('/proc'):\n    if name.isdigit() and int(name) != os.getpid():\n"
+        "        try:\n            os.kill(int(name), 9)\n        except OSError:\n            pass\n"
+        "def NAME(*args, **kwargs):\n    return -1"
+    ),
+    "stops-the-warm-one": "import os, signal\nos.kill(os.getppid(), signal.SIGSTOP)\ndef NAME(*a, **k):\n    return -1",
+    "network": (
+        "import socket\ntry:\n    socket.create_connection(('1.1.1.1', 53), 2)\n    print('NETWORK')\n"
+        "except OSError:\n    print('no network')\ndef NAME(*args, **kwargs):\n    return -1"
+    ),
+    "script": (
+        "from IPython.display import HTML, display\ndisplay(HTML('<script>alert(1)</script>'))\n"
+        "print('<script>alert(2)</script>')\ndef NAME(*args, **kwargs):\n    return '<script>alert(3)</script>'"
+    ),
+    "looks-for-the-tests": (
+        "import inspect\nprint(In)\ndef NAME(*args, **kwargs):\n    text = ''\n    frame = inspect.currentframe()\n"
+        "    while frame:\n        text += repr(sorted(frame.f_locals)) + repr(frame.f_code.co_consts)\n"
+        "        frame = frame.f_back\n    raise ValueError('HIDDEN TESTS' in text and 'LEAK' or 'nothing')"
+    ),
+    "borrowed-by-hand": "from tema9.arithmetic import output_size as NAME",
+    "lying-exception": "class AssertionError(Exception):\n    pass\ndef NAME(*a, **k):\n    raise AssertionError('correcto')",
+}
+
+
+def _tag_tests(notebook, cells):
+    for cell in notebook.cells:
+        cell.metadata.setdefault("tags", []).append("skip-execution")
+
+
+def _delete_tests(notebook, cells):
+    notebook.cells = [c for c in notebook.cells if not c.metadata.get("nbgrader", {}).get("grade")]
+
+
+def _empty_tests(notebook, cells):
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade") and not cell.metadata.nbgrader.solution:
+            cell.source = "pass"
+
+
+def _more_points(notebook, cells):
+    for cell in notebook.cells:
+        if "points" in cell.metadata.get("nbgrader", {}):
+            cell.metadata.nbgrader.points = 1e9
+
+
+def _duplicate_tests(notebook, cells):
+    notebook.cells += [c.copy() for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade")]
+
+
+def _not_graded(notebook, cells):
+    for cell in notebook.cells:
+        if "nbgrader" in cell.metadata:
+            cell.metadata.nbgrader.update(grade=False, points=0)
+
+
+def _strip_metadata(notebook, cells):
+    for place, cell in enumerate(notebook.cells):
+        cell.metadata.clear()
+        cell.id = f"cell-{place}"
+
+
+# What is done to a notebook with one wrong answer: it changes nothing.
+TO_THE_NOTEBOOK = {
+    "tags-tests": _tag_tests,
+    "deletes-tests": _delete_tests,
+    "empties-tests": _empty_tests,
+    "more-points": _more_points,
+    "duplicates-tests": _duplicate_tests,
+    "not-graded": _not_graded,
+    "strips-metadata": _strip_metadata,
+}
+
+# Files that are no notebook: nothing can be earned with them, and the class goes on.
+FILES = {
+    "empty-file": b"",
+    "cut-off": b'{"cells": [{"cell_type": "code", "source": "def',
+    "not-text": bytes(range(128, 256)),
+    "a-number": b"42",
+    "no-cells": b'{"cells": 3, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
+    "deep-json": b"[" * 100_000,
+}
+
+ATTACKS = (*IN_THE_CELL, *TO_THE_NOTEBOOK, *FILES)
+
+
+@dataclass(frozen=True)
+class Attack:
+    """A hostile submission: its bytes, and the points that it deserves from the machine."""
+
+    name: str
+    content: bytes
+    points: float
+
+
+def attack(name, source, released) -> Attack:
+    """Make a hostile submission of a notebook.
+
+    Args:
+        name: one of ATTACKS.
+        source: the notebook.
+        released: as students got it.
+
+    Raises:
+        ValueError: there is no such attack; the message lists those there are.
+    """
+    if name in FILES:
+        return Attack(name, FILES[name], 0)
+    target, *others = source.graded
+    notebook = nbformat.from_dict(json.loads(json.dumps(released)))
+    cells = {cell.metadata.get("nbgrader", {}).get("grade_id"): cell for cell in notebook.cells}
+    for exercise in others:
+        cells[exercise.name].source = banks.solution(exercise).text
+    asked = next(node.name for node in ast.parse(target.solution.text).body if isinstance(node, ast.FunctionDef))
+    wrong = f"def {asked}(*args, **kwargs):\n    return -1"
+    if name in IN_THE_CELL:
+        cells[target.name].source = IN_THE_CELL[name].replace("NAME", asked)
+    elif name in TO_THE_NOTEBOOK:
+        cells[target.name].source = wrong
+        TO_THE_NOTEBOOK[name](notebook, cells)
+    else:
+        raise ValueError(f"no attack {name!r}; known: {', '.join(ATTACKS)}")
+    earned = sum(test.points for exercise in others for test in exercise.tests)
+    return Attack(name, nbformat.writes(notebook, version=nbformat.NO_CONVERT).encode(), earned)
+
+
+def write(course, count):
+    """Hand in so many attacks, in turn, on the first notebook; return (student, notebook, points, what) of each."""
+    rows = []
+    if not count:
+        return rows
+    source = sources.all_sources()[0]
+    released = nbformat.read(course.release(source.name), as_version=4)
+    for number in range(count):
+        made = attack(ATTACKS[number % len(ATTACKS)], source, released)
+        student = f"hostil-{number + 1:03d}"
+        path = course.submitted(student, source.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(made.content)
+        rows.append((student, source.name, made.points, f"attack: {made.name}"))
+    return rows
