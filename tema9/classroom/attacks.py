@@ -5,6 +5,7 @@ attack it must not get; what it has honestly earned it keeps.
 """
 
 import ast
+import copy
 import json
 from dataclasses import dataclass
 
@@ -105,7 +106,9 @@ IN_THE_CELL = {
         "        frame = frame.f_back\n    raise ValueError('HIDDEN TESTS' in text and 'LEAK' or 'nothing')"
     ),
     "borrowed-by-hand": "from tema9.arithmetic import output_size as NAME",
-    "lying-exception": "class AssertionError(Exception):\n    pass\ndef NAME(*a, **k):\n    raise AssertionError('correcto')",
+    "lying-exception": (
+        "class AssertionError(Exception):\n    pass\ndef NAME(*args, **kwargs):\n    raise AssertionError('correcto')"
+    ),
 }
 
 
@@ -131,7 +134,7 @@ def _more_points(notebook, cells):
 
 
 def _duplicate_tests(notebook, cells):
-    notebook.cells += [c.copy() for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade")]
+    notebook.cells += [copy.deepcopy(c) for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade")]
 
 
 def _not_graded(notebook, cells):
@@ -207,7 +210,7 @@ def attack(name, source, released) -> Attack:
     else:
         raise ValueError(f"no attack {name!r}; known: {', '.join(ATTACKS)}")
     earned = sum(test.points for exercise in others for test in exercise.tests)
-    return Attack(name, nbformat.writes(notebook, version=nbformat.NO_CONVERT).encode(), earned)
+    return Attack(name, json.dumps(notebook).encode(), earned)
 
 
 def write(course, count):

@@ -232,7 +232,7 @@ def examine(sandbox, graded, released, rebuilt, previous=None):
             if not _is_test(cell):
                 exercise = _name(cell) if _solution(cell) else exercise
                 if exercise not in unanswered or not _solution(cell):
-                    _show_run(cell, side.run(cell.source))
+                    _show_run(cell, side.run(cell.source, _name(cell)))
                 continue
             verdict = kept.get(_digest(cell.source)) or _judge_cell(cell, exercise, side, unanswered, rebuilt)
             if verdict.outcome in ("fail", "error") and exercise not in checks:
@@ -276,10 +276,10 @@ class _Replayed:
         self.sandbox, self.work = sandbox, None
         self.cells, self.killers, self.last = [], {}, {}
 
-    def run(self, code):
-        """Run a cell; return what it printed and its error."""
+    def run(self, code, exercise=""):
+        """Run a cell, the answer to an exercise or set-up; return what it printed and its error."""
         self._alive()
-        number = len(self.cells)
+        number = self.last[exercise] = len(self.cells)
         self.cells.append(code)
         try:
             with self.work.within(self.sandbox.limits.seconds):
@@ -319,7 +319,8 @@ class _Replayed:
                 try:
                     with self.work.within(self.sandbox.limits.seconds):
                         self.work.run(code)
-                except border.Gone as gone:  # this time it does; then without it
+                        self.work.still_there()
+                except border.Gone as gone:  # it killed it, perhaps after it had ended; now without it
                     self.killers[number] = gone.outcome
                     break
                 except border.NotPlainData:

@@ -30,6 +30,7 @@ PACKAGE = Path(__file__).parents[1]
 ROOT = PACKAGE.parent
 BOX = Path("/box")  # what is writable in a sandbox
 SECONDS_TO_START = 120
+GRACE = 0.05  # seconds from a signal to the death of all that is in a sandbox
 REASONS = {
     "missing": "bubblewrap (the command bwrap) is not installed",
     "refused": "bubblewrap cannot make a sandbox on this machine",
@@ -279,6 +280,11 @@ class Work:
         """The line of the check cell of an exercise."""
         answer = self._ask({"do": "check", "exercise": exercise})
         return answer[:2000] if isinstance(answer, str) else ""
+
+    def still_there(self):
+        """Raise `border.Gone` if the process is about to be dead, by a signal to those above it."""
+        if select.select([self.pidfd], [], [], GRACE)[0] or self.sandbox.process.poll() is not None:
+            self._gone("kernel-died")
 
     def end(self):
         """End the process."""

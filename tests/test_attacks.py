@@ -1,0 +1,57 @@
+"""Hostile and broken submissions in one class with honest ones: each gets what it deserves, and nobody else notices."""
+
+import psutil
+import pytest
+from test_sandbox import needed
+
+from tema9.classroom import attacks, feedback, grade, rehearse, report
+from tema9.classroom.sandbox import Limits
+
+pytestmark = [needed, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory):
+    root = rehearse.rehearse(tmp_path_factory.mktemp("course"), students=2, hostile=len(attacks.ATTACKS))
+    return root, grade.grade(root, workers=2, limits=Limits(seconds=3)).rows
+
+
+@pytest.mark.parametrize("name", attacks.ATTACKS)
+def test_what_is_forged_is_0_and_what_is_earned_stays(attacked, name):
+    root, rows = attacked
+    deserved = {who: points for who, (points, what) in rehearse.expected(root).items() if what == f"attack: {name}"}
+    ((student, notebook), points), *_ = deserved.items()
+    row = next(row for row in rows if (row.student, row.notebook) == (student, notebook))
+    assert row.machine == points, row
+
+
+def test_the_honest_ones_are_untouched(attacked):
+    root, rows = attacked
+    honest = {who: points for who, (points, what) in rehearse.expected(root).items() if "attack" not in what}
+    assert len(honest) == 12
+    assert {(r.student, r.notebook): r.machine for r in rows if (r.student, r.notebook) in honest} == honest
+
+
+def test_no_process_survives(attacked):
+    lines = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
+    assert not [line for line in lines if "time.sleep(3600)" in line]
+
+
+def test_the_report_names_what_happened_and_no_page_runs_a_script(attacked):
+    root, rows = attacked
+    opened, known, _ = grade.open_course(root)
+    report.write(opened, known, rows, root / "report.html")
+    pages = feedback.write_all(opened, known, sorted({row.student for row in rows}))
+    whole = (root / "report.html").read_text(encoding="utf-8")
+    for said in ("timeout", "memory", "kernel-died", "could not be read", "tampered with", "hostil-001"):
+        assert said in whole or said == "hostil-001"
+    for page in [*pages, root / "report.html"]:
+        text = page.read_text(encoding="utf-8")
+        assert "<script" not in text and "HIDDEN TESTS" not in text, page
+        assert "NETWORK" not in text and "LEAK" not in text and "gradebook.db" not in text.split("print(")[0], page
+
+
+def test_grading_again_runs_nothing(attacked):
+    root, _ = attacked
+    again = grade.grade(root, workers=1, limits=Limits(seconds=3))
+    assert again.kept >= 12 and not again.changes

@@ -1,0 +1,154 @@
+"""The sandbox: what a submission sees, what it may use, and that nothing of one is left for the next."""
+
+import os
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import CellTimeoutError
+
+from tema9.classroom import border, course, sandbox
+
+needed = pytest.mark.skipif(
+    bool(sandbox.why_not()) and "CI" not in os.environ, reason=sandbox.why_not() or "there is one"
+)
+pytestmark = needed
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory):
+    made = sandbox.Sandbox(sandbox.Limits(seconds=3, memory=2**30))
+    made.start()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def work(box):
+    yield box.work()
+    box.clean()
+
+
+def said(work, code):
+    answer = work.run(code)
+    return answer["stdout"].strip() or answer["error"]
+
+
+def test_a_test_is_judged_across_the_sandbox(work):
+    work.run("def double(x):\n    return 2 * x\nanswer = 3")
+    assert border.judge("import torch\nassert double(torch.ones(2)).tolist() == [2, 2]\nassert answer == 3", work)
+    assert border.judge("assert double(2) == 5, 'no'", work) == border.Verdict("fail", "no")
+    assert border.judge("assert triple(2) == 6", work).message.startswith("NameError")
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("import socket; socket.create_connection(('127.0.0.1', 22), 1)", "OSError ConnectionRefusedError"),
+        ("import socket; socket.create_connection(('1.1.1.1', 53), 1)", "OSError"),
+        ("open('/usr/x', 'w')", "OSError PermissionError"),
+        ("open('/x', 'w')", "OSError PermissionError"),
+        ("import os; open(f'/proc/{os.getppid()}/mem', 'rb')", "PermissionError"),
+        ("import tema9; open(tema9.__file__, 'a')", "OSError PermissionError"),
+        ("b = bytearray(3 << 30)", "MemoryError"),
+        ("open('big', 'wb').write(bytes(65 << 20))", "OSError"),
+        ("for k in range(9):\n    open(f'big{k}', 'wb').write(bytes(60 << 20))", "OSError"),
+    ],
+)
+def test_what_a_submission_may_not_do(work, code, error):
+    kind, message = work.run(code)["error"]
+    assert kind in error.split(), message
+
+
+def test_nothing_of_the_course_is_to_be_seen(work):
+    root = sandbox.ROOT
+    found = said(
+        work, f"import os\nprint([n for n in ('solutions', 'tests', 'course') if os.path.isdir(f'{root}/{{n}}')])"
+    )
+    assert found == "[]" or said(work, f"import os; print(os.listdir('{root}/solutions'))") == "[]"
+    assert "SECRET" not in said(work, "import os; print(dict(os.environ))")
+
+
+def test_the_environment_of_the_grader_does_not_come_in(box, monkeypatch):
+    monkeypatch.setenv("SECRET_OF_THE_GRADER", "1")
+    fresh = sandbox.Sandbox()
+    try:
+        assert "SECRET" not in said(fresh.work(), "import os; print(dict(os.environ))")
+    finally:
+        fresh.close()
+
+
+def test_nothing_of_one_submission_is_left_for_the_next(box):
+    first = box.work()
+    first.run(
+        "import subprocess, sys, os, pathlib, builtins, torch\n"
+        "subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
+        "(pathlib.Path.home() / 'left').write_text('x'); open('/dev/shm/left', 'w').write('x')\n"
+        "os.environ['LEFT'] = '1'; builtins.left = 1; torch.left = 1"
+    )
+    first.end()
+    box.clean()
+    code = (
+        "import os, pathlib, builtins, torch\n"
+        "print(len([p for p in os.listdir('/proc') if p.isdigit()]), os.listdir(pathlib.Path.home()),\n"
+        "      os.listdir('/dev/shm'), 'LEFT' in os.environ, hasattr(builtins, 'left'), hasattr(torch, 'left'))"
+    )
+    assert said(box.work(), code) == "3 [] [] False False False"
+    box.clean()
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [
+        ("while True: pass", "timeout"),
+        ("import time\nwhile True:\n    try: time.sleep(9)\n    except BaseException: pass", "timeout"),
+        ("import os; os._exit(0)", "kernel-died"),
+        ("import ctypes; ctypes.string_at(0)", "kernel-died"),
+        ("import os\nwhile True: os.fork()", "memory"),
+    ],
+)
+def test_what_ends_a_process_is_told_and_the_next_one_runs(box, code, outcome):
+    with pytest.raises(border.Gone) as gone:
+        box.work().run(code)
+    assert gone.value.outcome == outcome
+    box.clean()
+    assert said(box.work(), "print(1)") == "1"
+    box.clean()
+
+
+def test_without_bubblewrap_it_refuses_and_says_the_way_out(monkeypatch):
+    monkeypatch.setattr(sandbox, "why_not", lambda: sandbox.REASONS["missing"])
+    with pytest.raises(sandbox.NoSandbox, match=r"bwrap.*not installed.*--no-sandbox"):
+        sandbox.Sandbox()
+
+
+def test_bare_it_works_the_same_without_the_walls():
+    bare = sandbox.Sandbox(sandbox.Limits(seconds=3), bare=True)
+    try:
+        work = bare.work()
+        work.run("def double(x):\n    return 2 * x\nopen('left', 'w').write('x')")
+        assert border.judge("assert double(2) == 4", work)
+        bare.clean()
+        assert said(bare.work(), "import os; print(os.listdir('.'))") == "[]"
+    finally:
+        bare.close()
+
+
+def notebook(*codes):
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in codes])
+
+
+def test_a_jupyter_kernel_lives_in_the_sandbox_too(tmp_path):
+    course.settings(tmp_path)  # where the kernel is known from
+    probe = f"import os; print(os.getcwd(), os.path.exists('{sandbox.ROOT}/solutions/1_lenet5.py')); open('x', 'w')"
+    for _ in range(2):  # the second is forked from the same warm process, and finds no x
+        run = notebook("import os; print(os.listdir('.'))", probe)
+        NotebookClient(run, kernel_name=course.KERNEL, timeout=30).execute()
+        assert [cell.outputs[0].text.strip() for cell in run.cells] == ["[]", "/box/work False"]
+
+
+def test_a_kernel_that_swallows_every_exception_is_killed(tmp_path):
+    course.settings(tmp_path)
+    endless = notebook("import time\nwhile True:\n    try: time.sleep(9)\n    except BaseException: pass")
+    with pytest.raises(CellTimeoutError):
+        NotebookClient(endless, kernel_name=course.KERNEL, timeout=2).execute()
