@@ -1,5 +1,6 @@
 """Hostile and broken submissions in one class with honest ones: each gets what it deserves, and nobody else notices."""
 
+import nbformat
 import psutil
 import pytest
 from test_sandbox import needed
@@ -43,12 +44,22 @@ def test_the_report_names_what_happened_and_no_page_runs_a_script(attacked):
     report.write(opened, known, rows, root / "report.html")
     pages = feedback.write_all(opened, known, sorted({row.student for row in rows}))
     whole = (root / "report.html").read_text(encoding="utf-8")
-    for said in ("timeout", "memory", "kernel-died", "could not be read", "tampered with", "hostil-001"):
-        assert said in whole or said == "hostil-001"
+    for said in ("timeout", "memory", "kernel-died", "could not be read", "tampered with", "hostil-007"):
+        assert said in whole
     for page in [*pages, root / "report.html"]:
         text = page.read_text(encoding="utf-8")
         assert "<script" not in text and "HIDDEN TESTS" not in text, page
-        assert "NETWORK" not in text and "LEAK" not in text and "gradebook.db" not in text.split("print(")[0], page
+
+
+def test_nothing_is_to_be_seen_reached_or_read_from_inside(attacked):
+    root, _ = attacked
+    printed = []
+    for path in (root / "autograded").glob("hostil-*/*/*.ipynb"):
+        cells = nbformat.read(path, as_version=4).cells
+        printed += [str(output) for cell in cells for output in cell.get("outputs", ())]
+    everything = "\n".join(printed)
+    assert "SEEN []" in everything and "no network" in everything
+    assert "NETWORK" not in everything and "LEAK" not in everything and max(map(len, printed)) < 25_000
 
 
 def test_grading_again_runs_nothing(attacked):

@@ -61,12 +61,10 @@ def test_what_a_submission_may_not_do(work, code, error):
 
 
 def test_nothing_of_the_course_is_to_be_seen(work):
-    root = sandbox.ROOT
-    found = said(
-        work, f"import os\nprint([n for n in ('solutions', 'tests', 'course') if os.path.isdir(f'{root}/{{n}}')])"
+    code = (
+        f"import os\nprint([n for n in os.listdir('{sandbox.ROOT}') if os.listdir(os.path.join('{sandbox.ROOT}', n))])"
     )
-    assert found == "[]" or said(work, f"import os; print(os.listdir('{root}/solutions'))") == "[]"
-    assert "SECRET" not in said(work, "import os; print(dict(os.environ))")
+    assert said(work, code) == "['tema9']"
 
 
 def test_the_environment_of_the_grader_does_not_come_in(box, monkeypatch):

@@ -72,7 +72,8 @@ IN_THE_CELL = {
     "reads-the-course": (
         "import os, pathlib\nfound = []\n"
         "for top in ('/work', '/home', '/root', '/srv', '/mnt', '/tmp', '/var'):\n"
-        "    for folder, _, files in os.walk(top):\n"
+        "    for folder, folders, files in os.walk(top):\n"
+        "        folders[:] = [name for name in folders if name not in ('lib', 'bin', 'include', '.pyenv')]\n"
         "        found += [f for f in files if f == 'gradebook.db' or folder.endswith(('/solutions', '/submitted'))]\n"
         "print('SEEN', found)\ndef NAME(*args, **kwargs):\n    return -1"
     ),
@@ -101,7 +102,7 @@ IN_THE_CELL = {
         "print('<script>alert(2)</script>')\ndef NAME(*args, **kwargs):\n    return '<script>alert(3)</script>'"
     ),
     "looks-for-the-tests": (
-        "import inspect\nprint(In)\ndef NAME(*args, **kwargs):\n    text = ''\n    frame = inspect.currentframe()\n"
+        "import inspect\nprint(In)\ndef NAME(*args, **kwargs):\n    text = ''\n    frame = inspect.currentframe().f_back\n"
         "    while frame:\n        text += repr(sorted(frame.f_locals)) + repr(frame.f_code.co_consts)\n"
         "        frame = frame.f_back\n    raise ValueError('HIDDEN TESTS' in text and 'LEAK' or 'nothing')"
     ),

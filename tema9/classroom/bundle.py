@@ -11,7 +11,9 @@ from tema9.files import whole
 FOLDER = "tema9-estudiantes"
 # Of the package, what is the instructor's: it holds no answers, but it is of no use to a student.
 INSTRUCTORS = ("classroom", "cli.py", "__main__.py")
-INSTRUCTORS_DEPENDENCIES = ("jupytext", "nbformat", "nbconvert", "typer", "rich")
+INSTRUCTORS_DEPENDENCIES = (
+    "jupytext", "nbformat", "nbconvert", "jupyter-client", "psutil", "jinja2", "rapidfuzz", "typer", "rich"
+)  # fmt: skip
 DATE = (1980, 1, 1, 0, 0, 0)  # of every file: two bundles of one version are the same bytes
 ALWAYS_BINARY = (".safetensors",)
 

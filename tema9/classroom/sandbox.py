@@ -358,8 +358,8 @@ def _bwrap(limits, hide):
     seen = [Path("/usr")]
     for path in (sys.prefix, sys.exec_prefix, sys.base_prefix, *sys.path, str(PACKAGE)):
         path = Path(path).resolve()
-        # Of a checkout, the package and nothing else; of a path that is no folder, nothing.
-        if path == ROOT and path != Path(sys.prefix).resolve() and "site-packages" not in path.parts:
+        # Of a checkout, the package and Python's environment, and nothing else.
+        if path.is_relative_to(ROOT) and path != PACKAGE and not path.is_relative_to(Path(sys.prefix).resolve()):
             continue
         if path.is_dir() and not any(path.is_relative_to(above) for above in seen):
             seen.append(path)
