@@ -1,0 +1,55 @@
+"""A browser for the tests: it may talk to this machine only, and an error of a page is an error of the test."""
+
+import os
+import re
+
+import pytest
+
+from tema9.classroom import browser as chromium
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Where none is installed, the tests skip; in CI they fail."""
+    try:
+        chromium.require()
+    except chromium.NoBrowser as error:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(error))
+    with chromium.launched() as launched:
+        yield launched
+
+
+@pytest.fixture
+def open_page(browser):
+    """A function that opens a fresh page, given Playwright's arguments of a context.
+
+    At the end of the test nothing may have been asked of another machine, and no page may have thrown or
+    written an error to the console.
+    """
+    outside, errors, contexts = [], [], []
+
+    def opened(**arguments):
+        context = browser.new_context(**({"viewport": {"width": 1280, "height": 720}} | arguments))
+        contexts.append(context)
+        context.route(re.compile(r"^(https?|wss?)://(?!127\.0\.0\.1)"), refuse)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+        return page
+
+    def refuse(route):
+        outside.append(route.request.url)
+        route.abort()
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not outside, f"asked of another machine: {outside}"
+    assert not errors, f"errors of a page: {errors}"
+
+
+@pytest.fixture
+def page(open_page):
+    """A page of 1280x720."""
+    return open_page()
