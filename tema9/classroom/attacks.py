@@ -102,7 +102,8 @@ IN_THE_CELL = {
         "print('<script>alert(2)</script>')\ndef NAME(*args, **kwargs):\n    return '<script>alert(3)</script>'"
     ),
     "looks-for-the-tests": (
-        "import inspect\nprint(In)\ndef NAME(*args, **kwargs):\n    text = ''\n    frame = inspect.currentframe().f_back\n"
+        "import inspect\nprint(In)\ndef NAME(*args, **kwargs):\n    text = ''\n"
+        "    frame = inspect.currentframe().f_back\n"
         "    while frame:\n        text += repr(sorted(frame.f_locals)) + repr(frame.f_code.co_consts)\n"
         "        frame = frame.f_back\n    raise ValueError('HIDDEN TESTS' in text and 'LEAK' or 'nothing')"
     ),
