@@ -47,6 +47,8 @@ def one_line_errors(command):
     def wrapper(*args, **kwargs):
         try:
             return command(*args, **kwargs)
+        except (typer.Exit, typer.Abort):  # RuntimeErrors, but no errors
+            raise
         except (ValueError, OSError, RuntimeError) as error:
             print(f"tema9: {error}", file=sys.stderr)
             raise typer.Exit(2) from None
@@ -406,16 +408,15 @@ def release(
     """Make the course folder: what nbgrader releases, the gradebook, and the zip for the students."""
     from tema9.classroom import bundle as bundling
     from tema9.classroom import sources
-    from tema9.classroom.course import DATABASE, Course
-    from tema9.files import whole
+    from tema9.classroom.course import Course
 
     found = sources.all_sources()
     out = course / STUDENTS_ZIP
     if not dry_run:
+        opened = Course(course)
         if database:
-            with whole(course / DATABASE) as temporary:
-                temporary.write_text(database + "\n", encoding="utf-8")
-        Course(course).prepare()
+            opened.use_database(database)
+        opened.prepare()
         bundling.bundle(out)
     verb = "would release" if dry_run else "released"
     for source in found:
@@ -610,7 +611,7 @@ def export(
 
     opened, known, _ = grading.open_course(course)
     rows = grading.scores(course)
-    with Record(opened) as record:
+    with Record(opened, read_only=True) as record:
         people = {one.id: one.to_dict() for one in record.students()}
     lines = list(exporting.table(form, rows, known, people))
     out = out or course / f"scores-{form}.csv"

@@ -8,10 +8,14 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def whole(path):
+def whole(path, mode=0o666):
     """Yield a temporary path beside `path` that takes its name once everything is written.
 
     A full disk, an error or Ctrl-C leaves the old file as it was, and nothing else.
+
+    Args:
+        path: the file's.
+        mode: who may read and write it, before the umask takes away.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -22,7 +26,7 @@ def whole(path):
         yield temporary
         umask = os.umask(0)
         os.umask(umask)
-        temporary.chmod(0o666 & ~umask)  # mkstemp's files are for their owner only
+        temporary.chmod(mode & ~umask)  # mkstemp's files are for their owner only
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

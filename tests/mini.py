@@ -1,4 +1,13 @@
-"""A notebook of one exercise, and its bank: what the tests of the classroom change and break."""
+"""A notebook of one exercise, and its bank: what the tests of the classroom change and break.
+
+`python mini.py FOLDER COMMAND ...` is the command `tema9` where the notebook in FOLDER stands for the course.
+"""
+
+import contextlib
+import sys
+
+import nbformat
+import pytest
 
 SOURCE = '''# ---
 # jupyter:
@@ -96,3 +105,44 @@ def write(folder, source=SOURCE, bank=BANK):
     (folder / "1_mini.py").write_text(source, encoding="utf-8")
     (folder / "mistakes" / "1_mini.py").write_text(bank, encoding="utf-8")
     return folder
+
+
+@contextlib.contextmanager
+def as_course(folder):
+    """The notebook in a folder, as `write` leaves it, stands for the sources of the course; yields its source."""
+    from tema9.classroom import bank, sources
+
+    found = [sources.read(path) for path in sorted(folder.glob("[0-9]_*.py"))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sources, "all_sources", lambda: found)
+        patch.setattr(bank.load, "__defaults__", (folder / "mistakes",))
+        yield found[0]
+
+
+def hand_in(course, student, code, prose=None, change=None):
+    """Hand in the notebook with an answer, and after whatever else `change` does to it; return the path."""
+    notebook = nbformat.read(course.release("1_mini"), as_version=4)
+    cells = {cell.metadata.get("nbgrader", {}).get("grade_id"): cell for cell in notebook.cells}
+    cells["n1-size"].source = code
+    if prose is not None:
+        cells["n1-why"].source = prose
+    if change is not None:
+        change(notebook, cells)
+    path = course.submitted(student, "1_mini")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)
+    return path
+
+
+def size(body="return (n - f) // s + 1", before=""):
+    """An answer to the exercise."""
+    return f"{before}def size(n, f, s=1):\n    {body}\n"
+
+
+if __name__ == "__main__":
+    from pathlib import Path
+
+    from tema9.cli import app
+
+    with as_course(Path(sys.argv[1])):
+        app(sys.argv[2:])

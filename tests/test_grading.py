@@ -9,19 +9,15 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from tema9.classroom import bank, course, feedback, grade, intake, rehearse, sources
+from tema9.classroom import bank, course, feedback, grade, intake, rehearse
 from tema9.classroom.sandbox import Limits
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     """The small notebook stands for the sources of the course."""
-    folder = mini.write(tmp_path_factory.mktemp("sources"))
-    found = sources.all_sources(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sources, "all_sources", lambda: found)
-        patch.setattr(bank.load, "__defaults__", (folder / "mistakes",))
-        yield found[0]
+    with mini.as_course(mini.write(tmp_path_factory.mktemp("sources"))) as source:
+        yield source
 
 
 def edit(path, change):

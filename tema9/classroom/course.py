@@ -24,20 +24,25 @@ from pathlib import Path
 
 import nbformat
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, Execute, GetGrades, NbGraderPreprocessor
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 from traitlets.config import Config
 
 from tema9.classroom import sources
 from tema9.classroom.judge import Judge
 from tema9.classroom.rebuild import Rebuild, ShowRepairs
+from tema9.files import whole
 
 CODE_STUB = "# ESCRIBE TU CÓDIGO AQUÍ\nraise NotImplementedError()"
 TEXT_STUB = "*ESCRIBE TU RESPUESTA AQUÍ*"
 SECONDS_PER_CELL = 120  # where a kernel runs it, explorations included
 KERNEL = "tema9-sandbox"
+COURSE_ID = "tema9"
 DATABASE = "gradebook.url"  # a file of the course folder that holds an SQLAlchemy URL
 
 CONFIG_FILE = '''"""nbgrader's settings for this course; they are made in tema9.classroom.course."""
@@ -75,7 +80,7 @@ def settings(root) -> Config:
     if commands not in os.environ.get("PATH", "").split(os.pathsep):
         os.environ["PATH"] = os.pathsep.join([commands, os.environ.get("PATH", "")])
     c = Config()
-    c.CourseDirectory.course_id = "tema9"
+    c.CourseDirectory.course_id = COURSE_ID
     with contextlib.suppress(OSError):  # SQLite in the folder, unless this file says otherwise
         c.CourseDirectory.db_url = (Path(root) / DATABASE).read_text(encoding="utf-8").strip()
     c.CourseDirectory.root = str(Path(root).resolve())
@@ -123,6 +128,21 @@ class Folder(CourseDirectory):
             return None
 
 
+class GradebookError(RuntimeError):
+    """The database of the gradebook fails; the message says which, without its password, and why."""
+
+    def __init__(self, url, error):
+        said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        super().__init__(f"the gradebook {_shown(url)}: {said}")
+
+
+def _shown(url):
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except SQLAlchemyError:
+        return "of this URL"
+
+
 class Course:
     """A course folder, and nbgrader on it.
 
@@ -136,13 +156,59 @@ class Course:
         self.api = NbGraderAPI(coursedir=Folder(config=config), config=config)
         self.api.log.setLevel(logging.ERROR)
 
+    @property
+    def url(self) -> str:
+        """SQLAlchemy's URL of the gradebook."""
+        return self.api.coursedir.db_url
+
+    def gradebook(self, read_only=False) -> Gradebook:
+        """nbgrader's gradebook, made where there is none; with `read_only`, one in memory stands for it then.
+
+        Raises:
+            GradebookError: it cannot be opened.
+        """
+        try:
+            place = make_url(self.url)
+            made = place.get_backend_name() != "sqlite" or Path(place.database or "").is_file()
+            return Gradebook(self.url if made or not read_only else "sqlite://", COURSE_ID)
+        except (SQLAlchemyError, ImportError) as error:
+            raise GradebookError(self.url, error) from error
+
+    def use_database(self, url):
+        """Keep the gradebook at an SQLAlchemy URL from now on, if it can be opened; what is graded stays on disk.
+
+        Raises:
+            GradebookError: it cannot be opened; nothing has changed.
+        """
+        before, self.api.coursedir.db_url = self.url, url
+        try:
+            self.gradebook().close()
+        except GradebookError:
+            self.api.coursedir.db_url = before
+            raise
+        with whole(self.root / DATABASE, mode=0o600) as temporary:  # it may hold a password
+            temporary.write_text(url + "\n", encoding="utf-8")
+
     def submitted(self, student, notebook) -> Path:
         """Where a student's submission of a notebook lies."""
         return self.root / "submitted" / student / notebook / f"{notebook}.ipynb"
 
+    def source(self, notebook) -> Path:
+        """Where a notebook lies with its hidden tests, expanded from our source."""
+        return self.root / "source" / notebook / f"{notebook}.ipynb"
+
     def release(self, notebook) -> Path:
         """Where the student version of a notebook lies."""
         return self.root / "release" / notebook / f"{notebook}.ipynb"
+
+    def is_prepared(self, chosen) -> bool:
+        """Whether source/ and release/ are those of these `Source`s as they are today."""
+        return all(
+            self.release(source.name).is_file()
+            and self.source(source.name).is_file()
+            and self.source(source.name).read_text(encoding="utf-8") == nbformat.writes(sources.to_notebook(source))
+            for source in chosen
+        )
 
     def prepare(self, chosen=None):
         """Make source/ and release/ from the sources; nothing is done twice.
@@ -151,17 +217,19 @@ class Course:
             chosen: the `Source`s to prepare; all of them by default.
 
         Raises:
+            GradebookError: the gradebook cannot be opened.
             RuntimeError: nbgrader could not make the release; the message says why.
         """
         self.root.mkdir(parents=True, exist_ok=True)
         (self.root / "nbgrader_config.py").write_text(CONFIG_FILE.format(subfolder=""), encoding="utf-8")
+        with contextlib.closing(self.gradebook()) as gradebook:
+            known = {assignment.name for assignment in gradebook.assignments}
         for source in sources.all_sources() if chosen is None else chosen:
-            path = self.root / "source" / source.name / f"{source.name}.ipynb"
-            text = nbformat.writes(sources.to_notebook(source))
-            if path.is_file() and path.read_text(encoding="utf-8") == text and self.release(source.name).is_file():
+            if source.name in known and self.is_prepared([source]):
                 continue
+            path = self.source(source.name)
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            path.write_text(nbformat.writes(sources.to_notebook(source)), encoding="utf-8")
             shutil.rmtree(self.release(source.name).parent, ignore_errors=True)
             with quiet():
                 result = self.api.generate_assignment(source.name, force=True, create=True)

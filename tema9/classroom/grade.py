@@ -2,13 +2,14 @@
 
 import contextlib
 import csv
+import hashlib
 import itertools
 import multiprocessing
 import os
 import signal
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, field, fields
+import tempfile
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import psutil
@@ -21,6 +22,7 @@ from tema9.classroom.record import Change, Record
 from tema9.files import whole
 
 SCORES = "scores.csv"
+SECONDS_TO_ANSWER = 10  # of a Dask scheduler
 MEMORY_OF_A_WORKER = 1.5 * 2**30  # the judge and the warm process, both with torch
 
 
@@ -98,15 +100,15 @@ def grade(
         sandbox.require(bare)
     settings = {"limits": limits or sandbox.Limits(), "bare": bare, "hide": (str(course.root),)}
     changes, held, ran, kept = [], [], 0, 0
-    with Record(course) as record:
-        jobs = (_job(course, record, *one, settings, again) for one in handed_in)
+    with _prepared(course, known, dry_run) as texts, Record(course, read_only=dry_run) as record:
+        jobs = (_job(course, texts, record, *one, settings, again) for one in handed_in)
         for judged in track(_spread(jobs, len(handed_in), workers, dask), len(handed_in)):
             ran, kept = ran + judged.ran, kept + (not judged.ran)
             change = record.change(judged)
             if change is not None:
                 changes.append(change)
                 held.append(judged)
-            elif not dry_run and (judged.ran or record.receipt(judged.student, judged.notebook) is None):
+            elif not dry_run and not record.is_recorded(judged):
                 record.save(judged)
         changes.sort(key=lambda change: (change.student, change.notebook))
         approved = not dry_run and (not changes or approve(changes))
@@ -125,12 +127,14 @@ def scores(root) -> list[Row]:
         NothingToGrade: submitted/ holds no notebook of the course.
     """
     course, known, _ = open_course(root)
-    with Record(course) as record:
+    with Record(course, read_only=True) as record:
         return _rows(record, known)
 
 
 def open_course(root):
     """Return (the course, its notebooks that anyone handed in, the submissions as (student, notebook)).
+
+    Nothing is written.
 
     Raises:
         NothingToGrade: submitted/ holds no notebook of the course.
@@ -141,13 +145,25 @@ def open_course(root):
     handed_in = sorted((path.parts[-3], path.stem) for path in paths)
     if not handed_in:
         raise NothingToGrade(f"no submissions in {submitted}/STUDENT/NOTEBOOK/NOTEBOOK.ipynb")
-    known = {name: known[name] for name in sorted({notebook for _, notebook in handed_in})}
-    course = Course(root)
-    course.prepare(list(known.values()))
-    return course, known, handed_in
+    return Course(root), {name: known[name] for name in sorted({notebook for _, notebook in handed_in})}, handed_in
 
 
-def _job(course, record, student, notebook, settings, again):
+@contextlib.contextmanager
+def _prepared(course, known, dry_run):
+    """A course whose source/ and release/ are up to date: this one, or for a dry run one that is gone afterwards."""
+    chosen = list(known.values())
+    if not dry_run:
+        course.prepare(chosen)
+    elif not course.is_prepared(chosen):
+        with tempfile.TemporaryDirectory() as folder:
+            other = Course(folder)
+            other.prepare(chosen)
+            yield other
+        return
+    yield course
+
+
+def _job(course, texts, record, student, notebook, settings, again):
     path = course.submitted(student, notebook)
     with contextlib.suppress(OSError):
         content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
@@ -155,8 +171,8 @@ def _job(course, record, student, notebook, settings, again):
         student,
         notebook,
         content,
-        source=(course.root / "source" / notebook / f"{notebook}.ipynb").read_text(encoding="utf-8"),
-        released=course.release(notebook).read_text(encoding="utf-8"),
+        source=texts.source(notebook).read_text(encoding="utf-8"),
+        released=texts.release(notebook).read_text(encoding="utf-8"),
         previous=None if again else record.receipt(student, notebook),
         **settings,
     )
@@ -165,25 +181,72 @@ def _job(course, record, student, notebook, settings, again):
 def _spread(jobs, count, workers, dask):
     """Yield the jobs' results as they come, from this process, from several or from a cluster."""
     if dask is not None:
-        from distributed import Client
-
-        with Client(dask) as client:
-            width = 2 * max(1, sum(client.nthreads().values()))
-            yield from _through(client.get_executor(pure=False), jobs, width, [])
+        with _cluster(dask) as (executor, width):
+            yield from _through(executor, jobs, width, left := [])
+            for job in left:
+                yield _alone(lambda: contextlib.nullcontext(executor), job)
         return
     workers = min(workers or default_workers(), count)
     if workers == 1:
-        yield from map(judge, jobs)
-        return
-    left = []
-    with _pool(workers) as pool:
-        yield from _through(pool, jobs, 2 * workers, left)
-    for job in itertools.chain(left, jobs):  # a process died: one by one, to know whose work it was
-        with _pool(1) as pool:
+        for job in jobs:
             try:
-                yield pool.submit(judge, job).result()
-            except BrokenProcessPool:
-                yield Judged(job.student, job.notebook, "", "could not be graded: it ends the process that judges it")
+                judged = judge(job)
+            except Exception:
+                judged = _alone(lambda: _pool(1), job)
+            yield judged
+        return
+    jobs, left = iter(jobs), [None]
+    while left:  # a process that dies takes the others with it
+        with _pool(workers) as pool:
+            yield from _through(pool, jobs, 2 * workers, left := [])
+        for job in left:
+            yield _alone(lambda: _pool(1), job)
+
+
+def _alone(executor, job):
+    """Judge once more what went wrong among others; only if a notebook without answers goes well is it to blame.
+
+    Raises:
+        RuntimeError: that goes wrong as well, so that it is nobody's fault; the message says what happens.
+    """
+    try:
+        with executor() as pool:
+            return pool.submit(judge, job).result()
+    except Exception as error:
+        ends = isinstance(error, BrokenExecutor)
+        why = "it ends the process that judges it" if ends else f"{type(error).__name__} in the judge"
+    try:
+        with executor() as pool:
+            pool.submit(judge, replace(job, content=job.released.encode(), previous=None)).result()
+    except Exception as error:
+        said = str(error).partition("\n")[0]
+        raise RuntimeError(
+            f"grading does not work here, not even for a notebook without answers: {type(error).__name__}: {said}"
+        ) from None
+    return Judged(job.student, job.notebook, hashlib.sha256(job.content).hexdigest(), f"could not be graded: {why}")
+
+
+@contextlib.contextmanager
+def _cluster(address):
+    """An executor on the workers of a Dask scheduler, and how many jobs it should have at a time.
+
+    Raises:
+        RuntimeError: it is not installed, it does not answer, or it has no workers.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        raise RuntimeError("distributed is not installed: pip install distributed") from None
+    try:
+        client = Client(address, timeout=SECONDS_TO_ANSWER, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        said = str(error).partition("\n")[0]
+        raise RuntimeError(f"no Dask scheduler answers at {address}: {said}") from None
+    with client:
+        threads = sum(client.nthreads().values())
+        if not threads:
+            raise RuntimeError(f"the Dask scheduler at {address} has no workers")
+        yield client.get_executor(pure=False), 2 * threads
 
 
 def default_workers() -> int:
@@ -221,25 +284,29 @@ def _begin():
 
 
 def _through(executor, jobs, width, left):
-    """Yield the results of an executor that has at most `width` jobs at a time; those it died with go to `left`."""
-    waiting = {}
-    while True:
-        try:
-            for job in itertools.islice(jobs, width - len(waiting)):
+    """Yield the results of an executor that has at most `width` jobs at a time; those that went wrong go to `left`.
+
+    When one of its processes has died, those that it had are all left, and no more are taken.
+    """
+    waiting, broken = {}, False
+    while not broken:
+        for job in itertools.islice(jobs, width - len(waiting)):
+            try:
                 waiting[executor.submit(judge, job)] = job
-        except BrokenProcessPool:
-            left.append(job)
+            except (OSError, EOFError, RuntimeError):  # there is no process, and none can be started
+                left.append(job)
+                broken = True
+                break
         if not waiting:
             return
         for future in wait(waiting, return_when=FIRST_COMPLETED).done:
             job = waiting.pop(future)
             try:
                 yield future.result()
-            except BrokenProcessPool:
+            except Exception as error:
                 left.append(job)
-        if left:
-            left += waiting.values()
-            return
+                broken = broken or isinstance(error, BrokenExecutor)
+    left += waiting.values()
 
 
 def _rows(record, known):

@@ -15,7 +15,7 @@ import platform
 import re
 import threading
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import jupytext
@@ -101,6 +101,7 @@ class Judged:
     cells: dict = field(default_factory=dict)
     unanswered: tuple[str, ...] = ()
     environment: dict = field(default_factory=dict)
+    limits: dict = field(default_factory=dict)
     graded: str = ""
     seconds: float = 0.0
     ran: bool = True
@@ -134,6 +135,7 @@ def judge(job) -> Judged:
         cells=_written(graded),
         unanswered=tuple(_unanswered(graded, released)),
         environment=environment(),
+        limits=asdict(job.limits),
         graded=json.dumps(graded, ensure_ascii=False, indent=1) + "\n",
         seconds=time.perf_counter() - started,
         ran=ran,
@@ -211,12 +213,12 @@ def examine(sandbox, graded, released, rebuilt, previous=None):
     Returns:
         (verdicts, what the check cells say, whether anything was run).
     """
-    kept = _kept(graded, previous)
     tests = [cell for cell in graded.cells if cell.cell_type == "code" and _is_test(cell)]
+    kept = _kept(tests, _written(graded), previous, sandbox.limits, rebuilt.changed)
     unanswered = _unanswered(graded, released)
     verdicts, checks = [], {}
-    if all(_digest(cell.source) in kept for cell in tests):
-        verdicts = [kept[_digest(cell.source)] for cell in tests]
+    if all(_name(cell) in kept for cell in tests):
+        verdicts = [kept[_name(cell)] for cell in tests]
         checks = dict(previous["checks"])
         for cell, verdict in zip(tests, verdicts, strict=True):
             _show(cell, verdict)
@@ -234,7 +236,7 @@ def examine(sandbox, graded, released, rebuilt, previous=None):
                 if exercise not in unanswered or not _solution(cell):
                     _show_run(cell, side.run(cell.source, _name(cell)))
                 continue
-            verdict = kept.get(_digest(cell.source)) or _judge_cell(cell, exercise, side, unanswered, rebuilt)
+            verdict = kept.get(_name(cell)) or _judge_cell(cell, exercise, side, unanswered, rebuilt)
             if verdict.outcome in ("fail", "error") and exercise not in checks:
                 checks[exercise] = side.check(exercise)
             verdicts.append(verdict)
@@ -375,11 +377,22 @@ def _error(kind, message):
     return nbformat.v4.new_output("error", ename=kind, evalue=message, traceback=[text])
 
 
-def _kept(graded, previous):
-    """The verdicts of a receipt that still stand, by the hash of their test."""
-    if not previous or previous.get("cells") != _written(graded) or previous.get("environment") != environment():
+def _kept(tests, written, previous, limits, changed):
+    """The verdicts of a receipt that still stand, by the name of their cell, with what the cell is worth today."""
+    if not previous or previous.get("cells") != written or previous.get("environment") != environment():
         return {}
-    return {verdict["test"]: CellVerdict(**verdict) for verdict in previous["verdicts"]}
+    before = {verdict["name"]: CellVerdict(**verdict) for verdict in previous["verdicts"]}
+    kept = {}
+    for cell in tests:
+        name, points = _name(cell), cell.metadata.nbgrader.points
+        verdict = before.get(name)
+        if verdict is None or verdict.test != _digest(cell.source):
+            continue
+        if verdict.outcome in ("timeout", "memory", "kernel-died") and previous.get("limits") != asdict(limits):
+            continue  # with other limits, it may end otherwise
+        earned = points if verdict.outcome == "pass" else 0
+        kept[name] = replace(verdict, points=earned, max_points=points, tampered=name in changed)
+    return kept
 
 
 def _written(graded):

@@ -9,10 +9,11 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from nbgrader.api import Comment, Grade, Gradebook, MissingEntry
+from nbgrader.api import Comment, Grade, InvalidEntry, MissingEntry
+from sqlalchemy.exc import SQLAlchemyError
 
 from tema9 import __version__
-from tema9.classroom.course import quiet
+from tema9.classroom.course import GradebookError, quiet
 from tema9.classroom.judge import Judged, receipt
 from tema9.files import whole
 
@@ -32,20 +33,36 @@ class Record:
     """The gradebook of a course, open for writing, and the files beside it.
 
     Use it as a context manager; only one at a time writes.
+
+    Args:
+        course: a `Course`.
+        read_only: nothing is written, not even an empty gradebook where there is none.
+
+    Raises:
+        GradebookError: on entering or leaving, when the database fails.
     """
 
-    def __init__(self, course):
-        self.course, self.root = course, course.root
+    def __init__(self, course, read_only=False):
+        self.course, self.root, self.read_only = course, course.root, read_only
 
     def __enter__(self):
-        self.gradebook = Gradebook(self.course.api.coursedir.db_url, self.course.api.coursedir.course_id)
+        self.gradebook = self.course.gradebook(self.read_only)
         self.gradebook.db.session_factory.configure(expire_on_commit=False)
         self.gradebook.db.remove()
         self.cells = {}
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, error, traceback):
         self.gradebook.close()
+        if isinstance(error, (SQLAlchemyError, InvalidEntry)):
+            raise GradebookError(self.course.url, error) from error
+
+    def is_recorded(self, judged) -> bool:
+        """Whether this very result is what was last recorded, in this very gradebook."""
+        before, now = self.receipt(judged.student, judged.notebook), receipt(judged)
+        if judged.ran or before is None or not self.points(judged.student, judged.notebook):
+            return False
+        return before["sha256"] == now["sha256"] and before["verdicts"] == list(now["verdicts"])
 
     def receipt(self, student, notebook) -> dict | None:
         """What was written when a submission was last recorded; None if it never was."""

@@ -38,7 +38,7 @@ def write(course, known, rows, path):
         rows: as `grade.scores` returns them.
         path: of the page.
     """
-    with Record(course) as record:
+    with Record(course, read_only=True) as record:
         receipts = {
             (row.student, row.notebook): receipt
             for row in rows

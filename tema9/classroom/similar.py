@@ -66,6 +66,8 @@ def answers_of(record, sources, students):
     """{cell: {student: own text}} of the graded notebooks of a class."""
     found = defaultdict(dict)
     for source in sources:
+        if not record.course.release(source.name).is_file():  # nothing of it is graded
+            continue
         released = nbformat.read(record.course.release(source.name), as_version=4)
         given = {cell.metadata.nbgrader.grade_id: cell.source for cell in released.cells if "nbgrader" in cell.metadata}
         for student in students:

@@ -1,0 +1,332 @@
+"""What grading leaves behind: whole or not at all, anew each time, and no more work than what has changed asks for."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mini
+import psutil
+import pytest
+import sqlalchemy
+from nbgrader.api import Gradebook
+from sqlalchemy.exc import OperationalError
+from test_cli import run
+from test_sandbox import needed
+
+from tema9.classroom import border, course, grade, judge
+from tema9.classroom.record import Record
+from tema9.classroom.sandbox import Limits
+
+pytestmark = needed
+
+RIGHT = mini.size()
+WRONG = mini.size("return (n - f) // s")  # loses `values`, keeps `whole`
+PROSE = "Por las ventanas."
+
+
+def two_notebooks(folder, first):
+    mini.write(folder, first)
+    (folder / "2_mini.py").write_text(mini.SOURCE.replace("n1-", "n2-"), encoding="utf-8")
+    (folder / "mistakes" / "2_mini.py").write_text(mini.BANK.replace("n1-", "n2-"), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two small notebooks stand for the sources of the course."""
+    folder = two_notebooks(tmp_path_factory.mktemp("sources"), mini.SOURCE)
+    with mini.as_course(folder):
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def made(folder, tmp_path_factory):
+    """A graded class of three, Ana with both notebooks."""
+    root = tmp_path_factory.mktemp("made") / "course"
+    opened = course.Course(root)
+    opened.prepare()
+    mini.hand_in(opened, "ana", RIGHT, PROSE)
+    second = opened.submitted("ana", "2_mini")
+    second.parent.mkdir()
+    second.write_bytes(opened.release("2_mini").read_bytes())
+    mini.hand_in(opened, "luis", WRONG)
+    mini.hand_in(opened, "eva", RIGHT)
+    graded(root)
+    return root
+
+
+@pytest.fixture
+def root(made):
+    """That class, as it was; always at the same place, so that the sandbox need not start again."""
+    before = made.with_name("before")
+    if not before.exists():
+        shutil.copytree(made, before)
+    yield made
+    shutil.rmtree(made)
+    shutil.copytree(before, made)
+
+
+def graded(root, **settings):
+    return grade.grade(root, **({"workers": 1, "limits": Limits(seconds=5)} | settings))
+
+
+def points(done):
+    return {(row.student, row.notebook): row.machine for row in done.rows}
+
+
+def receipt(root, student, notebook="1_mini"):
+    return json.loads((root / "receipts" / student / f"{notebook}.json").read_text(encoding="utf-8"))
+
+
+def dump(root):
+    """All that the gradebook holds."""
+    engine = sqlalchemy.create_engine(course.Course(root).url)
+    with engine.connect() as connection:
+        tables = sqlalchemy.inspect(engine).get_table_names()
+        return {name: sorted(map(str, connection.execute(sqlalchemy.text(f"select * from {name}")))) for name in tables}
+
+
+def mark(root, student, score):
+    """Mark the answer in prose by hand, as the formgrader does."""
+    with Gradebook(course.Course(root).url, "tema9") as gradebook:
+        answer = gradebook.find_grade("n1-why", "1_mini", "1_mini", student)
+        answer.manual_score, answer.needs_manual_grade = score, False
+        gradebook.db.commit()
+
+
+def files(root):
+    return {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def test_an_error_at_any_statement_of_a_save_leaves_the_gradebook_as_it_was(root):
+    opened = course.Course(root)
+    mini.hand_in(opened, "ana", WRONG, "Otra cosa.")
+    mini.hand_in(opened, "nuevo", RIGHT, PROSE)
+    before = dump(root)
+    job = {"source": opened.source("1_mini").read_text(), "released": opened.release("1_mini").read_text()}
+    settings = {"limits": Limits(seconds=5), "hide": (str(opened.root),)}
+    for student in ("ana", "nuevo"):
+        content = opened.submitted(student, "1_mini").read_bytes()
+        judged = judge.judge(judge.Job(student, "1_mini", content, **job, **settings))
+        with Record(opened) as record:  # what can be read first, is
+            record.change(judged)
+        broken = 0
+        for number in range(1, 200):
+            statements = iter(range(number))
+
+            def fail(*_, left=statements):
+                if next(left, None) is None:
+                    raise OperationalError("", {}, Exception("disk I/O error"))
+
+            try:
+                with Record(opened) as record:
+                    sqlalchemy.event.listen(record.gradebook.engine, "before_cursor_execute", fail)
+                    record.save(judged)
+                break
+            except course.GradebookError as error:
+                assert "gradebook.db: " in str(error) and "disk I/O error" in str(error)
+            assert dump(root) == before, f"statement {number}"
+            broken = number
+        else:
+            pytest.fail("it never got to the end")
+        assert broken > 5
+        assert dump(root) != before, "the last one went through"
+        before = dump(root)
+
+
+def test_a_worse_answer_or_a_deleted_test_keeps_no_old_points(root):
+    opened = course.Course(root)
+    mini.hand_in(
+        opened, "ana", WRONG, PROSE, lambda notebook, cells: notebook.cells.remove(cells["n1-size-tests-values"])
+    )
+    opened.submitted("eva", "1_mini").write_text("{ this is no notebook")
+    done = points(graded(root))
+    assert (done["ana", "1_mini"], done["eva", "1_mini"], done["luis", "1_mini"]) == (30, 0, 30)
+
+
+def test_a_mark_by_hand_stays_for_the_same_answer_and_for_no_other(root):
+    opened = course.Course(root)
+    mark(root, "ana", 7)
+    mini.hand_in(opened, "ana", WRONG, PROSE)
+    row = next(row for row in graded(root).rows if (row.student, row.notebook) == ("ana", "1_mini"))
+    assert (row.machine, row.by_hand, row.pending) == (30, 7, 0)
+    mini.hand_in(opened, "ana", WRONG, "Porque sí.")
+    row = next(row for row in graded(root).rows if (row.student, row.notebook) == ("ana", "1_mini"))
+    assert row.pending == 1, "to be looked at again"
+    mini.hand_in(opened, "ana", WRONG)
+    row = next(row for row in graded(root).rows if (row.student, row.notebook) == ("ana", "1_mini"))
+    assert (row.by_hand, row.pending) == (0, 0), "nothing written is nothing earned"
+
+
+def test_a_receipt_says_what_was_graded_with_what_and_how_it_went(root):
+    said = receipt(root, "luis")
+    content = course.Course(root).submitted("luis", "1_mini").read_bytes()
+    assert said["sha256"] == hashlib.sha256(content).hexdigest()
+    assert set(said["environment"]) == {"python", "torch", "torchvision", "numpy", "tema9"}
+    assert said["environment"]["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert {v["name"]: (v["outcome"], v["points"], v["max_points"]) for v in said["verdicts"]} == {
+        "n1-size-tests-values": ("fail", 0, 60),
+        "n1-size-tests-whole": ("pass", 30, 30),
+    }
+    assert said["recorded"] and said["version"] and said["limits"]["seconds"] == 5
+
+
+def test_the_receipt_is_of_the_last_file_even_if_its_answers_are_the_same(root):
+    path = course.Course(root).submitted("ana", "1_mini")
+    path.write_text(path.read_text(encoding="utf-8") + "\n\n", encoding="utf-8")
+    done = graded(root)
+    assert (done.ran, done.kept, done.changes) == (0, 4, [])
+    assert receipt(root, "ana")["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_what_has_not_changed_is_not_run_again(root, monkeypatch):
+    monkeypatch.setattr("tema9.classroom.sandbox.Sandbox.work", lambda _: pytest.fail("a student's code runs"))
+    before = files(root / "receipts")
+    done = graded(root)
+    assert (done.ran, done.kept, done.changes) == (0, 4, [])
+    assert files(root / "receipts") == before
+    assert points(done)["ana", "1_mini"] == 90
+
+
+def test_again_runs_all(root):
+    done = graded(root, again=True)
+    assert (done.ran, done.kept, done.changes) == (4, 0, [])
+
+
+def test_a_changed_test_runs_alone_and_the_other_verdicts_and_notebooks_stay(root, tmp_path, monkeypatch):
+    before, tried = {name: receipt(root, name) for name in ("ana", "luis", "eva")}, []
+    other = receipt(root, "ana", "2_mini")
+
+    def counting(test, work, judged=border.judge):
+        tried.append(test)
+        return judged(test, work)
+
+    monkeypatch.setattr(border, "judge", counting)
+    edited = mini.SOURCE.replace("un lado es un número entero", "un lado es, sin duda, un número entero")
+    with mini.as_course(two_notebooks(tmp_path, edited)):
+        done = graded(root)
+    assert (done.ran, done.kept, done.changes) == (3, 1, [])
+    assert len(tried) == 3 and all("sin duda" in test for test in tried)
+    for student, said in before.items():
+        assert receipt(root, student)["verdicts"][0] == said["verdicts"][0], "its seconds too"
+        assert receipt(root, student)["verdicts"][1]["test"] != said["verdicts"][1]["test"]
+    assert receipt(root, "ana", "2_mini") == other
+
+
+def test_a_test_of_another_worth_moves_the_points_and_runs_nothing(root, tmp_path):
+    with mini.as_course(two_notebooks(tmp_path, mini.SOURCE.replace("points=60", "points=40"))):
+        done = graded(root)
+    assert done.ran == 0
+    assert points(done)["ana", "1_mini"] == 70 and points(done)["luis", "1_mini"] == 30
+    assert {(c.student, c.before, c.after) for c in done.changes} == {("ana", 90, 70), ("eva", 90, 70)}
+    assert receipt(root, "luis")["verdicts"][0]["max_points"] == 40
+
+
+def test_a_timeout_is_tried_again_with_other_limits_and_only_then(root):
+    slow = mini.size(before="import time\n", body="time.sleep(1.2)\n    return (n - f) // s + 1")
+    mini.hand_in(course.Course(root), "lento", slow)
+    outcomes = []
+    for seconds in (1, 1, 5):
+        done = graded(root, limits=Limits(seconds=seconds))
+        outcomes.append((done.ran, points(done)["lento", "1_mini"]))
+    assert outcomes == [(1, 0), (0, 0), (1, 90)]
+
+
+def test_a_gradebook_that_is_not_there_any_more_is_written_anew_from_the_receipts(root):
+    (root / "gradebook.db").unlink()
+    done = graded(root)
+    assert (done.ran, done.kept) == (0, 4)
+    assert points(done)["ana", "1_mini"] == 90 and points(done)["luis", "1_mini"] == 30
+
+
+@pytest.fixture
+def weaker(root, tmp_path):
+    """A test that was wrong and is right now: Luis wins by it, Ana and Eva lose."""
+    before, after = "assert size(32, 5) == 28", "assert size(32, 5) == 27"
+    hidden_before, hidden_after = "assert size(55, 3, s=2) == 27", "assert size(55, 3, s=2) == 26"
+    edited = mini.SOURCE.replace(before, after).replace(hidden_before, hidden_after)
+    with mini.as_course(two_notebooks(tmp_path, edited)):
+        yield root
+
+
+def test_changed_scores_are_shown_and_without_yes_or_a_terminal_not_recorded(weaker):
+    before = dump(weaker)
+    refused = run("grade", weaker, "-j", 1)
+    assert refused.exit_code == 1, refused.output
+    said = " ".join(refused.output.split())
+    assert "3 students change, 2 go down, because of n1-size-tests-values pass -> fail (2)" in said
+    assert "luis 1_mini: 30 -> 90" in said and "ana 1_mini: 90 -> 30" in said
+    assert "tema9 grade --yes" in said
+    assert {k: v for k, v in dump(weaker).items() if k == "grade"} == {"grade": before["grade"]}
+    assert receipt(weaker, "luis")["verdicts"][0]["points"] == 0
+
+
+def test_changed_scores_are_recorded_with_yes(weaker):
+    accepted = run("grade", weaker, "-j", 1, "--yes")
+    assert accepted.exit_code == 0
+    assert "3 students change, 2 go down" in accepted.output
+    assert receipt(weaker, "luis")["verdicts"][0]["points"] == 60
+    assert points(graded(weaker)) == {
+        ("ana", "1_mini"): 30, ("ana", "2_mini"): 0, ("eva", "1_mini"): 30, ("eva", "2_mini"): 0,
+        ("luis", "1_mini"): 90, ("luis", "2_mini"): 0,
+    }  # fmt: skip
+    assert "students change" not in run("grade", weaker, "-j", 1).output
+
+
+def test_a_dry_run_shows_the_changes_and_writes_nothing(weaker):
+    mini.hand_in(course.Course(weaker), "nuevo", RIGHT)
+    before = files(weaker)
+    said = run("grade", weaker, "-j", 1, "--dry-run")
+    assert "3 students change, 2 go down" in said.output
+    assert files(weaker) == before
+
+
+def test_a_dry_run_of_a_course_that_was_never_prepared_writes_nothing(root):
+    for path in root.iterdir():
+        if path.name != "submitted":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    before = files(root)
+    done = graded(root, dry_run=True)
+    assert (done.ran, done.recorded) == (4, False)
+    for command in ("report", "feedback", "export"):
+        assert run(command, root, "--dry-run").exit_code in (0, 1)
+    assert files(root) == before
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_the_middle_leaves_no_process_and_the_next_run_does_the_rest(folder, tmp_path):
+    root = tmp_path / "course"
+    opened = course.Course(root)
+    opened.prepare()
+    for number in range(6):
+        code = (RIGHT, WRONG)[number % 2]
+        mini.hand_in(opened, f"alumno-{number}", f"import time\ntime.sleep({0.3 + number / 100})\n{code}", PROSE)
+    command = [sys.executable, str(Path(mini.__file__)), str(folder), "grade", str(root), "-j", "2"]
+    running = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while len(list((root / "receipts").glob("*/*.json"))) < 2:
+        assert running.poll() is None, running.communicate()
+        time.sleep(0.01)
+    below = psutil.Process(running.pid).children(recursive=True)
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+    _, said = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert said.strip().splitlines() == ["tema9: interrupted"]
+    assert len(below) > 4, "workers, sandboxes, submissions"
+    assert psutil.wait_procs(below, timeout=10)[1] == []
+    there = {path.parent.name for path in (root / "receipts").glob("*/*.json")}
+    assert 2 <= len(there) < 6
+    with Record(opened) as record:  # who has a receipt has a score, and the other way round but for the last
+        scored = {name for name in (f"alumno-{number}" for number in range(6)) if record.points(name, "1_mini")}
+    assert there <= scored and len(scored - there) <= 1
+    rest = graded(root, workers=2)
+    assert (rest.ran, rest.kept, rest.changes) == (6 - len(there), len(there), [])
+    assert [row.machine for row in rest.rows] == [90, 30, 90, 30, 90, 30]
+    assert not list(root.rglob(".*.json.*")), "no half-written file"
