@@ -139,6 +139,25 @@ def size(body="return (n - f) // s + 1", before=""):
     return f"{before}def size(n, f, s=1):\n    {body}\n"
 
 
+def with_bugs(job):
+    """A judge that one submission kills, and in which another finds a bug."""
+    import os
+    import signal
+
+    from tema9.classroom.judge import judge
+
+    if b"# muere" in job.content:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if b"# falla" in job.content:
+        raise KeyError("a bug")
+    return judge(job)
+
+
+def never():
+    """What no process that judges gets through."""
+    raise OSError("no room")
+
+
 if __name__ == "__main__":
     from pathlib import Path
 
