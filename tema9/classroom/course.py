@@ -177,9 +177,13 @@ class Course:
     def use_database(self, url):
         """Keep the gradebook at an SQLAlchemy URL from now on, if it can be opened; what is graded stays on disk.
 
+        A `postgresql://` that names no driver gets psycopg2, whatever this version of SQLAlchemy would take.
+
         Raises:
             GradebookError: it cannot be opened; nothing has changed.
         """
+        if url.startswith(("postgresql://", "postgres://")):
+            url = f"postgresql+psycopg2://{url.partition('://')[2]}"
         before, self.api.coursedir.db_url = self.url, url
         try:
             self.gradebook().close()

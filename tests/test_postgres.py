@@ -1,0 +1,137 @@
+"""The gradebook in PostgreSQL: a throw-away server of this machine, and a class graded into it."""
+
+import contextlib
+import getpass
+import glob
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import mini
+import pytest
+import sqlalchemy
+from nbgrader.api import Gradebook
+from sqlalchemy.exc import OperationalError
+from test_cli import run
+from test_sandbox import needed
+
+from tema9.classroom import course, grade
+from tema9.classroom.record import Record
+from tema9.classroom.sandbox import Limits
+
+pytestmark = needed
+
+
+def command(name):
+    """Where a command of PostgreSQL's server is: Debian keeps them off the PATH."""
+    return shutil.which(name) or next(iter(sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"), reverse=True)), None)
+
+
+@pytest.fixture(scope="module")
+def server():
+    """The folder of a server's socket; the server is not root's and is gone afterwards."""
+    pytest.importorskip("psycopg2", reason="psycopg2 is not installed: PostgreSQL is not tested here")
+    if not (command("initdb") and command("pg_ctl")):
+        pytest.skip("PostgreSQL's server (initdb, pg_ctl) is not installed: it is not tested here")
+    who = "nobody" if os.geteuid() == 0 else getpass.getuser()
+    folder = Path(tempfile.mkdtemp(prefix="t9-pg-"))
+    shutil.chown(folder, who)
+
+    def pg(name, *arguments):
+        subprocess.run([command(name), "-D", folder / "data", *arguments], user=who if who == "nobody" else None,
+                       stdout=subprocess.DEVNULL, check=True, cwd="/")  # fmt: skip
+
+    pg("initdb", "-U", "tema9", "--auth=trust", "--no-sync")
+    pg("pg_ctl", "start", "-w", "-l", folder / "log", "-o", f"-F -c listen_addresses= -k {folder}")
+    yield folder
+    pg("pg_ctl", "stop", "-m", "immediate")
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def url(server):
+    """An empty database."""
+    engine = sqlalchemy.create_engine(f"postgresql+psycopg2://tema9@/postgres?host={server}")
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sqlalchemy.text("drop database if exists tema9 with (force)"))
+        connection.execute(sqlalchemy.text("create database tema9"))
+    engine.dispose()
+    return f"postgresql://tema9:secreto@/tema9?host={server}"
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    with mini.as_course(mini.write(tmp_path_factory.mktemp("sources"))):
+        yield
+
+
+def points(root, **settings):
+    done = grade.grade(root, workers=1, limits=Limits(seconds=10), **settings)
+    return {row.student: (row.total, row.pending) for row in done.rows}, done
+
+
+def test_a_class_is_graded_into_postgresql_as_into_sqlite(small, url, tmp_path, monkeypatch):
+    monkeypatch.setattr("tema9.classroom.bundle.bundle", lambda out: [])  # `release` makes the zip of the real course
+    assert run("release", tmp_path, "--database", url).exit_code == 0
+    assert not (tmp_path / "gradebook.db").exists()
+    assert (tmp_path / course.DATABASE).stat().st_mode & 0o077 == 0, "it holds a password"
+    opened = course.Course(tmp_path)
+    mini.hand_in(opened, "ana", mini.size(), "Por las ventanas.")
+    mini.hand_in(opened, "luis", mini.size("return (n - f) // s"))
+    assert points(tmp_path)[0] == {"ana": (90, 1), "luis": (30, 0)}
+    with contextlib.closing(Gradebook(opened.url, "tema9")) as gradebook:
+        answer = gradebook.find_grade("n1-why", "1_mini", "1_mini", "ana")
+        answer.manual_score, answer.needs_manual_grade = 10, False
+        gradebook.db.commit()
+    mini.hand_in(opened, "luis", mini.size())
+    scores, done = points(tmp_path)
+    assert scores == {"ana": (100, 0), "luis": (90, 0)} and (done.ran, done.kept) == (1, 1)
+    assert [(change.before, change.after) for change in done.changes] == [(30, 90)]
+    assert run("export", tmp_path, "--format", "moodle").exit_code == 0
+
+    def fail(connection, cursor, statement, *_):
+        if statement.startswith(("UPDATE", "INSERT")):
+            raise OperationalError("", {}, Exception("the server has gone"))
+
+    mini.hand_in(opened, "luis", mini.size("return 3"))
+    enter = Record.__enter__
+
+    def entered(record):
+        enter(record)
+        sqlalchemy.event.listen(record.gradebook.engine, "before_cursor_execute", fail)
+        return record
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Record, "__enter__", entered)
+        result = run("grade", tmp_path, "-j", 1, "--yes")
+    assert result.exit_code == 2 and result.stderr.endswith("the server has gone\n") and "secreto" not in result.stderr
+    assert [(row.student, row.total) for row in grade.scores(tmp_path)] == [("ana", 100), ("luis", 90)]
+
+
+def test_a_class_that_moves_to_postgresql_keeps_its_scores_and_runs_nothing(small, url, tmp_path):
+    opened = course.Course(tmp_path)
+    opened.prepare()
+    mini.hand_in(opened, "ana", mini.size())
+    points(tmp_path)
+    opened.use_database(url)
+    scores, done = points(tmp_path)
+    assert scores == {"ana": (90, 0)} and (done.ran, done.kept) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "postgresql://tema9:secreto@127.0.0.1:1/tema9",
+        "nada://tema9:secreto@servidor/x",
+        "esto no es una dirección",
+        "sqlite:////nowhere/gradebook.db",
+    ],
+)
+def test_a_gradebook_that_cannot_be_opened_is_one_line_without_its_password(wrong, tmp_path):
+    result = run("release", tmp_path / "course", "--database", wrong)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("tema9: the gradebook") and len(result.stderr.splitlines()) == 1
+    assert "secreto" not in result.stderr
+    assert not (tmp_path / "course").exists(), "nothing is left behind"
