@@ -79,7 +79,8 @@ def _total(rows):
 def _safe(value):
     """A text that a spreadsheet would take for a formula gets a quote before it."""
     text = str(value)
-    return f"'{text}" if text[:1] in "=+@\t\r" or (text[:1] == "-" and not _is_number(text)) else text
+    formula = text.startswith(("=", "+", "@", "\t", "\r")) or (text.startswith("-") and not _is_number(text))
+    return f"'{text}" if formula else text
 
 
 def _is_number(text):

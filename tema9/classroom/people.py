@@ -2,50 +2,76 @@
 
 import csv
 import io
+from collections import Counter
 from pathlib import Path
 
 from tema9.classroom.intake import slug
 
-# The headers of the lists that are in use, in English and in Spanish, without capitals.
+# The headers of the lists that are in use, in English and in Spanish, without capitals; the first that there is counts.
 COLUMNS = {
-    "id": ("id", "username", "nombre de usuario", "usuario", "sis login id", "login id", "student"),
+    "id": ("username", "nombre de usuario", "usuario", "sis login id", "login id", "id", "student"),
     "first_name": ("first_name", "first name", "nombre"),
     "last_name": ("last_name", "last name", "surname", "apellido(s)", "apellidos", "apellido"),
     "email": ("email", "email address", "dirección de correo", "correo electrónico", "correo"),
-    "lms_user_id": ("lms_user_id", "id number", "número de id", "sis user id"),
+    "lms_user_id": ("lms_user_id", "id number", "número de id", "id"),
 }
 
 
 def read(path) -> list[dict]:
-    """Read a list of students: a CSV with commas, semicolons or tabs, in UTF-8.
+    """Read a list of students: a CSV with commas, semicolons or tabs, in UTF-8 or as Excel writes it in Spain.
 
     Returns:
         a dict for each with "id", and what else of COLUMNS the list has.
 
     Raises:
-        ValueError: it has no header that tells students apart, or says one twice; the message says which.
+        ValueError: it has no header that tells students apart, a row that does not say who, or one student twice;
+            the message says which.
     """
-    text = Path(path).read_text(encoding="utf-8-sig")
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    rows = list(csv.DictReader(io.StringIO(text), delimiter=delimiter))
-    headers = {(header or "").strip().lower(): header for header in (rows[0] if rows else ())}
-    where = {ours: headers[name] for ours, names in COLUMNS.items() for name in reversed(names) if name in headers}
-    if not {"id", "email"} & set(where):
-        raise ValueError(
-            f"{path} has no column for who the student is; expected id, username or email: {first.strip()}"
-        )
-    people, seen = [], set()
-    for row in rows:
-        person = {ours: (row[theirs] or "").strip() for ours, theirs in where.items()}
-        person["id"] = slug(person.get("id") or person["email"].partition("@")[0])
-        if not person["id"]:
-            continue
-        if person["id"] in seen:
-            raise ValueError(f"{path} has {person['id']} twice; every student has one row")
-        seen.add(person["id"])
-        people.append({key: value for key, value in person.items() if value})
+    content = Path(path).read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("cp1252", errors="replace")
+    first = text.partition("\n")[0].strip()
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), strict=True)
+    try:
+        headers = {(header or "").strip().lower(): header for header in reader.fieldnames or ()}
+        where = {ours: headers[name] for ours, names in COLUMNS.items() for name in reversed(names) if name in headers}
+        if "id" not in where and "email" not in where:
+            raise ValueError(
+                f"{path} has no column for who the student is; expected username, id or email: {first[:80]!r}"
+            )
+        if where.get("lms_user_id") == where.get("id"):
+            where.pop("lms_user_id", None)
+        people = [
+            _person(path, reader.line_num, row, where)
+            for row in reader
+            if any(str(value or "").strip() for value in row.values()) and not _is_of_canvas(row)
+        ]
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.reader.line_num}: {error}") from None
+    ids = [person["id"] for person in people]
+    if twice := [one for one, count in Counter(ids).items() if count > 1]:
+        raise ValueError(f"{path} has {', '.join(twice)} twice; every student has one row")
     return people
+
+
+def _person(path, line, row, where):
+    said = {ours: (row[theirs] or "").strip() for ours, theirs in where.items()}
+    said["id"] = slug(said.get("id") or said.get("email", "").partition("@")[0])
+    if not said["id"] or None in row:
+        raise ValueError(
+            f"{path}, line {line}: {'more columns than its header' if None in row else 'no username, id or email'}"
+        )
+    name = (row.get("Student") or "").strip()  # Canvas has both in one
+    if "first_name" not in where and where.get("id") != "Student" and name:
+        said["last_name"], _, said["first_name"] = (part.strip() for part in name.partition(","))
+    return {key: value for key, value in said.items() if value}
+
+
+def _is_of_canvas(row):
+    """The second row of Canvas's lists, which says how many points there are."""
+    return (row.get("Student") or "").strip() == "Points Possible"
 
 
 def names_of(people) -> dict[str, str]:
