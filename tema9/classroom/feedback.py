@@ -1,5 +1,7 @@
 """What a student reads of a graded submission: a page in Spanish, without hidden tests or expected values."""
 
+import re
+
 import nbformat
 
 from tema9.classroom import pages
@@ -38,7 +40,7 @@ def write(record, source, student):
         score=sum(score for score, _ in scores.values()),
         points=source.points,
         pending=sum(waits for _, waits in scores.values()),
-        repairs=[line.replace("`", "") for line in receipt["repairs"]],
+        repairs=receipt["repairs"],
         exercises=exercises,
         receipt=receipt,
     )
@@ -93,12 +95,12 @@ def _said(cell):
 
 
 def titles(source) -> dict[str, str]:
-    """The heading above each exercise, by its name."""
+    """The heading above each exercise, by its name; without its points, which the page has."""
     heading, found = source.title, {}
     for cell in source.cells:
         if cell.kind == "markdown" and not cell.role:
             lines = [line.lstrip("# ").strip() for line in cell.text.splitlines() if line.startswith("#")]
             heading = lines[-1] if lines else heading
         if cell.role in ("solution", "answer"):
-            found[cell.grade_id] = heading
+            found[cell.grade_id] = re.sub(r" \(\d+ puntos?\b[^)]*\)$", "", heading)
     return found

@@ -3,9 +3,11 @@
 import base64
 import functools
 import io
+import re
 from pathlib import Path
 
 import jinja2
+from markupsafe import Markup, escape
 
 from tema9.files import whole
 
@@ -13,7 +15,15 @@ from tema9.files import whole
 @functools.cache
 def _templates():
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    made = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    made.filters["inline"] = inline
+    return made
+
+
+def inline(text) -> Markup:
+    """A text with its `code` and **bold** as HTML; all the rest of it is escaped."""
+    text = re.sub(r"`([^`\n]+)`", r"<code>\1</code>", str(escape(text)))
+    return Markup(re.sub(r"\*\*([^*\n]+)\*\*", r"<strong>\1</strong>", text))
 
 
 def write(path, template, **values):

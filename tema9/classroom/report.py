@@ -65,7 +65,7 @@ def write(course, known, rows, path):
         mistakes_picture=_mistakes(found) if found else "",
         verdicts=Counter(v["outcome"] for r in receipts.values() for v in r["verdicts"]).most_common(),
         seconds={"median": statistics.median(seconds), "longest": max(seconds), "total": sum(seconds)},
-        repaired=[(row.student, row.notebook, row.repairs.replace("`", "")) for row in rows if row.repairs],
+        repaired=[(row.student, row.notebook, row.repairs) for row in rows if row.repairs],
         pairs=suspicious[:MOST_PAIRS],
     )
 
@@ -76,16 +76,17 @@ def needs_attention(row):
 
 
 def attention(rows, receipts):
-    """(student, notebook, what) of what a person should look at."""
+    """(student, notebook, what) of what a person should look at, a line for each submission."""
     found = []
     for row in rows:
-        if row.status not in ("graded", "not submitted"):
-            found.append((row.student, row.notebook, row.status))
+        what = [] if row.status in ("graded", "not submitted") else [row.status]
         for verdict in receipts.get((row.student, row.notebook), {}).get("verdicts", ()):
             if verdict["outcome"] in INCIDENTS:
-                found.append((row.student, row.notebook, f"{verdict['name']}: {verdict['outcome']}"))
+                what.append(f"{verdict['name']}: {verdict['outcome']}")
             elif verdict["tampered"]:
-                found.append((row.student, row.notebook, f"{verdict['name']}: tampered with; the original was used"))
+                what.append(f"{verdict['name']}: tampered with; the original was used")
+        if what:
+            found.append((row.student, row.notebook, "; ".join(what)))
     return found
 
 
@@ -131,7 +132,7 @@ def mistakes(receipts):
 def _distribution(rows, known):
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 1.9 * ((len(known) + 2) // 3)), layout="constrained")
+    figure = Figure(figsize=(10, 2.3 * ((len(known) + 2) // 3)), layout="constrained")
     columns = min(3, len(known))
     axes = figure.subplots(-(-len(known) // columns), columns, squeeze=False, sharey=True).flat
     for ax, (name, source) in zip(axes, known.items(), strict=False):
