@@ -94,7 +94,7 @@ def exercise_statistics(source, receipts) -> list[Statistics]:
     """How each exercise with tests did, over the receipts {(student, notebook): receipt}."""
     handed_in = [r for (_, notebook), r in receipts.items() if notebook == source.name and r["status"] == "graded"]
     totals = np.array([sum(v["points"] for v in r["verdicts"]) for r in handed_in])
-    best = totals >= np.quantile(totals, 0.75) if len(totals) else totals
+    best = totals >= np.quantile(totals, 0.75) if len(totals) else np.zeros(0, bool)
     found = []
     for exercise in source.graded:
         points = sum(test.points for test in exercise.tests)
