@@ -432,6 +432,9 @@ def collect(
     roster: Annotated[
         Path | None, typer.Option(help="CSV of who is enrolled: id or email, and names; Moodle's list will do.")
     ] = None,
+    file_mib: Annotated[float, typer.Option(help="Limit of a file, in MiB.")] = 20,
+    total_gib: Annotated[float, typer.Option(help="Limit of all the files together, in GiB.")] = 4,
+    files: Annotated[int, typer.Option(help="Limit of how many files there are.")] = 50_000,
     dry_run: DryRun = False,
 ):
     """Take in what students handed in, and who is enrolled; nothing that was there is lost.
@@ -443,7 +446,8 @@ def collect(
     from tema9.classroom.record import Record
 
     enrolled = people.read(roster) if roster else []
-    taken, left_out = intake.collect(course, place, names=people.names_of(enrolled), dry_run=dry_run)
+    limits = intake.Limits(int(file_mib * 2**20), int(total_gib * 2**30), files)
+    taken, left_out = intake.collect(course, place, limits, people.names_of(enrolled), dry_run)
     if enrolled and not dry_run:
         root = Course(course)
         root.prepare()
