@@ -349,7 +349,9 @@ for layer, (forward, backward) in model.traffic.per_image().items():
     arithmetic = f"; por la aritmética, 2 × {spanish(expected[layer])}" if layer in expected else ""
     print(f"{layer:7} {spanish(forward):>7} valores de ida y {spanish(backward):>7} de vuelta por imagen{arithmetic}")
 each_way = sum(expected.values())
-print(f"por minilote de 128, cada GPU recibe {spanish(each_way * 4 * 128 / MIB, 1)} MiB de ida y otros tantos de vuelta")
+print(
+    f"por minilote de 128, cada GPU recibe {spanish(each_way * 4 * 128 / MIB, 1)} MiB de ida y otros tantos de vuelta"
+)
 conv2 = 96 * 27 * 27 // 2
 print(f"si CONV2 también comunicara: {spanish(conv2)} valores más, {spanish(100 * conv2 / each_way)} % más")
 
@@ -433,7 +435,9 @@ assert training_bytes([(5, 0, False)], 0, 2) == 80, "5 activaciones y 5 gradient
 ### BEGIN HIDDEN TESTS
 assert training_bytes([], 7, 3) == 84, "las imágenes del minilote también ocupan, y no tienen gradiente"
 assert training_bytes([(5, 0, True)], 0, 1) == 40, "una ReLU que escribe encima no ocupa nada más"
-assert training_bytes([(5, 0, True)], 0, 1, relu_in_place=False) == 80, "una ReLU aparte guarda otras tantas, y su gradiente"
+assert training_bytes([(5, 0, True)], 0, 1, relu_in_place=False) == 80, (
+    "una ReLU aparte guarda otras tantas, y su gradiente"
+)
 assert training_bytes([(5, 0, False)], 0, 1, relu_in_place=False) == 40, "solo cuenta en las capas que tienen ReLU"
 layers = [(100, 20, True), (30, 50, False), (10, 5, True)]
 for batch_size in (1, 8, 128):
@@ -442,6 +446,7 @@ for batch_size in (1, 8, 128):
         found = training_bytes(layers, 60, batch_size, relu_in_place=in_place)
         assert found == expected, f"no sale con un minilote de {batch_size} y relu_in_place={in_place}"
 ### END HIDDEN TESTS
+
 
 # %% explore=true
 def rows_of(name):
@@ -676,7 +681,13 @@ assert error == "ValueError", "148 no se evaluó con un recorte central: ValueEr
 # %% explore=true
 printed = {"148": "1,2", "147": "0,3", "145-half": "1,2", "150": "no lo dice", "120-2012": "no lo dice"}
 try:
-    for changed, base in (("148", "145"), ("147", "145"), ("145-half", "145-2010"), ("150", "145"), ("120-2012", "131")):
+    for changed, base in (
+        ("148", "145"),
+        ("147", "145"),
+        ("145-half", "145-2010"),
+        ("150", "145"),
+        ("120-2012", "131"),
+    ):
         what = next(row["spanish"] for row in runs if str(row["run"]) == changed)
         points = spanish(increase(runs, changed, base), 2)
         print(f"{changed:9} sube {points} puntos de top-5 (el artículo: {printed[changed]})  {what}")
@@ -726,7 +737,13 @@ assert abs(result[1] - 0.5) < 1e-9, "dos errores de 0,5 en 20 000 imágenes: el 
 ### BEGIN HIDDEN TESTS
 import math
 
-for first, second, images in ((0.1857, 0.1871, 50000), (0.18, 0.20, 50000), (0.4, 0.1, 100), (0.02, 0.01, 3000), (0.2, 0.207, 20000)):
+for first, second, images in (
+    (0.1857, 0.1871, 50000),
+    (0.18, 0.20, 50000),
+    (0.4, 0.1, 100),
+    (0.02, 0.01, 3000),
+    (0.2, 0.207, 20000),
+):
     difference, se, clear = compare(first, second, images)
     expected = 100 * math.sqrt((first * (1 - first) + second * (1 - second)) / images)
     case = f"{first} y {second} en {images} imágenes"

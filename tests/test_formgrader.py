@@ -1,0 +1,103 @@
+"""Marking by hand: nbgrader's own Formgrader, served in the course folder, after our run and before our export."""
+
+import csv
+import html
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import mini
+import pytest
+from test_cli import run
+from test_sandbox import needed
+
+from tema9.classroom import course, grade
+from tema9.classroom.sandbox import Limits
+
+pytestmark = [needed, pytest.mark.slow]
+TOKEN = "corrige"
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Ana and Luis answered in prose, Eva did not; graded."""
+    with mini.as_course(mini.write(tmp_path_factory.mktemp("sources"))):
+        opened = course.Course(tmp_path_factory.mktemp("course"))
+        opened.prepare()
+        mini.hand_in(opened, "ana", mini.size(), "Por las ventanas. <script>alert(1)</script>")
+        mini.hand_in(opened, "luis", mini.size("return (n - f) // s"), "Porque sí.")
+        mini.hand_in(opened, "eva", mini.size())
+        grade.grade(opened.root, workers=1, limits=Limits(seconds=10))
+        yield opened.root
+
+
+@pytest.fixture(scope="module")
+def ask(root):
+    """A function that asks Formgrader, as its page does; JupyterLab's server runs in the course folder."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root", f"--ServerApp.port={port}"]
+    command += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0"]
+    said = (root.parent / "server.log").open("w")
+    server = subprocess.Popen(command, cwd=root, stdout=said, stderr=said, env=os.environ | {"JUPYTER_TOKEN": TOKEN})
+
+    def ask(path, data=None):
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/formgrader/{path}",
+            data=None if data is None else json.dumps(data).encode(),
+            method="GET" if data is None else "PUT",
+            headers={"Authorization": f"token {TOKEN}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            text = answer.read().decode()
+        return json.loads(text) if path.startswith("api") else text
+
+    for _ in range(300):
+        try:
+            ask("api/assignments")
+            break
+        except (urllib.error.URLError, ConnectionError):
+            assert server.poll() is None, (root.parent / "server.log").read_text()
+            time.sleep(0.2)
+    yield ask
+    server.terminate()
+    server.wait(20)
+    said.close()
+
+
+def test_a_mark_and_a_comment_given_in_formgrader_are_in_the_feedback_the_report_and_the_export(root, ask):
+    waiting = {one["student"]: one for one in ask("api/submitted_notebooks/1_mini/1_mini")}
+    assert {student: one["needs_manual_grade"] for student, one in waiting.items()} == {
+        "ana": True, "eva": False, "luis": True,
+    }  # fmt: skip
+    assert {student: one["score"] for student, one in waiting.items()} == {"ana": 90, "eva": 90, "luis": 30}
+    assert run("export", root).exit_code == 1, "two answers wait"
+    for student, mark in (("ana", 9.5), ("luis", 0)):
+        page = html.unescape(ask(f"submissions/{waiting[student]['id']}/?index=0"))
+        assert "hablar de ventanas" in page, "the mark scheme"
+        assert "size(55, 3, s=2) == 27" in page, "the tests, hidden ones too"
+        grades = ask(f"api/grades?submission_id={waiting[student]['id']}")
+        (answer,) = [one for one in grades if one["needs_manual_grade"]]
+        assert (answer["name"], answer["max_score"], answer["manual_score"]) == ("n1-why", 10, None)
+        ask(f"api/grade/{answer['id']}", {"manual_score": mark})
+        (comment,) = [
+            one for one in ask(f"api/comments?submission_id={waiting[student]['id']}") if one["name"] == "n1-why"
+        ]
+        ask(f"api/comment/{comment['id']}", {"manual_comment": f"Un {mark:g}, por <b>esto</b>."})
+    assert not any(one["needs_manual_grade"] for one in ask("api/submitted_notebooks/1_mini/1_mini"))
+    assert run("grade", root, "-j", 1).exit_code == 0
+    for command in ("feedback", "report", "export"):
+        assert run(command, root).exit_code == 0, command
+    with (root / "scores-csv.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = {row["student"]: (float(row["total"]), row["status"]) for row in csv.DictReader(file)}
+    assert rows == {"ana": (99.5, "graded"), "eva": (90, "graded"), "luis": (30, "graded")}
+    assert "0 answers wait" in " ".join((root / "report.html").read_text(encoding="utf-8").split())
+    page = (root / "feedback/ana/1_mini/1_mini.html").read_text(encoding="utf-8")
+    assert "99.5 de 100 puntos" in page and "Un 9.5, por &lt;b&gt;esto&lt;/b&gt;." in page
+    assert "hablar de ventanas" not in page and "<script" not in page
