@@ -15,7 +15,7 @@ course: $(READY) ## set up, build the notebooks, train LeNet-5, grade a sample c
 test: $(READY) ## run the tests
 	@$(BIN)/python -m pytest
 
-lab: $(READY) ## open JupyterLab in notebooks/, as a student
+lab: $(READY) ## open JupyterLab on the start page, as a student
 	@$(BIN)/tema9 lab
 
 notebooks: $(READY) ## check the sources and build the notebooks from them

@@ -47,6 +47,8 @@ def one_line_errors(command):
     def wrapper(*args, **kwargs):
         try:
             return command(*args, **kwargs)
+        except typer.Exit:  # an exit code, and to Typer a RuntimeError
+            raise
         except (ValueError, OSError, RuntimeError) as error:
             print(f"tema9: {error}", file=sys.stderr)
             raise typer.Exit(2) from None
@@ -172,7 +174,10 @@ def notebooks():
     from tema9.classroom.build import build
 
     made = build(track=_tracker("reading the bank"))
-    console.print(f"{len(made) - 1} notebooks and their fingerprints are up to date in {_short(made[-1].parent)}/")
+    notebooks = [path for path in made if path.suffix == ".ipynb"]
+    console.print(
+        f"{len(notebooks)} notebooks, and what is built beside them, are up to date in {_short(made[-1].parent)}/"
+    )
 
 
 @app.command()
@@ -182,12 +187,9 @@ def mistakes(
     exercise: Annotated[str | None, typer.Option(help="One exercise, as n1-conv-output-size.")] = None,
 ):
     """Run the bank of mistakes against the tests: the kill matrix. Exit code 1 if any answer fares otherwise."""
-    from tema9.classroom import bank, sources
+    from tema9.classroom import bank
 
-    chosen = [source for source in sources.all_sources() if notebook in (None, source.name)]
-    if not chosen:
-        known = ", ".join(source.name for source in sources.all_sources())
-        raise ValueError(f"unknown notebook {notebook!r}; known: {known}")
+    chosen = _chosen(notebook)
     if exercise and not any(exercise in source.exercises for source in chosen):
         raise ValueError(f"unknown exercise {exercise!r}; see `tema9 mistakes` for those there are")
     table = Table(box=box.SIMPLE_HEAD, title="Answers of the bank against the tests")
@@ -732,9 +734,62 @@ def _sample_class(root, students, made):
 @app.command()
 @one_line_errors
 def lab(arguments: Annotated[list[str] | None, typer.Argument(help="For JupyterLab, after --.")] = None):
-    """Open JupyterLab in notebooks/, as a student."""
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT / 'notebooks'}", *(arguments or [])]
-    raise typer.Exit(subprocess.call(command))
+    """Open JupyterLab on the start page in notebooks/, as a student."""
+    from tema9 import lab as labs
+
+    raise typer.Exit(subprocess.call(labs.command(ROOT / "notebooks", *(arguments or []))))
+
+
+@app.command()
+@one_line_errors
+def progress(folder: Annotated[Path, typer.Argument(help="Where the notebooks are.")] = ROOT / "notebooks"):
+    """Say which checks pass so far in a student's notebooks, and the points they stand for."""
+    from tema9 import lab as labs
+    from tema9 import progress as progresses
+
+    print(progresses.report(labs.notebooks_folder(folder)))
+
+
+@app.command()
+@one_line_errors
+def doctor(course: CourseArgument = COURSE):
+    """Look at the machine, versions, GPU, sandbox, browser and folders, and say how to put right what is wrong.
+
+    Exit code 1 if something that is needed is wrong.
+    """
+    from tema9 import doctor as student
+    from tema9.classroom import doctor as teacher
+
+    raise typer.Exit(student.say([*student.examine(ROOT / "notebooks"), *teacher.examine(course)]))
+
+
+@app.command(name="time")
+@one_line_errors
+def time_(
+    notebook: Annotated[str | None, typer.Argument(help="A notebook, as 1_lenet5; all by default.")] = None,
+    save: Annotated[bool, typer.Option("--save", help="Keep the times for the start page and the README.")] = False,
+):
+    """Run every solved notebook and print its seconds, peak memory and slowest cells against the budget.
+
+    Exit code 1 if a notebook, or all of them, take longer than they may.
+    """
+    from tema9.classroom import timing
+
+    timed = [timing.measure(source) for source in _tracker("running")(_chosen(notebook))]
+    table = Table(box=box.SIMPLE_HEAD, title=f"Budget: {timing.SECONDS_EACH} s each, {timing.SECONDS_ALL} s all")
+    for column in ("notebook", "seconds", "memory (MiB)", "slowest cells (s)"):
+        table.add_column(column, justify="left" if column in ("notebook", "slowest cells (s)") else "right")
+    for one in timed:
+        seconds = f"[red]{one.seconds:.0f}[/red]" if one.late else f"{one.seconds:.0f}"
+        slowest = "\n".join(f"{spent:4.1f}  {escape(title)}" for spent, title in one.cells)
+        table.add_row(one.notebook, seconds, f"{one.memory / 2**20:,.0f}", slowest, end_section=True)
+    console.print(table, highlight=False)
+    total = sum(one.seconds for one in timed)
+    console.print(f"{total:.0f} s for {len(timed)} notebooks", highlight=False)
+    if save and notebook is None:
+        timing.save(timed)
+    if total > timing.SECONDS_ALL or any(one.late for one in timed):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -742,6 +797,17 @@ def lab(arguments: Annotated[list[str] | None, typer.Argument(help="For JupyterL
 def test(arguments: Annotated[list[str] | None, typer.Argument(help="For pytest, after --.")] = None):
     """Run the tests."""
     raise typer.Exit(subprocess.call([sys.executable, "-m", "pytest", *(arguments or [])], cwd=ROOT))
+
+
+def _chosen(notebook):
+    """The sources of one notebook, or of all."""
+    from tema9.classroom import sources
+
+    chosen = [source for source in sources.all_sources() if notebook in (None, source.name)]
+    if not chosen:
+        known = ", ".join(source.name for source in sources.all_sources())
+        raise ValueError(f"unknown notebook {notebook!r}; known: {known}")
+    return chosen
 
 
 def _tracker(what):

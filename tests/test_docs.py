@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tema9 import ARCHITECTURES
+from tema9 import ARCHITECTURES, outline
 from tema9.classroom import sources
 from tema9.cli import app
 
@@ -34,9 +34,10 @@ def requirement(text):
     return name.lower(), bounds.replace(" ", "")
 
 
-def test_readme_lists_every_notebook_with_its_points_and_minutes():
+def test_readme_lists_every_notebook_with_its_points_minutes_and_seconds():
+    seconds = {name: notebook.seconds for name, notebook in outline.notebooks().items()}
     expected = [
-        f"| [{s.title}](notebooks/{s.name}.ipynb) | {len(s.exercises)} | {s.points} | {s.minutes} |"
+        f"| [{s.title}](notebooks/{s.name}.ipynb) | {len(s.exercises)} | {s.points} | {s.minutes} | {seconds[s.name]} |"
         for s in sources.all_sources()
     ]
     assert rows("notebooks") == expected

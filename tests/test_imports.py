@@ -33,6 +33,12 @@ ALLOWED = {
     "gallery": {"architectures", "arithmetic", "data", "figures", "layers", "looking", "models", "records"},
     "measuring": set(),
     "checks": {"measuring"},
+    "tables": set(),
+    "outline": {"files"},
+    "lab": {"outline"},
+    "progress": {"checks", "lab", "outline", "tables"},
+    "validate": {"progress"},
+    "doctor": {"arithmetic", "machine", "outline", "tables"},
 }
 LIGHT = ("architectures", "arithmetic", "files", "recipes")  # no torch, no numpy, nothing to install
 
