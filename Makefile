@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/ready
 
-.PHONY: help course test lab notebooks clean
+.PHONY: help course test lab classroom notebooks clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -17,6 +17,9 @@ test: $(READY) ## run the tests
 
 lab: $(READY) ## open JupyterLab on the start page, as a student
 	@$(BIN)/tema9 lab
+
+classroom: $(READY) ## open JupyterLab with Formgrader on a sample class, as a teacher
+	@$(BIN)/tema9 classroom --sample
 
 notebooks: $(READY) ## check the sources and build the notebooks from them
 	@$(BIN)/tema9 notebooks

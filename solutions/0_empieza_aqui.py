@@ -4,8 +4,8 @@
 #     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
-#   title: "0. Empieza aquí"
 #   minutes: 10
+#   title: 0. Primeros pasos
 # ---
 
 # %% [markdown]

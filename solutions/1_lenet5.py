@@ -4,8 +4,8 @@
 #     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
-#   title: "1. Repaso: LeNet-5"
 #   minutes: 150
+#   title: '1. Repaso: LeNet-5'
 # ---
 
 # %% [markdown]

@@ -4,8 +4,8 @@
 #     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
-#   title: "2. AlexNet capa a capa"
 #   minutes: 120
+#   title: 2. AlexNet capa a capa
 # ---
 
 # %% [markdown]

@@ -4,8 +4,8 @@
 #     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
-#   title: "3. Dentro de las capas"
 #   minutes: 150
+#   title: 3. Dentro de las capas
 # ---
 
 # %% [markdown]

@@ -4,8 +4,8 @@
 #     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
-#   title: "4. Entrenar como en 2012"
 #   minutes: 150
+#   title: 4. Entrenar como en 2012
 # ---
 
 # %% [markdown]

@@ -4,8 +4,8 @@
 #     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
-#   title: "5. Dos GPU, ILSVRC y el cuaderno de Alex"
 #   minutes: 140
+#   title: 5. Dos GPU, ILSVRC y el cuaderno de Alex
 # ---
 
 # %% [markdown]

@@ -4,8 +4,8 @@
 #     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
-#   title: "6. ZFNet: mirar dentro y cambiar la red"
 #   minutes: 170
+#   title: '6. ZFNet: mirar dentro y cambiar la red'
 # ---
 
 # %% [markdown]

@@ -742,6 +742,33 @@ def lab(arguments: Annotated[list[str] | None, typer.Argument(help="For JupyterL
 
 @app.command()
 @one_line_errors
+def classroom(
+    course: CourseOption = COURSE,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="A rehearsed and graded class, made if it is not there yet.")
+    ] = False,
+    arguments: Annotated[list[str] | None, typer.Argument(help="For JupyterLab, after --.")] = None,
+):
+    """Open JupyterLab on a course folder, as its teacher.
+
+    Formgrader, which marks by hand and shows every submission, is in its menu Nbgrader.
+    """
+    from tema9.classroom import grade as grading
+    from tema9.classroom import screens
+    from tema9.classroom.course import Course
+
+    if sample:
+        course = COURSE / "rehearsal"
+        if not (course / grading.SCORES).is_file():
+            _sample_class(course, 12, Table())
+    elif not (course / "nbgrader_config.py").is_file():
+        raise ValueError(f"{course} is no course folder; make one with `tema9 release {course}`, or see --sample")
+    Course(course).prepare()  # its settings go to the kernels through the environment
+    raise typer.Exit(subprocess.call(screens.command(course, *(arguments or [])), cwd=course))
+
+
+@app.command()
+@one_line_errors
 def progress(folder: Annotated[Path, typer.Argument(help="Where the notebooks are.")] = ROOT / "notebooks"):
     """Say which checks pass so far in a student's notebooks, and the points they stand for."""
     from tema9 import lab as labs

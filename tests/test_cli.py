@@ -89,6 +89,7 @@ def test_a_narrow_terminal_gets_lines_that_fit():
         (["train", "lenet5", "--epochs", 0], "epochs 0 is not positive"),
         (["rehearse", "--students", 1], "students 1 is too few"),
         (["progress", "nowhere"], "no encuentro 0_empieza_aqui.ipynb en nowhere"),
+        (["classroom", "--course", "nowhere"], "nowhere is no course folder; make one with `tema9 release nowhere`"),
         (["time", "7_x"], "unknown notebook '7_x'"),
     ],
 )

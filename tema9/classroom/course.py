@@ -8,6 +8,7 @@
       autograded/   what ran
       receipts/     STUDENT/NOTEBOOK.json, what was graded, with which versions, with which verdicts
       feedback/     what students read afterwards
+      exchange/     where nbgrader's release and collect meet; Formgrader warns if it is missing
       gradebook.db  scores; elsewhere, if gradebook.url says so
 
 Every notebook is an nbgrader assignment of its own, with its own name.
@@ -30,7 +31,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, Execute, GetGrades, NbGraderPreprocessor
 from traitlets.config import Config
 
-from tema9.classroom import sources
+from tema9.classroom import formulas, sources
 from tema9.classroom.judge import Judge
 from tema9.classroom.rebuild import Rebuild, ShowRepairs
 
@@ -66,7 +67,7 @@ def settings(root) -> Config:
 
     Reading them also changes this process's environment where nbgrader has no setting:
     its kernels ignore modules that lie beside a notebook (PYTHONSAFEPATH), the kernel in the
-    sandbox is known (JUPYTER_PATH), and it finds the `alembic` that it calls when its own
+    sandbox and a template that asks nothing of the network are known (JUPYTER_PATH), and it finds the `alembic` that it calls when its own
     environment is not activated (PATH).
     """
     os.environ["PYTHONSAFEPATH"] = "1"
@@ -111,7 +112,9 @@ def settings(root) -> Config:
         CSSHTMLHeaderPreprocessor,
     ]
     c.HTMLExporter.sanitize_html = True
+    c.HTMLExporter.filters = {"markdown2html": formulas.markdown}
     c.HTMLExporter.language_code = "es"
+    c.HTMLExporter.exclude_anchor_links = True
     return c
 
 
@@ -155,7 +158,7 @@ class Course:
         Raises:
             RuntimeError: nbgrader could not make the release; the message says why.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
+        (self.root / "exchange").mkdir(parents=True, exist_ok=True)
         (self.root / "nbgrader_config.py").write_text(CONFIG_FILE.format(subfolder=""), encoding="utf-8")
         for source in sources.all_sources() if chosen is None else chosen:
             path = self.root / "source" / source.name / f"{source.name}.ipynb"
