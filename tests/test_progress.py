@@ -65,9 +65,10 @@ def test_a_solved_notebook_has_all_the_points_that_tests_give(tmp_path):
     assert sum(result.points for result in results) == by_tests == 90
 
 
-def test_a_notebook_as_released_is_unanswered_and_nothing_is_run(monkeypatch):
+@pytest.mark.parametrize("name", outline.notebooks())
+def test_a_notebook_as_released_is_unanswered_and_nothing_is_run(name, monkeypatch):
     monkeypatch.setattr(progress.subprocess, "Popen", None)
-    results = progress.examine(NOTEBOOK)
+    results = progress.examine(sources.NOTEBOOKS / f"{name}.ipynb")
     assert set(states(results).values()) == {"unanswered"} and not sum(result.points for result in results)
 
 

@@ -67,8 +67,8 @@ def settings(root) -> Config:
 
     Reading them also changes this process's environment where nbgrader has no setting:
     its kernels ignore modules that lie beside a notebook (PYTHONSAFEPATH), the kernel in the
-    sandbox and a template that asks nothing of the network are known (JUPYTER_PATH), and it finds the `alembic` that it calls when its own
-    environment is not activated (PATH).
+    sandbox and a template that asks nothing of the network are known (JUPYTER_PATH), and it
+    finds the `alembic` that it calls when its own environment is not activated (PATH).
     """
     os.environ["PYTHONSAFEPATH"] = "1"
     kernels = str(Path(__file__).with_name("jupyter"))

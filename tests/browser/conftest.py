@@ -59,9 +59,9 @@ def page(open_page):
 
 @pytest.fixture(scope="session")
 def lab(browser, tmp_path_factory):
-    """A student's JupyterLab, a `Lab`, on a folder that is empty at first."""
+    """A student's JupyterLab, a `Lab`, on a folder that is empty at first; notebooks shorten their explorations in it."""
     home = tmp_path_factory.mktemp("lab")
     root = home / "notebooks"
     root.mkdir()
-    with screens.serving(student.command(root), root, home) as served:
+    with screens.serving(student.command(root), root, home, {"NBGRADER_EXECUTION": "validate"}) as served:
         yield served
