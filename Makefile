@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/ready
 
-.PHONY: help course test lab classroom notebooks clean
+.PHONY: help course test lab classroom notebooks tour clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ classroom: $(READY) ## open JupyterLab with Formgrader on a sample class, as a t
 
 notebooks: $(READY) ## check the sources and build the notebooks from them
 	@$(BIN)/tema9 notebooks
+
+tour: $(READY) ## take the pictures of the README (needs Chromium)
+	@$(BIN)/tema9 tour
 
 clean: ## remove what was made: .venv, course/ (with any submissions in it, after asking) and caches
 	@if [ -d course/submitted ]; then printf 'course/submitted holds submissions. Delete them too? [y/N] '; \

@@ -821,6 +821,24 @@ def time_(
 
 @app.command()
 @one_line_errors
+def tour(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Which; all by default. An unknown name lists them.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for them.")] = ROOT / "docs",
+):
+    """Take the pictures of the README from the screens themselves."""
+    from matplotlib import pyplot
+
+    pyplot.switch_backend("agg")
+    from tema9.classroom import tour as tours
+
+    for path in tours.take(names or list(tours.PICTURES), out, _tracker("taking pictures")):
+        console.print(f"{_short(path)}: {path.stat().st_size / 1024:.0f} KiB", highlight=False)
+
+
+@app.command()
+@one_line_errors
 def test(arguments: Annotated[list[str] | None, typer.Argument(help="For pytest, after --.")] = None):
     """Run the tests."""
     raise typer.Exit(subprocess.call([sys.executable, "-m", "pytest", *(arguments or [])], cwd=ROOT))

@@ -84,7 +84,7 @@ def test_readme_links_lead_to_files():
         assert (ROOT / target).is_file(), target
 
 
-@pytest.mark.parametrize("target", ["course", "test", "lab", "classroom", "notebooks", "clean"])
+@pytest.mark.parametrize("target", ["course", "test", "lab", "classroom", "notebooks", "tour", "clean"])
 def test_makefile_has_a_comment_for_every_target(target):
     assert re.search(rf"^{target}:.* ## .+", (ROOT / "Makefile").read_text(), flags=re.M)
 
