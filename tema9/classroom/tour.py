@@ -92,7 +92,6 @@ def report(browser, stage):
     reporting.write(course, known, grade.scores(stage.course), path)
     page = _page(browser)
     page.goto(path.as_uri())
-    page.get_by_role("heading", name="Mistakes").evaluate("heading => heading.scrollIntoView()")
     return page.screenshot()
 
 
@@ -114,6 +113,7 @@ def formgrader(browser, stage):
             page.wait_for_load_state()
         page.wait_for_function("() => window.MathJax?.loaded")
         page.wait_for_load_state("networkidle")
+        page.evaluate("() => document.activeElement.blur()")
         _middle(answer)
         shot = page.screenshot()
         page.close()
@@ -181,11 +181,14 @@ def take(names, folder=DOCS, track=iter) -> list[Path]:
 
 
 def small(png) -> bytes:
-    """The same picture in 256 colours, which a screen of text does with."""
-    buffer = io.BytesIO()
+    """The same picture as small as its pixels allow; in 256 colours where that is still over `MOST_BYTES`."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
-    few = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)  # keeps the rare ones
-    few.save(buffer, "PNG", optimize=True)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", optimize=True)
+    if buffer.tell() > MOST_BYTES:
+        few = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)  # keeps the rare ones
+        buffer = io.BytesIO()
+        few.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
 
 
