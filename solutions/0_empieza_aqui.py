@@ -41,8 +41,9 @@
 #
 # ## Cómo se entrega
 #
-# Reinicia el núcleo y ejecútalo todo (*Kernel → Restart Kernel and Run All Cells*), guarda, y entrega el fichero `.ipynb`
-# en el aula virtual **con su nombre**. Si te faltan ejercicios, entrégalo igual: cada uno se corrige por separado.
+# Pulsa ▶▶ en la barra, que reinicia el núcleo y lo ejecuta todo (en el menú *Kernel*: *Restart Kernel and Run All Cells*,
+# o *Reiniciar el intérprete and Ejecutar todas las celdas*, según el idioma), guarda, y entrega el fichero `.ipynb` en el
+# aula virtual **con su nombre**. Si te faltan ejercicios, entrégalo igual: cada uno se corrige por separado.
 #
 # ## Sin GPU, sin red
 #

@@ -774,7 +774,7 @@ def progress(folder: Annotated[Path, typer.Argument(help="Where the notebooks ar
     from tema9 import lab as labs
     from tema9 import progress as progresses
 
-    print(progresses.report(labs.notebooks_folder(folder)))
+    progresses.main([str(labs.notebooks_folder(folder))])
 
 
 @app.command()

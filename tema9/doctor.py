@@ -147,8 +147,9 @@ def say(findings) -> int:
 
 
 def main(arguments):
-    """Print what there is for the notebooks of a folder, the current one by default; return the exit code."""
-    return say(examine(arguments[0] if arguments else "."))
+    """Print what there is for the notebooks of a folder, by default those of the bundle; return the exit code."""
+    here = Path("notebooks") if Path("notebooks").is_dir() else Path(".")
+    return say(examine(arguments[0] if arguments else here))
 
 
 if __name__ == "__main__":

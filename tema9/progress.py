@@ -247,7 +247,8 @@ def main(arguments):
     from tema9.lab import notebooks_folder
 
     try:
-        print(report(notebooks_folder(*arguments[:1])))
+        folder = notebooks_folder(*arguments[:1])
+        print(report(folder, lambda jobs: tqdm(jobs, "tus celdas", leave=False, delay=2, disable=None)))
     except FileNotFoundError as error:
         sys.exit(f"tema9.progress: {error}")
 

@@ -59,7 +59,7 @@ def page(open_page):
 
 @pytest.fixture(scope="session")
 def lab(browser, tmp_path_factory):
-    """A student's JupyterLab, a `Lab`, on a folder that is empty at first; notebooks shorten their explorations in it."""
+    """A student's JupyterLab, a `Lab`, on a folder that is empty at first; explorations are shortened."""
     home = tmp_path_factory.mktemp("lab")
     root = home / "notebooks"
     root.mkdir()
