@@ -191,8 +191,8 @@ def growth(arguments):
             given = {(row.student, row.notebook): row.machine for row in done.rows}
             right = sum(given[key] == points for key, (points, _) in wanted.items())
             print(
-                f"{students:4d} students, {arguments.hostile} hostile ones, {len(wanted)} submissions: {seconds:6.1f} s,"
-                f" {seconds / len(wanted):.3f} s a submission, peak {memory.peak / 2**20:,.0f} MiB;"
+                f"{students:4d} students, {arguments.hostile} hostile ones, {len(wanted)} submissions:"
+                f" {seconds:6.1f} s, {seconds / len(wanted):.3f} s a submission, peak {memory.peak / 2**20:,.0f} MiB;"
                 f" {right} of {len(wanted)} scores as expected",
                 flush=True,
             )
