@@ -51,17 +51,20 @@ def filters(row):
     return f"{row.kernel_size}x{row.kernel_size} filters applied at stride {row.stride}"
 
 
-def band(table, words, height=200, **labels):
-    """The volumes of a network across the slide; `labels` as in figures.volumes, all of them by default."""
+def band(table, words, height):
+    """The volumes of a network across the slide."""
     table.rows = [row for row in table if row.kind != "LRN"]  # it leaves the volume as it is
-    labels = labels or {"INPUT": f"[{volume(table.input_shape)}]"} | {row.name: row.volume for row in table}
+    labels = {"INPUT": f"[{volume(table.input_shape)}]"} | {row.name: row.volume for row in table}
     return drawing(figures.volumes(table, canvas(1184, height), labels), words)
 
 
-def alexnet_up_to(**labels):
-    """AlexNet's volumes, of which the lecture knows the first ones."""
-    labels = {"INPUT": f"[{volume(alexnet.input_shape)}]"} | labels
-    return band(layer_table("alexnet_slide"), f"AlexNet: {labels}", **labels)
+def first_layers(**labels):
+    """The image, CONV1 and POOL1, of which the lecture knows those that have a label."""
+    table = layer_table("alexnet_slide")
+    table.rows = table.rows[:2]
+    labels = {"INPUT": f"[{volume(table.input_shape)}]"} | labels
+    words = ", ".join(f"{layer} {label}" for layer, label in labels.items())
+    return drawing(figures.volumes(table, canvas(570, 500), labels), f"Lo que sale de cada capa: {words}")
 
 
 def architecture(table):
@@ -88,11 +91,10 @@ def lanes(bold, words):
 # %% [markdown] slide="title" minutes=2 look="title"
 # # Tema 9: AlexNet y ZFNet
 
-# %%
-drawing(
-    figures.filters(looking.filters(models.pretrained("alexnet_mini")), canvas(1184, 420)),
-    "Los filtros de la primera capa de una AlexNet pequeña",
-)
+# %% place="aside"
+ax = figures.filters(looking.filters(models.pretrained("alexnet_mini")), canvas(740, 400))
+ax.set_title("", loc="left")
+drawing(ax, "Los filtros de la primera capa de una AlexNet pequeña")
 
 # %% [markdown] notes=true
 # De qué va la sesión: la red que ganó en 2012 y la que la afinó en 2013. Los filtros son de la primera capa de
@@ -110,7 +112,7 @@ drawing(
 # [LeCun et al., 1998]
 
 # %%
-band(lenet, "LeNet-5: lo que sale de cada capa, a escala", height=320)
+band(lenet, "LeNet-5: lo que sale de cada capa, a escala", 400)
 
 # %%
 c1, s2 = lenet["C1"], lenet["S2"]
@@ -133,11 +135,11 @@ i.e. architecture is [CONV-POOL-CONV-POOL-FC-FC]
 #
 # **Cuaderno.** `n1-conv-output-size`, `n1-subsampling`, `n1-lenet5-module`.
 
-# %% slide="alexnet" minutes=3 notebook=2
+# %% slide="alexnet" minutes=3 notebook=2 look="names"
 Markdown(CASE_STUDY)
 
 # %%
-band(layer_table("alexnet_slide"), "AlexNet: lo que sale de cada capa, a escala", height=300)
+band(layer_table("alexnet_slide"), "AlexNet: lo que sale de cada capa, a escala", 375)
 
 # %%
 Markdown(f"""
@@ -163,8 +165,8 @@ Markdown(f"""
 # %% slide="conv1-volume" minutes=4 notebook=2 live="convolution()"
 Markdown(CASE_STUDY)
 
-# %%
-alexnet_up_to(CONV1="?")
+# %% place="aside"
+first_layers(CONV1="?")
 
 # %%
 FIRST_LAYER = f"""
@@ -194,8 +196,8 @@ Markdown(f"Hint:  $({side}-{conv1.kernel_size})/{conv1.stride}+1 = {conv1.out_sh
 # %% slide="conv1-parameters" minutes=3 notebook=2
 Markdown(CASE_STUDY)
 
-# %%
-alexnet_up_to(CONV1=conv1.volume)
+# %% place="aside"
+first_layers(CONV1=conv1.volume)
 
 # %%
 Markdown(FIRST_LAYER + f"\nOutput volume **{conv1.volume}**")
@@ -216,8 +218,8 @@ Markdown(FIRST_LAYER + f"\nOutput volume **{conv1.volume}**")
 # %% slide="conv1-parameters-answer" minutes=3 notebook=2
 Markdown(CASE_STUDY)
 
-# %%
-alexnet_up_to(CONV1=conv1.volume)
+# %% place="aside"
+first_layers(CONV1=conv1.volume)
 
 # %%
 Markdown(FIRST_LAYER + f"\nOutput volume **{conv1.volume}**")
@@ -243,8 +245,8 @@ Markdown(f"{conv1.weights:,} weights + {conv1.biases} biases = **{conv1.paramete
 # %% slide="pool1-volume" minutes=2 notebook=2
 Markdown(CASE_STUDY)
 
-# %%
-alexnet_up_to(CONV1=conv1.volume, POOL1="?")
+# %% place="aside"
+first_layers(CONV1=conv1.volume, POOL1="?")
 
 # %%
 SECOND_LAYER = f"""
@@ -272,8 +274,8 @@ Markdown(f"Hint:  $({pool1.in_shape[1]}-{pool1.kernel_size})/{pool1.stride}+1 = 
 # %% slide="pool1-parameters" minutes=2 notebook=2
 Markdown(CASE_STUDY)
 
-# %%
-alexnet_up_to(CONV1=conv1.volume, POOL1=pool1.volume)
+# %% place="aside"
+first_layers(CONV1=conv1.volume, POOL1=pool1.volume)
 
 # %%
 Markdown(SECOND_LAYER + f"\nOutput volume: {volume(pool1.out_shape)}")
@@ -293,8 +295,8 @@ Markdown(SECOND_LAYER + f"\nOutput volume: {volume(pool1.out_shape)}")
 # %% slide="pool1-parameters-answer" minutes=1 notebook=2
 Markdown(CASE_STUDY)
 
-# %%
-alexnet_up_to(CONV1=conv1.volume, POOL1=pool1.volume)
+# %% place="aside"
+first_layers(CONV1=conv1.volume, POOL1=pool1.volume)
 
 # %%
 Markdown(SECOND_LAYER + f"\nOutput volume: {volume(pool1.out_shape)}")
@@ -314,8 +316,8 @@ Markdown(f"Parameters: {pool1.parameters}!")
 # %% slide="after-pool1" minutes=2 notebook=2 live="layer_editor()"
 Markdown(CASE_STUDY)
 
-# %%
-alexnet_up_to(CONV1=conv1.volume, POOL1=pool1.volume)
+# %% place="aside"
+first_layers(CONV1=conv1.volume, POOL1=pool1.volume)
 
 # %%
 Markdown(f"""
@@ -359,7 +361,7 @@ architecture(alexnet)
 most = max(row.parameters for row in alexnet)
 bars = "".join(
     f'<tr><td>{row.parameters:,}</td><td class="kind" style="--kind: transparent"><span class="bar" style="'
-    f'width: {220 * row.parameters / most:.1f}px; background: var(--{figures.KINDS[row.kind]})"></span></td></tr>'
+    f'width: {360 * row.parameters / most:.1f}px; background: var(--{figures.KINDS[row.kind]})"></span></td></tr>'
     for row in alexnet
 )
 HTML(f'<p>{alexnet.total("parameters"):,} parameters</p><table class="layers"><tr><td></td></tr>{bars}</table>')
@@ -501,7 +503,7 @@ Markdown(WINNERS)
 
 # %%
 winners = records.read("winners")
-drawing(figures.ranking(winners, ax=canvas(1184, 510)), "Los ganadores de ILSVRC de 2010 a 2017: error top-5 y capas")
+drawing(figures.ranking(winners, ax=canvas(1184, 530)), "Los ganadores de ILSVRC de 2010 a 2017: error top-5 y capas")
 
 # %% [markdown] notes=true
 # El concurso entero: de 28,2 % a 2,3 % en siete años. Las barras grises son de antes de las redes profundas.
@@ -517,7 +519,7 @@ drawing(figures.ranking(winners, ax=canvas(1184, 510)), "Los ganadores de ILSVRC
 Markdown(WINNERS)
 
 # %%
-drawing(figures.ranking(winners, (2012, 2013), canvas(1184, 510)), "Los ganadores de 2012 y 2013: AlexNet y ZFNet")
+drawing(figures.ranking(winners, (2012, 2013), canvas(1184, 530)), "Los ganadores de 2012 y 2013: AlexNet y ZFNet")
 
 # %% [markdown] notes=true
 # Los dos de hoy: AlexNet, la primera red convolucional que gana, y al año siguiente la misma idea, afinada.
@@ -535,7 +537,7 @@ drawing(figures.ranking(winners, (2012, 2013), canvas(1184, 510)), "Los ganadore
 # [Zeiler and Fergus, 2013]
 
 # %%
-band(layer_table("zfnet_paper"), "ZFNet, como en la figura 3 de su artículo: lo que sale de cada capa", height=300)
+band(layer_table("zfnet_paper"), "ZFNet, como en la figura 3 de su artículo: lo que sale de cada capa", 350)
 
 # %%
 zfnet = layer_table("zfnet_slide_512")
@@ -570,7 +572,7 @@ Markdown(WINNERS)
 
 # %%
 deeper = [row["year"] for row in winners if row["year"] and row["year"] > 2013]
-drawing(figures.ranking(winners, deeper, canvas(1184, 510)), "Los ganadores desde 2014: redes cada vez más profundas")
+drawing(figures.ranking(winners, deeper, canvas(1184, 530)), "Los ganadores desde 2014: redes cada vez más profundas")
 
 # %% [markdown] notes=true
 # Y después, más capas: 19, 22, 152. Eso es el tema siguiente.
@@ -586,6 +588,14 @@ drawing(figures.ranking(winners, deeper, canvas(1184, 510)), "Los ganadores desd
 #
 # - Curso de CNN Stanford : <http://cs231n.stanford.edu/>
 
+# %% [markdown] place="sources"
+# Y los trabajos que se citan:
+#
+# - LeCun, Bottou, Bengio y Haffner (1998), *Gradient-based learning applied to document recognition*
+# - Krizhevsky, Sutskever y Hinton (2012), *ImageNet classification with deep convolutional neural networks*
+# - Zeiler y Fergus (2014), *Visualizing and understanding convolutional networks*
+# - Las notas de las pruebas de 2012: `computerhistory/AlexNet-Source-Code`
+
 # %% [markdown] notes=true
 # Las diapositivas siguen la lección 9 de ese curso. Lo que viene detrás es nuestro: tres respuestas a preguntas que
 # salen siempre.
@@ -596,7 +606,7 @@ drawing(figures.ranking(winners, deeper, canvas(1184, 510)), "Los ganadores desd
 #
 # **Cuaderno.** `n6-m1-capacity`, para terminar en casa.
 
-# %% [markdown] slide="zfnet-literal" minutes=5 notebook=6 appendix=true
+# %% [markdown] slide="zfnet-literal" minutes=5 notebook=6 appendix=true look="table"
 # # Apéndice: ZFNet al pie de la letra
 
 # %%
@@ -639,7 +649,7 @@ drawing(figures.schedule(notes, canvas(1184, 480)), "La tasa de aprendizaje que 
 #
 # **Cuaderno.** `n4-plateau`, `n5-ablation`.
 
-# %% [markdown] slide="fair-comparison" minutes=5 notebook=6 appendix=true
+# %% [markdown] slide="fair-comparison" minutes=5 notebook=6 appendix=true look="table"
 # # Apéndice: comparar lo comparable
 
 # %%
@@ -670,7 +680,7 @@ Markdown("\n".join(lines) + "\n\n\\* some of them pre-trained on outside data")
 #
 # **Cuaderno.** `n6-m2-fair-comparison`, `n4-m2-ensemble-gain`.
 
-# %% [markdown] slide="official-errors" minutes=2 notebook=5 appendix=true
+# %% [markdown] slide="official-errors" minutes=2 notebook=5 appendix=true look="table"
 # # Apéndice: los errores oficiales
 
 # %%

@@ -152,6 +152,8 @@ def volumes(table, ax=None, labels=None):
     widest = max(shape[0] for *_, shape in columns if len(shape) == 3)
     all_labels = {name: volume for name, volume, *_ in columns}
     shown = all_labels if labels is None else labels
+    room = 72 * ax.figure.get_size_inches()[0] / len(columns)  # points, for a label; two rows where it is too little
+    crowded = labels is None or room < 0.58 * TEXT * max(map(len, shown.values()))
     for place, (name, _, kind, shape) in enumerate(columns):
         if len(shape) == 3:
             height, depth, width = shape[1], shape[1] / tallest, 0.42 * math.sqrt(shape[0] / widest)
@@ -160,7 +162,7 @@ def volumes(table, ax=None, labels=None):
         _box(ax, place, width, height, 0.4 * depth, 0.22 * depth * tallest, kind if name in shown else "rest")
         if name not in shown:
             continue
-        lower = list(shown).index(name) % 2
+        lower = crowded and list(shown).index(name) % 2
         if lower:
             ax.annotate("", (place, 0), (0, -42), textcoords="offset points", arrowprops=_leader())
         label = f"{name}\n{shown[name]}"
@@ -171,6 +173,9 @@ def volumes(table, ax=None, labels=None):
     ax.set_ylim(-0.36 * tallest, 1.25 * tallest)
     ax.set_xticks([])
     if labels is not None:
+        below = 2.5 * TEXT + 10 + (38 if crowded else 0)  # points, for the labels
+        top = 1.24 * tallest
+        ax.set_ylim(-below / (72 * ax.figure.get_size_inches()[1] - below) * top, top)
         ax.set_yticks([])
         _plain(ax, keep=())
         return ax
@@ -305,12 +310,13 @@ def ranking(rows, bold=None, ax=None):
         look = {"color": COLOURS[kind], "hatch": HATCHES[kind], "edgecolor": INK, "linewidth": 0.8, "zorder": 2}
         ax.barh(place, row["chart"], 0.66, **look)
         deep = WORDS["depth"].format(layers=row["layers"]) if row["layers"] != "shallow" else WORDS["shallow"]
-        ax.text(row["chart"] + 0.4, place, f"{spanish(row['chart'], 1)} %  ({deep})", fontsize=TEXT, **_beside())
+        free = row["chart"] if row["chart"] > error else error  # of the dashed line
+        ax.text(free + 0.4, place, f"{spanish(row['chart'], 1)} %  ({deep})", fontsize=TEXT, **_beside())
     words = WORDS["human"].format(error=spanish(error, 1))
     ax.text(error + 0.4, len(bars), words, fontsize=TEXT, **(_beside() | {"color": COLOURS["fully_connected"]}))
     ax.set_yticks(range(len(bars)), [f"{row['year']}  {row['label'].replace(' & ', ' y ')}" for row in bars])
     ax.set_ylim(len(bars) + 0.5, -0.5)
-    ax.set_xlim(0, 40)
+    ax.set_xlim(0, 47)
     ax.set_xticks([])
     _plain(ax, keep=("left",))
     ax.tick_params(axis="y", length=0)
@@ -454,8 +460,7 @@ def _centred():
 
 
 def _beside():
-    behind = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # of a line that passes below
-    return {"color": INK, "ha": "left", "va": "center", "bbox": behind, "zorder": 3}
+    return {"color": INK, "ha": "left", "va": "center"}
 
 
 def connections(inputs, ax=None):

@@ -4,9 +4,11 @@
 its `package.json` names reveal.js and MathJax, which npm fetches once and which the page then holds.
 """
 
+import contextlib
 import http.server
 import importlib.util
 import io
+import itertools
 import json
 import re
 import shutil
@@ -32,6 +34,7 @@ KEYS = {"slide", "minutes", "notebook", "live", "look", "appendix", "fragment", 
 LAB = "http://localhost:8888/lab/tree"  # where `tema9 lab` opens the notebooks
 SECONDS = 120  # at most, for a cell, and for npm
 LETTERS = 25  # px, of the figures' text
+FIGURES = itertools.count(1)
 PIXELS = LETTERS / figures.TEXT * 72  # of a slide, in an inch of a figure
 
 
@@ -92,8 +95,8 @@ def read(path=SOURCE):
     by_number = {int(source.name[0]): source for source in sources.all_sources()}
     notebook.metadata.palette = figures.COLOURS
     slide = {"number": 0}
-    for cell in notebook.cells:
-        key = cell.metadata
+    for place, cell in enumerate(notebook.cells):
+        cell.id, key = f"cell-{place}", cell.metadata  # jupytext draws another on each read
         if unknown := set(key) - KEYS - {"lines_to_next_cell"}:
             raise ValueError(f"{Path(path).name}: unknown key {sorted(unknown)[0]!r}; known: {', '.join(sorted(KEYS))}")
         if "slide" in key:
@@ -136,10 +139,15 @@ def page(notebook) -> str:
     """
     fetch()
     exporter = HTMLExporter(
-        template_name=SLIDES.name, extra_template_basedirs=[str(SLIDES.parent)], exclude_input=True,
-        exclude_input_prompt=True, exclude_output_prompt=True,
-    )  # fmt: skip
-    return exporter.from_notebook_node(notebook)[0]
+        template_name=SLIDES.name,
+        extra_template_basedirs=[str(SLIDES.parent)],
+        exclude_input=True,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+        exclude_anchor_links=True,
+    )
+    made = exporter.from_notebook_node(notebook)[0]
+    return re.sub(r'(<h[1-6]) id="[^"]*"', r"\1", made)  # many slides have the same heading
 
 
 def build(out, track=iter) -> Path:
@@ -169,17 +177,18 @@ def pdf(chromium, deck, out, notes=False) -> int:
     Raises:
         RuntimeError: the number of pages is not that of the slides.
     """
-    opened = chromium.new_page(viewport={"width": 1280, "height": 720})
-    query = "?print-pdf&showNotes=separate-page" if notes else "?print-pdf"
-    opened.goto(Path(deck).resolve().as_uri() + query)
-    opened.wait_for_function("window.Reveal && Reveal.isReady() && document.querySelector('.pdf-page')")
-    slides = opened.evaluate("Reveal.getTotalSlides()")
-    with whole(out) as temporary:
+    with (
+        contextlib.closing(chromium.new_page(viewport={"width": 1280, "height": 720})) as opened,
+        whole(out) as temporary,
+    ):
+        query = "?print-pdf&showNotes=separate-page" if notes else "?print-pdf"
+        opened.goto(Path(deck).resolve().as_uri() + query)
+        opened.wait_for_function("window.Reveal && Reveal.isReady() && document.querySelector('.pdf-page')")
+        slides = opened.evaluate("Reveal.getTotalSlides()")
         opened.pdf(path=temporary, prefer_css_page_size=True, print_background=True)
         pages = len(re.findall(rb"/Type\s*/Page\b", temporary.read_bytes()))
         if pages != slides * (1 + notes):
             raise RuntimeError(f"the PDF has {pages} pages for {slides} slides; see what overflows in {deck}")
-    opened.close()
     return pages
 
 
@@ -253,7 +262,7 @@ def drawing(ax, words):
     import matplotlib.pyplot as plt
     from IPython.display import HTML
 
-    buffer, name = io.StringIO(), re.sub(r"\W+", "-", words)
+    buffer, name = io.StringIO(), f"figure-{next(FIGURES)}"
     with plt.rc_context({"svg.hashsalt": "tema9"}):
         ax.figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     plt.close(ax.figure)
