@@ -162,7 +162,7 @@ Markdown(f"""
 #
 # **Cuaderno.** `n2-layer-table`.
 
-# %% slide="conv1-volume" minutes=4 notebook=2 live="convolution()"
+# %% slide="conv1-volume" minutes=4 notebook=2 live="input_224()"
 Markdown(CASE_STUDY)
 
 # %% place="aside"
@@ -366,7 +366,7 @@ bars = "".join(
 )
 HTML(f'<p>{alexnet.total("parameters"):,} parameters</p><table class="layers"><tr><td></td></tr>{bars}</table>')
 
-# %% slide="details" minutes=12 notebook=4
+# %% slide="details" minutes=12 notebook=3 live="dropout()"
 Markdown(CASE_STUDY)
 
 # %% place="left"
@@ -411,7 +411,7 @@ Markdown(f"""
 #
 # **Cuaderno.** `n3-lrn`, `n3-dropout`, `n3-pca-lighting`; `n4-rule-2012`, `n4-plateau`, `n4-m2-ensemble-gain`.
 
-# %% slide="two-gpus" minutes=4 notebook=5 live="two_gpu_traffic()"
+# %% slide="two-gpus" minutes=4 notebook=5 live="memory()"
 Markdown(CASE_STUDY)
 
 # %% place="left"
@@ -439,7 +439,7 @@ Network spread across 2 GPUs, half the neurons (feature maps) on each GPU.
 #
 # **Cuaderno.** `n5-grouped-conv`, `n5-training-bytes`, `n5-m2-three-gigabytes`.
 
-# %% slide="same-gpu" minutes=3 notebook=5 live="two_gpu_traffic()"
+# %% slide="same-gpu" minutes=3 notebook=5 live="two_gpus()"
 Markdown(CASE_STUDY)
 
 # %% place="left"
@@ -469,7 +469,7 @@ Connections only with feature maps on same GPU
 #
 # **Cuaderno.** `n5-block-diagonal`, `n5-gpu-parameters`.
 
-# %% slide="across-gpus" minutes=4 notebook=5 live="two_gpu_traffic()"
+# %% slide="across-gpus" minutes=4 notebook=5 live="two_gpus()"
 Markdown(CASE_STUDY)
 
 # %% place="left"
@@ -531,7 +531,7 @@ drawing(figures.ranking(winners, (2012, 2013), canvas(1184, 530)), "Los ganadore
 #
 # **Cuaderno.** `n5-winners`, `n5-ablation`, `n5-noise`.
 
-# %% [markdown] slide="zfnet" minutes=8 notebook=6 live="zfnet"
+# %% [markdown] slide="zfnet" minutes=8 notebook=6 live="occlusion()"
 # # ZFNet
 #
 # [Zeiler and Fergus, 2013]
