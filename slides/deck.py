@@ -15,7 +15,7 @@
 #     #    notebook=2 live="convolution()"   the notebook it goes with, and what to open there
 #     #    appendix=true look="title"        an addition to the original deck; a style of deck.css
 #     # %% fragment=true                     comes with the next key press
-#     # %% place="right"                     in the column beside the list of layers, which is place="left"
+#     # %% place="right"                     where on the slide; the places are in deck.css
 #     # %% [markdown] notes=true             what the lecturer says, in Spanish; right after the slide's first cells
 #
 # A number on a slide is computed, in an f-string, from the tables of layers or the records. A number that is typed, in
@@ -552,7 +552,7 @@ CONV1: change from {change[0]} to {change[1]}
 
 CONV{",".join(row.name[-1] for row in wide)}: instead of {before} filters use {after}
 
-ImageNet top {5} error: {chart[2012]}% -> {chart[2013]}%
+ImageNet top 5 error: {chart[2012]}% -> {chart[2013]}%
 """)
 
 # %% [markdown] notes=true
