@@ -71,28 +71,22 @@ def slides_of(page):
         yield page.evaluate(LOOK)
 
 
-def test_every_slide_can_be_read_from_the_last_row(opened):
-    small = [(seen["id"], *letter) for seen in slides_of(opened()) for letter in seen["letters"] if letter[0] < 24]
-    assert not small
-
-
-def test_nothing_leaves_the_slide(opened):
-    for seen in slides_of(opened()):
-        for box in seen["boxes"]:
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everything_is_large_enough_on_its_slide_and_apart(opened, scheme):
+    for seen in slides_of(opened(color_scheme=scheme)):
+        where, boxes = f"slide {seen['number']}, {seen['id']}", seen["boxes"]
+        small = [letter for letter in seen["letters"] if letter[0] < 24]
+        assert not small, f"{where}: under 24 px: {small}"
+        for place, box in enumerate(boxes):
             within = box["left"] >= 0 and box["top"] >= 0 and box["right"] <= 1280 and box["bottom"] <= 720
-            assert within, f"{seen['id']}: {box}"
-        assert not [label for labels in seen["labels"] for label in labels if not label["inside"]], seen["id"]
-
-
-def test_nothing_stands_over_another(opened):
-    for seen in slides_of(opened()):
-        boxes = seen["boxes"]
-        for place, one in enumerate(boxes):
-            for other in boxes[:place]:
-                assert one["owner"] == other["owner"] or not overlap(one, other), f"{seen['id']}: {one}, {other}"
+            assert within, f"{where}: leaves the slide: {box}"
+            over = [one for one in boxes[:place] if one["owner"] != box["owner"] and overlap(one, box)]
+            assert not over, f"{where}: {box} over {over}"
         for labels in seen["labels"]:
-            for place, one in enumerate(labels):
-                assert not [other for other in labels[:place] if overlap(one, other)], f"{seen['id']}: {one}"
+            assert not [label for label in labels if not label["inside"]], f"{where}: a label leaves its figure"
+            for place, label in enumerate(labels):
+                over = [one["what"] for one in labels[:place] if overlap(one, label)]
+                assert not over, f"{where}: {label['what']} over {over}"
 
 
 def test_slides_are_numbered_and_the_keys_walk_through_all_of_them(opened):
