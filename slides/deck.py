@@ -537,7 +537,7 @@ drawing(figures.ranking(winners, (2012, 2013), canvas(1184, 530)), "Los ganadore
 # [Zeiler and Fergus, 2013]
 
 # %%
-band(layer_table("zfnet_paper"), "ZFNet, como en la figura 3 de su artículo: lo que sale de cada capa", 350)
+band(layer_table("zfnet_paper"), "ZFNet, como en la figura 3 de su artículo: lo que sale de cada capa", 335)
 
 # %%
 zfnet = layer_table("zfnet_slide_512")

@@ -266,9 +266,9 @@ def slides(
         raise ValueError(f"{out} is not a page of HTML; give a name that ends in .html")
     if pdf:
         browser.require()  # before the long part
+    _build_deck(out)
     if live:
         deck.live(out, said=lambda text: console.print(text, highlight=False, soft_wrap=True))
-    _print_deck(deck.build(out, track=_tracker("slides")))
     if pdf:
         with browser.launched() as chromium:
             for path, notes in ((out.with_suffix(".pdf"), False), (out.with_name(f"{out.stem}-notas.pdf"), True)):
@@ -278,7 +278,12 @@ def slides(
                 )
 
 
-def _print_deck(path):
+def _build_deck(out):
+    from tema9.classroom import slides as deck
+
+    if missing := deck.missing():
+        console.print(f"npm fetches {', '.join(missing)} (once)", highlight=False)
+    path = deck.build(out, track=_tracker("slides"))
     console.print(f"the slides, {path.stat().st_size / 2**20:.1f} MiB -> {_short(path)}", highlight=False)
 
 
@@ -744,7 +749,7 @@ def _slides(out):
     from tema9.classroom import slides as deck
 
     try:
-        _print_deck(deck.build(out, track=_tracker("slides")))
+        _build_deck(out)
     except deck.NoPackages as error:
         console.print(str(error), style="yellow", highlight=False)
         return "not built: npm could not fetch what they need", "tema9 slides, with a network"

@@ -196,7 +196,7 @@ def live(out, said=print, port=0):
     """Serve the deck on this machine and build it again whenever its source or the package changes, until Ctrl-C.
 
     Args:
-        out: where the page is written, as in `build`.
+        out: the page that `build` wrote.
         said: is told the address, and what happened after each change.
         port: 0 takes a free one.
     """
@@ -224,7 +224,6 @@ def live(out, said=print, port=0):
         return max(path.stat().st_mtime_ns for path in files)
 
     seen = changed()
-    build(out)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     said(f"http://127.0.0.1:{server.server_port}/ shows the deck and follows its source; Ctrl-C ends it")
