@@ -626,7 +626,7 @@ Markdown(f"The missing line: CONV2 at stride {strides[1]}, not {strides[0]}.")
 # Lo que sale si se cambia solo lo que dice la diapositiva: CONV1 deja 111, nada vuelve a encoger hasta el *pooling*, y
 # FC6 recibe 86 528 números en vez de 9216. Salen 386 548 840 parámetros, seis veces más que en el artículo.
 #
-# **Trampa.** Hay una implementación pública que construye justo esta red.
+# **Trampa.** Hay una implementación pública que construye casi esta misma red.
 #
 # **Preguntar.** ¿Cabría en los 3 GB de la tarjeta con que se entrenó?
 #
@@ -692,8 +692,8 @@ for row in winners:
 Markdown("\n".join(lines))
 
 # %% [markdown] notes=true
-# De dónde sale cada barra: en 2012 y 2013 la gráfica toma la entrada sin datos de fuera, y en los demás años la que
-# ganó.
+# De dónde sale cada barra: en 2012 y 2013 la gráfica toma la entrada sin datos de fuera, y en los demás años la
+# oficial. VGG no ganó en clasificación: quedó segunda, detrás de GoogLeNet.
 #
 # **Trampa.** Quien busque «AlexNet top-5» encontrará 15,3, 16,4 y 18,2, y los tres son ciertos.
 #

@@ -102,6 +102,13 @@ def test_questions_and_hints_come_one_after_the_other(deck):
     assert waiting["pool1-parameters-answer"] == ["Parameters: 0!"]
 
 
+def test_the_foot_of_a_slide_leads_to_a_notebook_that_is_there(deck):
+    feet = [link["href"] for section in sections(deck[1]) for link in section.select("footer a")]
+    assert len(feet) > 20 and sum(len(section.select("footer .live")) for section in sections(deck[1])) >= 5
+    for address in feet:
+        assert (sources.NOTEBOOKS / address.removeprefix(f"{slides.LAB}/")).is_file(), address
+
+
 def numbers(value):
     """Every number in plain data, however deep, as the text of its digits."""
     if isinstance(value, dict):

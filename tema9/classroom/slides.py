@@ -5,6 +5,7 @@ its `package.json` names reveal.js and MathJax, which npm fetches once and which
 """
 
 import contextlib
+import html
 import http.server
 import importlib.util
 import io
@@ -275,4 +276,4 @@ def drawing(ax, words):
     palette = {colour: f"var(--{name}, {colour})" for name, colour in figures.COLOURS.items()}
     for colour, variable in (palette | page_colours).items():
         svg = svg.replace(colour.lower(), variable)
-    return HTML(f'<figure role="img" aria-label="{words}">{svg}</figure>')
+    return HTML(f'<figure role="img" aria-label="{html.escape(words)}">{svg}</figure>')

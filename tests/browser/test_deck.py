@@ -144,6 +144,15 @@ def test_it_is_light_or_dark_as_the_machine_says_until_a_key_changes_it(opened, 
     assert seen() == (scheme == "dark", scheme == "light", scheme == "light")
 
 
+def test_paper_is_white(opened):
+    page = opened(color_scheme="dark")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+    page.goto(page.url.split("#")[0] + "?print-pdf")
+    page.wait_for_function("window.Reveal && Reveal.isReady()")
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+
+
 def test_formulas_are_typeset(opened):
     page = opened()
     assert page.locator(".slides mjx-container").count() == 3
