@@ -35,6 +35,7 @@ data_app = typer.Typer(help="Images on disk.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 140)
 STUDENTS_ZIP = "tema9-estudiantes.zip"
+DECK = "tema9.html"
 CourseOption = Annotated[Path, typer.Option(help="The course folder.")]
 CourseArgument = Annotated[Path, typer.Argument(help="The course folder; submissions are in its submitted/.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
@@ -248,6 +249,44 @@ def figures_(
         table.add_row(name, f"{width:.1f} x {height:.1f}", *sizes)
     console.print(table)
     console.print(f"{len(chosen)} figures -> {out}/", highlight=False)
+
+
+@app.command()
+@one_line_errors
+def slides(
+    out: Annotated[Path, typer.Option(help="The page to write; the PDFs go beside it.")] = COURSE / DECK,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Print it too, and once more with the notes.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Serve it here and follow its source, until Ctrl-C.")] = False,
+):
+    """Build the lecture's slides as one page of HTML that needs no network."""
+    from tema9.classroom import browser
+    from tema9.classroom import slides as deck
+
+    if pdf and live:
+        raise ValueError("--pdf and --live do not go together: --live prints nothing")
+    if out.suffix != ".html":
+        raise ValueError(f"{out} is not a page of HTML; give a name that ends in .html")
+    if pdf:
+        browser.require()  # before the long part
+    _build_deck(out)
+    if live:
+        deck.live(out, said=lambda text: console.print(text, highlight=False, soft_wrap=True))
+    if pdf:
+        with browser.launched() as chromium:
+            for path, notes in ((out.with_suffix(".pdf"), False), (out.with_name(f"{out.stem}-notas.pdf"), True)):
+                pages = deck.pdf(chromium, out, path, notes=notes)
+                console.print(
+                    f"{pages} pages, {path.stat().st_size / 2**20:.1f} MiB -> {_short(path)}", highlight=False
+                )
+
+
+def _build_deck(out):
+    from tema9.classroom import slides as deck
+
+    if missing := deck.missing():
+        console.print(f"npm fetches {', '.join(missing)} (once)", highlight=False)
+    path = deck.build(out, track=_tracker("slides"))
+    console.print(f"the slides, {path.stat().st_size / 2**20:.1f} MiB -> {_short(path)}", highlight=False)
 
 
 @app.command()
@@ -677,7 +716,7 @@ def bundle(
 @app.command()
 @one_line_errors
 def course(students: Annotated[int, typer.Option(help="Students of the sample class.")] = 12):
-    """Build the notebooks, train LeNet-5 on real digits, grade a sample class, and say what to open."""
+    """Build the notebooks and the slides, train LeNet-5 on real digits, grade a sample class, and say what to open."""
     from tema9 import recipes
     from tema9.classroom import build as building
     from tema9.classroom import sources
@@ -693,6 +732,8 @@ def course(students: Annotated[int, typer.Option(help="Students of the sample cl
         graded = len(source.exercises)
         table.add_row(source.title, f"{graded} exercises, {source.points} points", f"notebooks/{source.name}.ipynb")
         console.print(f"{source.title}: {graded} exercises")
+    console.rule("slides")
+    table.add_row("The lecture's slides", *_slides(COURSE / DECK))
     console.rule("training")
     error = _train("lenet5", digits(), recipes.LENET5_DIGITS, COURSE / "training")
     table.add_row("LeNet-5 on real digits", f"test error {error:.1f} %", _short(COURSE / "training" / "lenet5.png"))
@@ -703,6 +744,18 @@ def course(students: Annotated[int, typer.Option(help="Students of the sample cl
     console.print(f"done in {time.perf_counter() - started:.0f} s; `make lab` (or `tema9 lab`) opens JupyterLab")
     if unexpected:
         raise typer.Exit(1)
+
+
+def _slides(out):
+    """Build the deck; return what to say of it and what to open. Without its packages the course goes on."""
+    from tema9.classroom import slides as deck
+
+    try:
+        _build_deck(out)
+    except deck.NoPackages as error:
+        console.print(str(error), style="yellow", highlight=False)
+        return "not built: npm could not fetch what they need", "tema9 slides, with a network"
+    return "one page, no network", _short(out)
 
 
 def _sample_class(root, students, made):

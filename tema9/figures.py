@@ -98,6 +98,7 @@ COLOURS = {
     "fully_connected": "#0072B2",
     "leftover": "#D55E00",  # what is lost, wrong or a warning
     "neutral": "#8C8C8C",
+    "rest": "#D9D9D9",  # what is not meant now
 }
 HATCHES = {
     "input": "",
@@ -107,6 +108,7 @@ HATCHES = {
     "fully_connected": "",
     "leftover": "xxx",
     "neutral": "",
+    "rest": "",
 }
 SERIES = (
     ("#000000", "-"),
@@ -127,7 +129,7 @@ TEXT, HEADING = 11, 13  # points
 INK = "#222222"
 
 
-def volumes(table, ax=None):
+def volumes(table, ax=None, labels=None):
     """Draw what leaves each layer, to scale: boxes, with the name and the volume below.
 
     Height and depth are the side in pixels, width the channels on a square-root scale;
@@ -137,6 +139,8 @@ def volumes(table, ax=None):
         table: an arithmetic.LayerTable.
         ax: where to draw; without it, as wide as the layers need. At least 0.6 inches
             a layer, by 4 inches.
+        labels: {layer or "INPUT": what stands below its name}, to show a few layers of the table only: the
+            rest is grey, without a name, and there is neither a legend nor an axis. None shows all.
 
     Returns:
         the Axes, y in pixels.
@@ -146,22 +150,35 @@ def volumes(table, ax=None):
     ax = _axes(ax, max(9, 0.95 * len(columns)), 5)
     tallest = table.input_shape[1]
     widest = max(shape[0] for *_, shape in columns if len(shape) == 3)
-    for place, (name, volume, kind, shape) in enumerate(columns):
+    all_labels = {name: volume for name, volume, *_ in columns}
+    shown = all_labels if labels is None else labels
+    room = 72 * ax.figure.get_size_inches()[0] / len(columns)  # points, for a label; two rows where it is too little
+    crowded = labels is None or room < 0.58 * TEXT * max(map(len, shown.values()))
+    for place, (name, _, kind, shape) in enumerate(columns):
         if len(shape) == 3:
             height, depth, width = shape[1], shape[1] / tallest, 0.42 * math.sqrt(shape[0] / widest)
         else:
             height, depth, width = math.sqrt(shape[0]), 0, 0.09
-        _box(ax, place, width, height, 0.4 * depth, 0.22 * depth * tallest, kind)
-        lower = place % 2
+        _box(ax, place, width, height, 0.4 * depth, 0.22 * depth * tallest, kind if name in shown else "rest")
+        if name not in shown:
+            continue
+        lower = crowded and list(shown).index(name) % 2
         if lower:
             ax.annotate("", (place, 0), (0, -42), textcoords="offset points", arrowprops=_leader())
-        label = f"{name}\n{volume}"
+        label = f"{name}\n{shown[name]}"
         below = {"textcoords": "offset points", "ha": "center", "va": "top", "linespacing": 1.25}
         ax.annotate(label, (place, 0), (0, -44 if lower else -6), fontsize=TEXT, color=INK, **below)
     ax.axhline(0, color=COLOURS["neutral"], linewidth=0.8, zorder=0)
     ax.set_xlim(-0.6, len(columns) - 0.4)
     ax.set_ylim(-0.36 * tallest, 1.25 * tallest)
     ax.set_xticks([])
+    if labels is not None:
+        below = 2.5 * TEXT + 10 + (38 if crowded else 0)  # points, for the labels
+        top = 1.24 * tallest
+        ax.set_ylim(-below / (72 * ax.figure.get_size_inches()[1] - below) * top, top)
+        ax.set_yticks([])
+        _plain(ax, keep=())
+        return ax
     ticks = [tick for tick in MaxNLocator(5, integer=True).tick_values(0, tallest) if 0 <= tick <= tallest]
     ax.set_yticks(ticks)
     _plain(ax, keep=("left",))
@@ -225,6 +242,84 @@ def two_gpus(table, crossing, ax=None):
     _plain(ax, keep=())
     names = WORDS["and"].join(", ".join(crossing).rsplit(", ", 1))
     ax.set_title(WORDS["crosses"].format(names=names), fontsize=HEADING, color=INK, loc="left")
+    return ax
+
+
+def lanes(table, crossing, bold, ax=None):
+    """Draw a network over two devices from the top down, a row for each line of the table: it stands beside a list.
+
+    Args:
+        table: an arithmetic.LayerTable; half of each volume lies on each device.
+        crossing: {layer: values that cross}, as arithmetic.crossing_values gives; arrows go across before those.
+        bold: the layers that are meant; the rest is grey.
+        ax: where to draw.
+
+    Returns:
+        the Axes: one unit a row; row 0 names the devices, row 1 is the image.
+    """
+    ax = _axes(ax, 3, 0.4 * (len(table) + 2))
+    middle, half, high = (0, 2), 0.62, 0.3  # of the two lanes; half of a box's width and of its height
+    for number, x in enumerate(middle, 1):
+        ax.text(x, 0.5, WORDS["gpu"].format(number=number), fontsize=TEXT, **_centred())
+    image = {"facecolor": COLOURS["input"], "edgecolor": INK, "linewidth": 0.8}
+    ax.add_patch(Rectangle((middle[0] - half, 1.5 - high), 2 + 2 * half, 2 * high, **image))
+    for place, row in enumerate(table, 2):
+        meant = row.name in bold
+        kind = KINDS[row.kind] if meant else "rest"
+        box = {"facecolor": COLOURS[kind], "hatch": HATCHES[kind], "edgecolor": INK if meant else COLOURS["neutral"]}
+        for x in middle:
+            ax.add_patch(Rectangle((x - half, place + 0.5 - high), 2 * half, 2 * high, linewidth=0.8, **box))
+        look = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0, "mutation_scale": 10}
+        straight = {"color": INK if meant else COLOURS["neutral"], "linewidth": 1.2} | look
+        for x in middle:
+            ax.annotate("", (x, place + 0.5 - high), (x, place - 0.5 + high), arrowprops=straight)
+        if row.name in crossing:
+            across = {"color": COLOURS["leftover" if meant else "neutral"], "linewidth": 2.2 if meant else 1.2} | look
+            for here, there in (middle, middle[::-1]):
+                side = half if here < there else -half
+                ends = (here + side, place - 0.5), (there - side, place + 0.5)
+                ax.annotate("", ends[1], ends[0], arrowprops=across)
+    ax.set_xlim(-0.75, 2.75)
+    ax.set_ylim(len(table) + 2, 0)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    _plain(ax, keep=())
+    return ax
+
+
+def ranking(rows, bold=None, ax=None):
+    """Draw the winners of ILSVRC as CS231n's chart has them, a bar to the right for each: legible from afar.
+
+    Args:
+        rows: of records.read("winners").
+        bold: the years that are meant; the rest is grey. All by default.
+        ax: where to draw.
+
+    Returns:
+        the Axes, % to the right, years down.
+
+    Source: CS231n (2017), lecture 9.
+    """
+    bars, (human,) = [row for row in rows if row["year"]], [row for row in rows if not row["year"]]
+    ax = _axes(ax, 9, 0.42 * len(bars) + 1)
+    error = human["chart"]
+    ax.axvline(error, color=COLOURS["fully_connected"], linewidth=2, linestyle="--", zorder=1)
+    for place, row in enumerate(bars):
+        kind = "convolution" if row["layers"] != "shallow" else "neutral"
+        kind = kind if bold is None or row["year"] in bold else "rest"
+        look = {"color": COLOURS[kind], "hatch": HATCHES[kind], "edgecolor": INK, "linewidth": 0.8, "zorder": 2}
+        ax.barh(place, row["chart"], 0.66, **look)
+        deep = WORDS["depth"].format(layers=row["layers"]) if row["layers"] != "shallow" else WORDS["shallow"]
+        free = row["chart"] if row["chart"] > error else error  # of the dashed line
+        ax.text(free + 0.4, place, f"{spanish(row['chart'], 1)} %  ({deep})", fontsize=TEXT, **_beside())
+    words = WORDS["human"].format(error=spanish(error, 1))
+    ax.text(error + 0.4, len(bars), words, fontsize=TEXT, **(_beside() | {"color": COLOURS["fully_connected"]}))
+    ax.set_yticks(range(len(bars)), [f"{row['year']}  {row['label'].replace(' & ', ' y ')}" for row in bars])
+    ax.set_ylim(len(bars) + 0.5, -0.5)
+    ax.set_xlim(0, 47)
+    ax.set_xticks([])
+    _plain(ax, keep=("left",))
+    ax.tick_params(axis="y", length=0)
     return ax
 
 
@@ -362,6 +457,10 @@ def schedule(rows, ax=None):
 
 def _centred():
     return {"color": INK, "ha": "center", "va": "center", "linespacing": 1.2}
+
+
+def _beside():
+    return {"color": INK, "ha": "left", "va": "center"}
 
 
 def connections(inputs, ax=None):

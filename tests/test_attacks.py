@@ -1,11 +1,13 @@
 """Hostile and broken submissions in one class with honest ones: each gets what it deserves, and nobody else notices."""
 
+import html
+
 import nbformat
 import psutil
 import pytest
 from test_sandbox import needed
 
-from tema9.classroom import attacks, feedback, grade, rehearse, report
+from tema9.classroom import attacks, feedback, grade, rehearse, report, sources
 from tema9.classroom.sandbox import Limits
 
 pytestmark = [needed, pytest.mark.slow]
@@ -44,11 +46,25 @@ def test_the_report_names_what_happened_and_no_page_runs_a_script(attacked):
     report.write(opened, known, rows, root / "report.html")
     pages = feedback.write_all(opened, known, sorted({row.student for row in rows}))
     whole = (root / "report.html").read_text(encoding="utf-8")
-    for said in ("timeout", "memory", "kernel-died", "could not be read", "tampered with", "hostil-007"):
+    incidents = ("timeout", "memory", "kernel-died", "could not be read", "it is a link", "tampered with")
+    for said in (*incidents, "hostil-007"):
         assert said in whole
+    secrets = hidden_lines()
     for page in [*pages, root / "report.html"]:
         text = page.read_text(encoding="utf-8")
-        assert "<script" not in text and "HIDDEN TESTS" not in text, page
+        assert "<script" not in text and "<img src=x" not in text, page
+        assert not [line for line in secrets if line in html.unescape(text)], page
+
+
+def hidden_lines():
+    """The lines of the hidden tests that stand nowhere else in the course."""
+    seen, hidden = "", set()
+    for source in sources.all_sources():
+        for cell in source.cells:
+            before, _, secret = cell.text.partition("### BEGIN HIDDEN TESTS")
+            seen += before
+            hidden |= {line.strip() for line in secret.splitlines() if len(line.strip()) > 20 and "###" not in line}
+    return {line for line in hidden if line not in seen}
 
 
 def test_nothing_is_to_be_seen_reached_or_read_from_inside(attacked):

@@ -46,7 +46,7 @@ ACCURACIES = {"CNN": 97.12, "MLP": 93.4, "CNN, píxeles permutados": 94.25, "MLP
 FACTORS = {"base": [14.0, 13.0, 14.8], "pooling 2 × 2, paso 2": [29.0, 21.0, 21.3], "sin espejo ni luz": [11, 27.8, 11]}
 RATES = {"0,003": [12.0, 11.3, 10.3], "0,01": [4.5, 4.3, 4.3], "0,3": [float("nan"), float("nan"), 8.5]}
 
-PAPER = layer_table("alexnet_paper")
+PAPER, SLIDE, CAFFE = map(layer_table, ("alexnet_paper", "alexnet_slide", "caffenet"))
 TILES = [(f"{n}\nde 5", random_maps(3, 20, 20) if n % 2 else random_maps(20, 20, signed=True)) for n in range(1, 6)]
 
 OF_A_TABLE = [
@@ -59,6 +59,10 @@ OF_A_TABLE = [
     )
 ]
 DRAWINGS = {name: (lambda ax=None, draw=draw, table=table: draw(table, ax=ax)) for name, draw, table in OF_A_TABLE} | {
+    "volumes-first": lambda ax=None: figures.volumes(SLIDE, ax=ax, labels={"INPUT": "[227x227x3]", "CONV1": "?"}),
+    "lanes": lambda ax=None: figures.lanes(CAFFE, crossing_values(CAFFE), ["CONV3", "FC6"], ax=ax),
+    "ranking": lambda ax=None: figures.ranking(records.read("winners"), ax=ax),
+    "ranking-two": lambda ax=None: figures.ranking(records.read("winners"), (2012, 2013), ax=ax),
     "filters": lambda ax=None: figures.filters(random_maps(32, 3, 7, 7, signed=True), ax=ax),
     "seeds-one": lambda ax=None: figures.seeds({"": FACTORS}, "receta", "error de test (%)", ax=ax),
     "seeds-two": lambda ax=None: figures.seeds({"ReLU": RATES, "tanh": RATES}, "tasa", "épocas", ax=ax),

@@ -1,6 +1,9 @@
 """The sandbox: what a submission sees, what it may use, and that nothing of one is left for the next."""
 
+import ast
 import os
+import sys
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -64,7 +67,9 @@ def test_nothing_of_the_course_is_to_be_seen(work):
     code = (
         f"import os\nprint([n for n in os.listdir('{sandbox.ROOT}') if os.listdir(os.path.join('{sandbox.ROOT}', n))])"
     )
-    assert said(work, code) == "['tema9']"
+    python = Path(sys.prefix)  # `make` puts it into the repository
+    inside = {python.relative_to(sandbox.ROOT).parts[0]} if python.is_relative_to(sandbox.ROOT) else set()
+    assert set(ast.literal_eval(said(work, code))) == {"tema9"} | inside
 
 
 def test_the_environment_of_the_grader_does_not_come_in(box, monkeypatch):

@@ -10,6 +10,7 @@ a process between them, or a `there.Kept`, another one.
 import ast
 import builtins
 import contextlib
+import functools
 import io
 import json
 import math
@@ -100,6 +101,8 @@ def _array(array, arrays):
 def _unpack(packed, arrays):
     if isinstance(packed, list):
         return [_unpack(item, arrays) for item in packed]
+    if isinstance(packed, str):  # half of a surrogate pair could not be written to a file
+        return packed if packed.isascii() else packed.encode("utf-8", "replace").decode("utf-8")
     if not isinstance(packed, dict):
         return packed
     ((kind, content),) = packed.items()
@@ -221,11 +224,11 @@ def judge(test, side) -> Verdict:
 
     Args:
         test: Python.
-        side: a `Here` or a `there.Kept`; or a namespace, which stands for a `Here` of it.
+        side: a `Here` or a `sandbox.Work`; or a namespace, which stands for a `Here` of it.
     """
     side = Here(side) if isinstance(side, dict) else side
     try:
-        seen = side.look(free_names(ast.parse(test)))
+        seen = side.look(_compiled(test)[1])
     except NotPlainData as error:
         return Verdict("error", str(error))
     except Gone as gone:
@@ -241,7 +244,7 @@ def run_beside(test, namespace) -> Verdict:
 def _run(test, namespace):
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            exec(compile(test, "<test>", "exec"), namespace)
+            exec(_compiled(test)[0], namespace)
     except Gone as gone:
         return Verdict(gone.outcome)
     except MemoryError:
@@ -251,6 +254,13 @@ def _run(test, namespace):
     except Exception as error:
         return Verdict("error", f"{type(error).__name__}: {error}", not _is_hidden(error, test))
     return Verdict("pass")
+
+
+@functools.lru_cache(maxsize=1024)
+def _compiled(test):
+    """The code of a test, the same for a whole class, and the names that it expects of the work."""
+    tree = ast.parse(test)
+    return compile(tree, "<test>", "exec"), frozenset(free_names(tree))
 
 
 def _is_written(error, test):

@@ -66,11 +66,10 @@ def settings(root) -> Config:
     """nbgrader's settings for the course folder `root`.
 
     Reading them also changes this process's environment where nbgrader has no setting:
-    its kernels ignore modules that lie beside a notebook (PYTHONSAFEPATH), the kernel in the
-    sandbox and a template that asks nothing of the network are known (JUPYTER_PATH), and it
-    finds the `alembic` that it calls when its own environment is not activated (PATH).
+    the kernel in the sandbox and a template that asks nothing of the network are known
+    (JUPYTER_PATH), and it finds the `alembic` that it calls when its own environment is not
+    activated (PATH).
     """
-    os.environ["PYTHONSAFEPATH"] = "1"
     kernels = str(Path(__file__).with_name("jupyter"))
     if kernels not in os.environ.get("JUPYTER_PATH", "").split(os.pathsep):
         os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [kernels, os.environ.get("JUPYTER_PATH", "")]))

@@ -49,7 +49,8 @@ class Unreadable(ValueError):
 class Job:
     """A submission to judge.
 
-    content: the file, as handed in. source, released: the notebook with hidden tests and without, as JSON.
+    content: the file, as handed in; refused: why there is none. source, released: the notebook with hidden tests
+    and without, as JSON.
     previous: the receipt of the last time, whose verdicts stand where nothing that they depend on has changed.
     """
 
@@ -62,6 +63,7 @@ class Job:
     bare: bool = False
     hide: tuple[str, ...] = ()
     previous: dict | None = None
+    refused: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,8 @@ def judge(job) -> Judged:
     started = time.perf_counter()
     digest = hashlib.sha256(job.content).hexdigest()
     try:
+        if job.refused:
+            raise Unreadable(job.refused)
         submission = read(job.content)
     except Unreadable as error:
         return Judged(job.student, job.notebook, digest, f"could not be read: {error}", environment=environment())
@@ -254,7 +258,7 @@ def _judge_cell(cell, exercise, side, unanswered, rebuilt):
     elif killed := side.killers.get(side.last.get(exercise)):
         verdict = border.Verdict(killed)
     else:
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)  # `torch.manual_seed` spends a millisecond on GPUs that are not used
         verdict = side.judge(cell.source)
     return CellVerdict(
         name=name,

@@ -45,7 +45,10 @@ def rebuild(submission, released, longest=LONGEST) -> Rebuilt:
     cells = [_Cell(place, cell) for place, cell in enumerate(_list(submission, "cells"))]
     notebook, repairs, missing = copy.deepcopy(released), [], []
     by_id, by_cell_id = defaultdict(list), defaultdict(list)
+    names = {cell.metadata.nbgrader.grade_id for cell in notebook.cells if "nbgrader" in cell.metadata}
     for cell in cells:
+        if cell.grade_id not in names:  # it says nothing of which cell it is
+            cell.grade_id = None
         by_id[cell.grade_id].append(cell)
         by_cell_id[cell.cell_id].append(cell)
     used = set()

@@ -9,6 +9,7 @@ process and empties every writable folder; what it cannot bring back to how it w
 import array
 import contextlib
 import ctypes
+import gc
 import importlib.util
 import io
 import json
@@ -36,8 +37,9 @@ def main():
     make_home(folders[0])
     with contextlib.suppress(OSError):  # matplotlib's list of fonts takes seconds to make
         shutil.copytree(os.environ.pop("TEMA9_FONTS"), os.environ["MPLCONFIGDIR"], dirs_exist_ok=True)
-    shell = warm_up()
+    shell, own = warm_up()
     wipe(folders)
+    settle()
     control.send(json.dumps({"ready": os.getpid()}).encode())
     while True:
         message, fds, _, _ = socket.recv_fds(control, LONGEST_ORDER, 1)
@@ -47,6 +49,7 @@ def main():
         match order["do"]:
             case "warm":
                 run_setup(order["code"])
+                settle()
                 control.send(b'{"warm": true}')
             case "clean":
                 control.send(json.dumps({"clean": end_all() and wipe(folders)}).encode())
@@ -54,7 +57,7 @@ def main():
                 pid = os.fork()
                 if pid == 0:
                     control.close()
-                    become(order, fds, folders[0], shell, prctl)
+                    become(order, fds, folders[0], shell, own, prctl)
                 pidfd = os.pidfd_open(pid)
                 ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [pidfd]))]
                 control.sendmsg([json.dumps({"pid": pid}).encode()], ancillary)
@@ -63,7 +66,11 @@ def main():
 
 
 def warm_up():
-    """Import what notebooks use, and use it once where the first time is slow; return IPython's shell."""
+    """Import what notebooks use, and use it once where the first time is slow.
+
+    Returns:
+        (IPython's shell, the modules that a `Desk` has to itself).
+    """
     import ipykernel.ipkernel
     import ipykernel.kernelapp
     import ipykernel.zmqshell  # noqa: F401
@@ -73,7 +80,7 @@ def warm_up():
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
-    from tema9 import measuring
+    from tema9 import checks, measuring
 
     torch.set_num_threads(1)  # a fork has no threads but the one that forked
     nn = torch.nn
@@ -90,7 +97,17 @@ def warm_up():
     config.InteractiveShell.colors = "NoColor"
     shell = InteractiveShell.instance(config=config)
     shell.showtraceback = shell.showsyntaxerror = lambda *args, **kwargs: None
-    return shell
+    shell.run_cell("1", store_history=False)
+    own = {name: copy_of(f"tema9.{name}") for name in ("measuring", "checks")}
+    known = checks.known_fingerprints()
+    own["checks"].known_fingerprints = lambda: known
+    return shell, own
+
+
+def settle():
+    """Leave what is there to the forks as it is: a collection of theirs would copy all of it."""
+    gc.collect()
+    gc.freeze()
 
 
 def run_setup(code):
@@ -100,7 +117,7 @@ def run_setup(code):
         exec(compile(code, "<setup>", "exec"), {"__name__": "__main__"})
 
 
-def become(order, fds, home, shell, prctl):
+def become(order, fds, home, shell, own, prctl):
     """In the fork: take its limits, and be a desk or a kernel to the end of it."""
     try:
         os.setsid()
@@ -111,7 +128,7 @@ def become(order, fds, home, shell, prctl):
         os.chdir(home / "work")
         limit(order["limits"])
         if order["do"] == "work":
-            Desk(socket.socket(fileno=fds[0]), shell).serve()
+            Desk(socket.socket(fileno=fds[0]), shell, own).serve()
         else:
             kernel(order["connection"], order["argv"])
     finally:
@@ -149,15 +166,11 @@ def kernel(connection, argv):
 class Desk:
     """The student's side of the border: runs cells, and calls what they define."""
 
-    def __init__(self, link, shell):
-        from tema9 import checks
+    def __init__(self, link, shell, own):
         from tema9.classroom import border
 
         self.link, self.shell, self.border, self.me = link, shell, border, os.getpid()
-        # Copies of our own, which patching the modules does not reach.
-        self.measuring, self.checks = copy_of("tema9.measuring"), copy_of("tema9.checks")
-        self.known = checks.known_fingerprints()
-        self.checks.known_fingerprints = lambda: self.known
+        self.measuring, self.checks = own["measuring"], own["checks"]  # patching the modules does not reach these
 
     def serve(self):
         """Answer requests until the link closes."""

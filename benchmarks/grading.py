@@ -1,0 +1,247 @@
+"""Grading against stock nbgrader and against the limit; how it grows with the class; what attacks win in each.
+
+    python benchmarks/grading.py speed [--students 5] [--quick]
+    python benchmarks/grading.py growth [--students 30,60,120] [--hostile 20]
+    python benchmarks/grading.py attacks
+
+`speed`: the same submissions of the six notebooks, graded by stock `nbgrader autograde` (its own settings,
+kernels without a sandbox), by `tema9 grade`, and the limit: the time that the needed cells (set-up, answers
+and tests) take in processes that have everything in memory already, one per core, without a kernel, a
+sandbox, a notebook or a gradebook. Stock shortens the explorations too: they do so themselves when graded.
+
+`growth`: seconds per student and peak memory, over all processes, of classes of several sizes.
+
+`attacks`: each hostile submission of `tema9.classroom.attacks`, alone in a class, graded by both.
+"""
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import nbformat
+import psutil
+from machine import describe
+from nbgrader.api import Gradebook, MissingEntry
+from tqdm import tqdm
+
+from tema9.classroom import attacks, grade, rehearse, sandbox, sources
+from tema9.classroom.course import CODE_STUB, TEXT_STUB, Course
+
+STOCK = f"""c = get_config()
+c.CourseDirectory.course_id = "stock"
+c.ClearSolutions.code_stub = {{"python": {CODE_STUB!r}}}
+c.ClearSolutions.text_stub = {TEXT_STUB!r}
+c.ClearMarkScheme.enforce_metadata = False
+c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "*.py"]
+"""
+
+
+class Memory:
+    """The most memory that this process and all below it have had at once, in bytes, shared pages counted once."""
+
+    def __enter__(self):
+        self.peak, self.ended = 0, threading.Event()
+        self.thread = threading.Thread(target=self._watch, daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.thread.join()
+
+    def _watch(self):
+        while not self.ended.wait(2):
+            total = 0
+            for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
+                with contextlib.suppress(psutil.Error):
+                    total += process.memory_full_info().pss
+            self.peak = max(self.peak, total)
+
+
+def timed(action, *args, **kwargs):
+    started = time.perf_counter()
+    result = action(*args, **kwargs)
+    return time.perf_counter() - started, result
+
+
+def stock_course(root, seconds):
+    """A course folder with nbgrader's own settings, and what `root` has been handed in."""
+    folder = Path(tempfile.mkdtemp(prefix="stock-"))
+    for name in ("source", "submitted"):
+        shutil.copytree(root / name, folder / name)
+    (folder / "nbgrader_config.py").write_text(STOCK + f"c.Execute.timeout = {seconds}\n", encoding="utf-8")
+    for source in sources.all_sources():
+        nbgrader(folder, "generate_assignment", source.name)
+    return folder
+
+
+def nbgrader(folder, *arguments):
+    environment = os.environ | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
+    for name in ("JUPYTER_PATH", "OMP_NUM_THREADS"):
+        environment.pop(name, None)
+    command = [sys.executable, "-m", "nbgrader", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def stock_scores(folder):
+    """{(student, notebook): points} of a stock gradebook."""
+    found = {}
+    with Gradebook(f"sqlite:///{folder}/gradebook.db", "stock") as gradebook:
+        for path in sorted(folder.glob("submitted/*/*")):
+            with contextlib.suppress(MissingEntry):
+                one = gradebook.find_submission_notebook(path.name, path.name, path.parent.name)
+                if (folder / "autograded" / path.parent.name / path.name).is_dir():
+                    found[path.parent.name, path.name] = sum(g.auto_score or 0 for g in one.grades)
+    return found
+
+
+def needed(path, source_path):
+    """The cells of a submission that grading needs: set-up, answers, and the tests of the source."""
+    handed_in, source = (json.loads(Path(one).read_text(encoding="utf-8")) for one in (path, source_path))
+    tests = {c["metadata"]["nbgrader"]["grade_id"]: c for c in source["cells"] if "nbgrader" in c["metadata"]}
+    cells = []
+    for cell in handed_in["cells"]:
+        role = cell["metadata"].get("nbgrader", {})
+        if cell["cell_type"] == "code" and "explore" not in cell["metadata"].get("tags", []):
+            original = tests[role["grade_id"]] if role.get("grade") and not role["solution"] else cell
+            cells.append("".join(original["source"]))
+    return cells
+
+
+def run_needed(cells):
+    """Run cells in this process; return the seconds."""
+    space = {"__name__": "__main__"}
+    started = time.perf_counter()
+    for text in cells:
+        quiet = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
+        with quiet[0], quiet[1], contextlib.suppress(Exception):  # a wrong answer, and the tests that it loses
+            exec(compile(text, "<cell>", "exec"), space)
+    return time.perf_counter() - started
+
+
+def in_memory(cells_of_each):
+    """What a process of the limit starts with: everything that notebooks import and load."""
+    import torch
+
+    os.environ["NBGRADER_EXECUTION"] = "autograde"
+    torch.set_num_threads(1)
+    for cells in cells_of_each:
+        run_needed(cells)
+
+
+def limit(root, cores):
+    """Seconds that the needed cells of all submissions take, over `cores` processes that are warm already."""
+    course = Course(root)
+    cells = [
+        needed(path, course.root / "source" / path.stem / path.name)
+        for path in sorted((root / "submitted").glob("*/*/*.ipynb"))
+    ]
+    first = {path.stem: one for path, one in zip(sorted((root / "submitted").glob("*/*/*.ipynb")), cells, strict=True)}
+    with ProcessPoolExecutor(cores, initializer=in_memory, initargs=(list(first.values()),)) as pool:
+        list(pool.map(time.sleep, [0.5] * cores))  # every process is there and warm
+        seconds = sum(pool.map(run_needed, cells))
+    return seconds / cores
+
+
+def speed(arguments):
+    cores = grade.default_workers()
+    with tempfile.TemporaryDirectory() as folder:
+        root = rehearse.rehearse(Path(folder) / "ours", students=arguments.students)
+        handed_in = sorted((root / "submitted").glob("*/*/*.ipynb"))
+        if arguments.quick:
+            for path in handed_in:
+                if path.stem != "2_alexnet_capa_a_capa":
+                    path.unlink()
+            handed_in = sorted((root / "submitted").glob("*/*/*.ipynb"))
+        stock_root = stock_course(root, 60)
+        names = sorted({path.stem for path in handed_in})
+        stock = sum(timed(nbgrader, stock_root, "autograde", name)[0] for name in tqdm(names, "stock", leave=False))
+        ours, done = timed(grade.grade, root)
+        bound = limit(root, cores)
+        same = {(row.student, row.notebook): row.machine for row in done.rows}
+        theirs = stock_scores(stock_root)
+        shutil.rmtree(stock_root)
+    count = len(handed_in)
+    agreed = sum(same[key] == points for key, points in theirs.items())
+    print(f"{count} submissions of {len(names)} notebooks, {cores} processes")
+    print(f"stock nbgrader autograde   {stock:7.1f} s  {stock / count:6.2f} s a submission")
+    print(f"tema9 grade                {ours:7.1f} s  {ours / count:6.2f} s a submission")
+    print(f"the needed cells alone     {bound:7.1f} s  {bound / count:6.2f} s a submission")
+    print(f"tema9 grade has {stock / ours:.1f} times stock's throughput and takes {ours / bound:.2f} times the limit")
+    print(f"stock graded {len(theirs)} of {count}; {agreed} scores equal ours")
+
+
+def growth(arguments):
+    for students in map(int, arguments.students.split(",")):
+        with tempfile.TemporaryDirectory() as folder:
+            root = rehearse.rehearse(Path(folder), students=students, hostile=arguments.hostile)
+            wanted = rehearse.expected(root)
+            with Memory() as memory:
+                seconds, done = timed(grade.grade, root, track=lambda r, n: tqdm(r, "grading", n, leave=False))
+            given = {(row.student, row.notebook): row.machine for row in done.rows}
+            right = sum(given[key] == points for key, (points, _) in wanted.items())
+            print(
+                f"{students:4d} students, {arguments.hostile} hostile ones, {len(wanted)} submissions:"
+                f" {seconds:6.1f} s, {seconds / len(wanted):.3f} s a submission, peak {memory.peak / 2**20:,.0f} MiB;"
+                f" {right} of {len(wanted)} scores as expected",
+                flush=True,
+            )
+
+
+def graded_attack(name, source):
+    """(points deserved, what stock gives, what ours gives) for one attack; None where no grade comes out."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        course = Course(root)
+        course.prepare([source])
+        made = attacks.attack(name, source, nbformat.read(course.release(source.name), as_version=4))
+        attacks.hand_in(course, "hostil", source.name, made)
+        stock_root = stock_course(root, 10)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            nbgrader(stock_root, "autograde", source.name)
+        stock = stock_scores(stock_root).get(("hostil", source.name))
+        done = grade.grade(root, workers=1, limits=sandbox.Limits(seconds=5))
+        ours = next(row for row in done.rows if row.student == "hostil" and row.notebook == source.name)
+        shutil.rmtree(stock_root)
+        return made.points, stock, ours
+
+
+def attacks_(arguments):
+    source = next(one for one in sources.all_sources() if one.name == "2_alexnet_capa_a_capa")
+    print("| attack | deserves | stock nbgrader | ours | ours says |\n|---|---|---|---|---|")
+    for name in tqdm(attacks.ATTACKS, leave=False):
+        deserved, stock, ours = graded_attack(name, source)
+        given = "no grade" if stock is None else f"{stock:g}"
+        said = ours.status if ours.status != "graded" else ours.outcomes
+        print(f"| {name} | {deserved:g} | {given} | {ours.machine:g} | {said} |", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    one = commands.add_parser("speed")
+    one.add_argument("--students", type=int, default=5)
+    one.add_argument("--quick", action="store_true", help="One notebook of the six.")
+    one.set_defaults(run=speed)
+    one = commands.add_parser("growth")
+    one.add_argument("--students", default="30,60,120")
+    one.add_argument("--hostile", type=int, default=0)
+    one.set_defaults(run=growth)
+    commands.add_parser("attacks").set_defaults(run=attacks_)
+    arguments = parser.parse_args()
+    print(describe())
+    arguments.run(arguments)
+
+
+if __name__ == "__main__":
+    main()
