@@ -4,7 +4,7 @@
 #     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
-#   title: "Tema 9: AlexNet y ZFNet"
+#   title: 'Tema 9: AlexNet y ZFNet'
 # ---
 
 # %% [markdown]

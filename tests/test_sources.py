@@ -64,7 +64,9 @@ def test_nothing_of_jupytext_reaches_the_notebook(source):
 
 
 @pytest.mark.parametrize(
-    "path", [one.path for one in (sources.start_page(), *sources.all_sources())], ids=lambda p: p.stem
+    "path",
+    [sources.start_page().path, *(one.path for one in sources.all_sources()), *sources.ROOT.glob("slides/*.py")],
+    ids=lambda path: path.stem,
 )
 def test_a_source_that_was_opened_as_a_notebook_and_run_is_saved_as_it_was(path, tmp_path):
     """What JupyterLab's server does with it, by jupytext, and what a run leaves in the cells."""
