@@ -143,24 +143,14 @@ ax = figures.digits(digits.train.images[:16], digits.train.labels[:16])
 # salto, se quedan sin leer.
 
 # %% explore=true
-# Cambia los números y vuelve a ejecutar. ¿Qué píxeles se quedan sin leer?
-ax = figures.windows(size=8, kernel_size=3, stride=2, padding=0)
+from tema9 import widgets
+
+widgets.convolution(size=7, kernel_size=3, stride=2, padding=0)
 
 # %% [markdown]
-# Con 7 y con 8 píxeles salen 3 posiciones: el octavo se pierde. Y ahora con deslizadores:
-
-# %% explore=true
-from ipywidgets import interact
-
-
-@interact(size=(4, 40), kernel_size=(1, 11), stride=(1, 5), padding=(0, 5))
-def ventanas(size=32, kernel_size=5, stride=1, padding=0):
-    try:
-        figures.windows(size, kernel_size, stride, padding)
-    except ValueError:
-        print("La ventana no cabe en la fila.")
-    plt.show()
-
+# Con 7 y con 8 píxeles salen 3 posiciones: el octavo se pierde. Todos los controles se mueven con el ratón o con el
+# teclado (tabulador y flechas). **Predice** antes de moverlos: con 32 px, ventana de 5, paso 1 y sin relleno, ¿cuántas
+# posiciones? ¿Qué relleno hace que salgan otra vez 32? ¿Y qué pasa si la ventana es mayor que la fila?
 
 # %% [markdown]
 # ### Ejercicio `n1-conv-output-size` (10 puntos)

@@ -173,24 +173,13 @@ for name, by_rate in times.items():
 #
 # Fíjate: la suma recorre **mapas**, no píxeles vecinos. En los extremos hay menos de cinco.
 #
-# **Predice** con el deslizador: un mapa vale 10 y sus vecinos, lo que digas. ¿Qué le pasa al del centro cuando los
-# vecinos crecen?
+# **Predice**: los nueve mapas valen 50. Si los vecinos suben a 200, ¿qué le pasa al mapa 4? ¿Y al 0, que está en un
+# extremo? ¿Y si compite uno solo, con n = 1?
 
 # %% explore=true
-from ipywidgets import interact
+from tema9 import widgets
 
-from tema9.layers import local_response_norm
-
-
-@interact(vecinos=(0, 200, 10), alpha=(0.0, 0.01, 0.001))
-def competencia(vecinos=50, alpha=0.002):
-    maps = torch.full((1, 9, 1, 1), float(vecinos))
-    maps[0, 4] = 10.0
-    after = local_response_norm(maps, alpha=alpha)
-    names = [f"mapa {i}" for i in range(9)]
-    figures.bars(dict(zip(names, (after / maps.clamp(min=1e-9)).flatten().tolist(), strict=True)), "salida / entrada")
-    plt.show()
-
+widgets.lrn(neighbours=50, alpha=0.002)
 
 # %% [markdown]
 # Un vecino fuerte apaga a los demás. Es la inhibición lateral de las neuronas reales, según el artículo. Con la alfa
@@ -639,22 +628,12 @@ assert not measuring.changes_its_inputs(dropout_inverted, x[:2], 0.5, u[:2], Tru
 # cualquiera de la media?
 
 # %% explore=true
-generator = np.random.default_rng(0)
-activations, weights = np.maximum(generator.normal(size=100), 0), generator.normal(size=100)
-kept = generator.random((1000, 100)) >= 0.5
-_, axes = plt.subplots(1, 2, figsize=(11, 3.6), sharex=True, layout="constrained")
-for ax, title, scale, evaluated in ((axes[0], "2012", 1, 0.5), (axes[1], "invertido", 2, 1)):
-    ax.hist((kept * activations * scale) @ weights, bins=30, label="entrenando, 1 000 sorteos")
-    ax.axvline(evaluated * activations @ weights, color="black", linestyle="--", label="evaluando")
-    ax.set_title(title)
-    ax.set_xlabel("entrada de la neurona")
-    ax.legend(loc="upper left", fontsize=8)
-_ = axes[0].set_ylabel("veces")
+widgets.dropout(p=0.5, inputs=100)
 
 # %% [markdown]
-# La raya de evaluar está en el centro del montón de entrenar, en los dos casos: esa es la compensación. El montón del
-# invertido es el doble de ancho, y también su raya está el doble de lejos del cero: son la misma red con los pesos
-# siguientes a otra escala.
+# La raya de evaluar está en el centro del montón de entrenar, con la regla de 2012 y con la invertida: esa es la
+# compensación. Sin ella, se va. El montón de la invertida, con p = 0,5, es el doble de ancho, y también su raya está el
+# doble de lejos del cero: son la misma red con los pesos siguientes a otra escala. ¿Con qué p se ensancha más?
 
 # %% [markdown]
 # ## 6. Aumento de datos: recortes y espejos

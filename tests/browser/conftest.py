@@ -112,7 +112,9 @@ def lab(browser, tmp_path_factory):
     command += [f"--ServerApp.{name}" for name in (f"root_dir={root}", f"port={port}", "port_retries=0")]
     command += [f"--IdentityProvider.token={token}", f"--LabApp.user_settings_dir={settings}"]
     command += ["--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"]
-    folders = {name: str(home / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")}
+    folders = {
+        name: str(home / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
+    }
     environment = os.environ | folders | {"HOME": str(home), "IPYTHONDIR": str(home / "ipython")}
     said = home / "server.log"
     with said.open("w") as log:
