@@ -1063,17 +1063,13 @@ for place in counts.argsort(descending=True)[:5]:
 
 # %% [markdown]
 # ¿Y por dentro? Aquí está la misma cifra en C1 (6 mapas de 28 × 28, detrás de la ReLU) y en C3 (16 mapas de
-# 10 × 10). **Predice** en cuál de las dos reconocerás todavía la cifra. ¿Hay algún mapa apagado? Cambia el número de
-# la imagen y prueba otras.
+# 10 × 10). **Predice** en cuál de las dos reconocerás todavía la cifra. ¿Hay algún mapa apagado?
+#
+# Después dibuja la tuya con el ratón, o muévela de sitio con los controles: ¿cuántos píxeles aguanta antes de que la red
+# se equivoque?
 
 # %% explore=true
-number = 0
-with torch.no_grad():
-    c1_weight, c1_bias, c3_weight, c3_bias, *_ = lenet.parameters()
-    c1 = torch.relu(F.conv2d(digits.test.images[number : number + 1], c1_weight, c1_bias))
-    c3 = torch.relu(F.conv2d(F.max_pool2d(c1, 2), c3_weight, c3_bias))
-ax = figures.maps(c1[0])
-ax = figures.maps(c3[0])
+widgets.digit(lenet)
 
 # %% [markdown]
 # En C1 se ve la cifra con los bordes realzados; en C3 quedan manchas que dicen «aquí hay un rasgo como el mío». Mirar

@@ -71,7 +71,7 @@ from IPython.display import Markdown
 from torch import nn
 
 import tema9
-from tema9 import architectures, figures, measuring, models
+from tema9 import figures, measuring, models
 from tema9.arithmetic import MIB, spanish
 
 # La lista de la diapositiva "Full (simplified) AlexNet architecture", capa por capa.
@@ -548,16 +548,14 @@ table
 # el *pooling* primero (red 120). ¿Es mucho o es ruido? Lo mediremos en el cuaderno 5.
 
 # %% [markdown]
-# **Juega.** Cambia un hiperparámetro y mira qué se recalcula. Por ejemplo, pon `"padding": 0` en CONV2, o `"stride": 3`
-# en CONV1. Si una capa ya no cabe, el error te dice cuál.
+# **Juega.** Cambia un hiperparámetro y mira qué se recalcula; un lado que no es entero se pone en rojo, y lo dice.
+# **Predice** antes: con relleno 0 en CONV2, ¿qué capas cambian de lado, y cambia algún número de parámetros? ¿Y con 224
+# en la entrada? ¿Con qué ventana de CONV5 deja de caber la red?
 
 # %% explore=true
-mine = architectures.revise(
-    architectures.find("alexnet_slide"),
-    title="AlexNet, pero...",
-    layers={"CONV2": {"padding": 0}},
-)
-tema9.layer_table(mine)
+from tema9 import widgets
+
+widgets.layer_editor("alexnet_slide")
 
 # %% [markdown]
 # ## 6. El total de parámetros
@@ -929,8 +927,6 @@ print("suma con el pie:  ", spanish(sum(neurons.values()) - neurons["CONV1"] + 2
 # los dos extremos de la fila; después, las demás, que verás en el código de otros.
 
 # %% explore=true
-from tema9 import widgets
-
 widgets.input_224()
 
 # %% [markdown]

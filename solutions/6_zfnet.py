@@ -625,23 +625,13 @@ except NotImplementedError:
 # %% [markdown]
 # A la tramposa la delata el mapa: solo le importa la marca. Su acierto con marca parecía excelente.
 #
-# Mueve el tamaño del cuadrado: si es pequeño, tapa poco y la red ni se entera; si es grande, tapa también lo de al lado.
+# Ahora lleva tú el cuadrado. **Predice**: ¿dónde hay que ponerlo para engañar a cada una de las dos redes? Cambia también
+# su tamaño: si es pequeño, tapa poco y la red ni se entera; si es grande, tapa también lo de al lado.
 
 # %% explore=true
-from ipywidgets import interact
+from tema9 import widgets
 
-honest = models.pretrained("alexnet_mini_shapes")
-drawn = honest.views.evaluation(shapes.test.images)
-
-
-@interact(imagen=(0, len(drawn) - 1), lado=(5, 29, 4))
-def tapar(imagen=0, lado=17):
-    label = shapes.test.labels[imagen].item()
-    found = looking.occlusion(honest, drawn[imagen], label, size=lado, stride=4)
-    seen = shapes.test.images[imagen, :, 2:61, 2:61]
-    figures.occlusion(seen, found, gallery.SHAPES[shapes.classes[label]])
-    plt.show()
-
+widgets.occlusion("la honrada", image=1)
 
 # %% [markdown]
 # ## 5. De vuelta a los píxeles: la *deconvnet*

@@ -76,27 +76,26 @@ class Picture:
             self.text(x + 24, y, words, 13)
             x += step or 40 + 7.2 * len(words)
 
-    def plot(self, x, y, width, height, curves, xlabel, ylabel, low=0.0, log=False):
-        """Lines over one axis: curves is {name: [(x, y)]}; names stand in a row above."""
-        points = [point for line in curves.values() for point in line]
-        if log:
-            curves = {name: [(a, math.log10(b)) for a, b in line] for name, line in curves.items()}
-            points = [(a, math.log10(b)) for a, b in points]
-            low = min((b for _, b in points), default=0) - 0.3
-        left, right = min((a for a, _ in points), default=0), max((a for a, _ in points), default=1)
-        high = max((b for _, b in points), default=1) + (0.3 if log else 0)
-        right, high = max(right, left + 1), max(high, low + 1e-9)
+    def plot(self, x, y, width, height, curves, xlabel, ylabel, right=1, log=False):
+        """Lines with a dot for each point: {name: [(x, y)]}; x from 1 to `right`, y from 0 unless it is a logarithm."""
+        values = sorted({b for line in curves.values() for _, b in line})
+        ticks = values[-4:] if log else nice(0, max(values, default=1), 4)
+        low, high = 0, max(values, default=1)
+        if log and values:
+            low, high = math.log10(values[0]) - 0.5, math.log10(values[-1]) + 0.5
+        left, right, high = 1, max(right, 2), max(high, low + 1e-9)
 
         def at(a, b):
+            b = math.log10(b) if log else b
             return x + (a - left) / (right - left) * width, y + height - (b - low) / (high - low) * height
 
         self.line([(x, y), (x, y + height), (x + width, y + height)], width=1)
         for tick in nice(left, right, 8, whole=True):
-            self.text(at(tick, low)[0], y + height + 16, number(tick), 12, "middle")
-        for tick in range(math.ceil(low), math.floor(high) + 1) if log else nice(low, high, 4):
-            _, height_ = at(left, tick)
-            self.line([(x - 4, height_), (x, height_)])
-            self.text(x - 7, height_ + 4, number(10**tick if log else tick), 12, "end")
+            self.text(x + (tick - left) / (right - left) * width, y + height + 16, number(tick), 12, "middle")
+        for tick in ticks:
+            _, place = at(left, tick)
+            self.line([(x - 4, place), (x, place)])
+            self.text(x - 7, place + 4, number(tick), 12, "end")
         for line, (colour, _), dash in zip(curves.values(), SERIES, DASHES, strict=False):
             places = [at(a, b) for a, b in line]
             self.line(places, colour, 2.4, dash)
@@ -105,7 +104,7 @@ class Picture:
         self.text(x + width, y + height + 32, xlabel, 13, "end")
         self.text(x - 40, y - 10, ylabel, 13)
         if len(curves) > 1:
-            along = x + 130
+            along = x + 95
             for (name, _), (colour, _), dash in zip(curves.items(), SERIES, DASHES, strict=False):
                 self.line([(along, y - 14), (along + 30, y - 14)], colour, 2.4, dash)
                 self.text(along + 36, y - 10, name, 13)
@@ -149,7 +148,7 @@ def number(value):
 
 def grey(values, low=None, high=None):
     """(H, W) numbers as bytes, black at low and white at high."""
-    values = np.asarray(values, dtype=float)
+    values = np.nan_to_num(np.asarray(values, dtype=float))
     low, high = values.min() if low is None else low, values.max() if high is None else high
     return np.clip(255 * (values - low) / ((high - low) or 1), 0, 255).astype(np.uint8)
 

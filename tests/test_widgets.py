@@ -1,21 +1,33 @@
 """The interactive pictures without a browser: what controls change, what is said, what stands without a front end."""
 
+import _thread
+import functools
 import re
+import threading
+import time
 import xml.etree.ElementTree as xml
+from dataclasses import replace
 
 import nbformat
+import numpy as np
 import pytest
+import torch
 from nbconvert import HTMLExporter
 from nbconvert.preprocessors import ExecutePreprocessor
 
-from tema9 import widgets
-from tema9.arithmetic import output_size
+from tema9 import architectures, data, models, recipes, training, widgets
+from tema9.arithmetic import MIB, crossing_values, layer_table, output_size, spanish
 
 MAKERS = {
     "convolution": widgets.convolution,
     "input_224": widgets.input_224,
+    "layer_editor": widgets.layer_editor,
     "lrn": widgets.lrn,
     "dropout": widgets.dropout,
+    "two_gpus": widgets.two_gpus,
+    "memory": widgets.memory,
+    "digit": lambda: widgets.digit(lenet()),
+    "occlusion": widgets.occlusion,
 }
 each = pytest.mark.parametrize("name", MAKERS)
 
@@ -27,14 +39,17 @@ def moved(explorer, **values):
     return explorer
 
 
+@functools.cache
+def lenet():
+    torch.manual_seed(0)
+    return models.LeNet5()
+
+
 def others(control):
     """A value that a control may take, and does not have."""
     if hasattr(control, "options"):
-        return (
-            next(value for value in dict(control.options).values() if value != control.value)
-            if isinstance(control.options[0], tuple)
-            else next(value for value in control.options if value != control.value)
-        )
+        values = [option[1] if isinstance(option, tuple) else option for option in control.options]
+        return next(value for value in values if value != control.value)
     if isinstance(control.value, bool):
         return not control.value
     return control.min if control.value != control.min else control.max
@@ -42,11 +57,13 @@ def others(control):
 
 @each
 def test_every_control_changes_the_picture_or_the_words(name):
-    for control in MAKERS[name]().controls:
-        explorer = MAKERS[name]()
-        before = explorer.shown.value
-        moved(explorer, **{control: others(explorer.controls[control])})
-        assert explorer.shown.value != before, control
+    explorer = MAKERS[name]()
+    for control in explorer.controls.values():
+        start, before = control.value, explorer.shown.value
+        control.value = others(control)
+        assert explorer.shown.value != before, control.description or control.tooltip
+        control.value = start
+        assert explorer.shown.value == before
 
 
 @each
@@ -128,9 +145,161 @@ def test_dropout_agrees_with_its_evaluation_by_both_rules_and_not_without_them()
     assert "coinciden, salvo el azar" in moved(explorer, p=0.0).words
 
 
+def test_the_editor_says_the_table_of_every_architecture():
+    for name in architectures.ARCHITECTURES:
+        explorer = widgets.layer_editor(name)
+        assert spanish(layer_table(name).total("parameters")) in explorer.words, name
+
+
+def test_the_editor_computes_what_a_revised_architecture_would():
+    explorer = moved(widgets.layer_editor("alexnet_slide"), **{"CONV2 padding": 0, "CONV3 out_channels": 512})
+    layers = {"CONV2": {"padding": 0}, "CONV3": {"out_channels": 512}}
+    revised = layer_table(architectures.revise(architectures.find("alexnet_slide"), layers=layers))
+    assert spanish(revised.total("parameters")) in explorer.words
+    assert all(f"{row.name} {row.volume}" in explorer.picture.alt for row in revised)
+
+
+def test_the_editor_marks_a_side_that_is_not_whole():
+    explorer = moved(widgets.layer_editor("alexnet_slide"), input_size=224)
+    assert "Lados que no son enteros: CONV1: 54,25 se queda en 54" in explorer.words
+    assert widgets.FAULT in explorer.cells["CONV1"][0].value and "54,25" in explorer.cells["CONV1"][0].value
+    moved(explorer, input_size=227)
+    assert "no son enteros" not in explorer.words and widgets.FAULT not in explorer.cells["CONV1"][0].value
+
+
+def test_the_editor_says_which_layer_does_not_fit_and_stops_there():
+    explorer = moved(widgets.layer_editor("alexnet_slide"), **{"CONV5 kernel_size": 16})
+    assert "CONV5: la ventana de 16 px no cabe en 15 px" in explorer.words
+    assert explorer.cells["CONV4"][0].value == "13 × 13 × 384" and explorer.cells["CONV5"][0].value == "—"
+    moved(explorer, **{"CONV5 kernel_size": 3, "CONV2 groups": 7})
+    assert "CONV2: 7 grupos no dividen 96 canales y 256 filtros" in explorer.words
+    assert "no cabe" in moved(explorer, input_size=5).words
+
+
+def test_what_crosses_between_the_gpus_is_what_the_paper_chose_and_the_arithmetic_says():
+    explorer = widgets.two_gpus(batch_size=128)
+    total = sum(crossing_values(layer_table("alexnet_paper")).values())
+    assert total == 30336 and f"{spanish(total)} valores" in explorer.words
+    assert "14,8 MiB" in explorer.words and "Es lo que eligió el artículo" in explorer.words
+    moved(explorer, CONV2=True)
+    assert f"{spanish(30336 + 48 * 27 * 27)} valores" in explorer.words and "artículo" not in explorer.words
+
+
+def test_the_memory_is_that_of_the_arithmetic():
+    kept = layer_table("alexnet_paper").memory(256)
+    whole = kept.total + kept.activations  # their gradients are as much again
+    explorer = moved(widgets.memory(), batch_size=256)
+    assert f"{spanish(whole / MIB)} MiB en una GPU" in explorer.picture.alt
+    assert ("No cabe" in explorer.words) == (whole > 3 * 2**30)
+    assert "Cabe en una" in moved(explorer, batch_size=1).words
+
+
+def test_the_square_says_what_the_network_answers_with_it():
+    explorer = moved(widgets.occlusion("la tramposa", image=1), top=12, left=30, size=13)
+    model, inputs = models.pretrained("alexnet_mini_shortcut"), None
+    marked = data.shapes(train=1, validation=1, test=4, side=64).test_marked
+    inputs = model.views.evaluation(marked.images)[1:2].clone()
+    inputs[..., 12:25, 30:43] = 0
+    with torch.no_grad():
+        answer = model(inputs).softmax(1)[0, marked.labels[1]].item()
+    assert f"en la fila 12 y la columna 30, {spanish(answer, 2)}" in explorer.words
+
+
+def drawn(explorer, points):
+    explorer.clear()
+    explorer.pen_down(*points[0])
+    for x, y in points[1:]:
+        explorer.pen_move(x, y)
+    explorer.pen_up(*points[-1])
+
+
+def test_a_drawn_digit_comes_to_the_network_as_mnist_would_bring_it():
+    explorer = widgets.digit(lenet())
+    drawn(explorer, [(30, 20), (30, 120)])  # a stroke far from the middle
+    pixels = widgets.as_mnist(explorer.pad).astype(float)
+    rows, columns = np.indices(pixels.shape)
+    assert pixels.shape == (28, 28) and (pixels.max(axis=1) > 0).sum() == 20
+    centre = [(pixels * places).sum() / pixels.sum() for places in (rows, columns)]
+    assert centre == pytest.approx([13.5, 13.5], abs=0.6)
+    assert "tu dibujo" in explorer.words
+
+
+def test_an_empty_pad_says_so_and_an_example_comes_back():
+    explorer = widgets.digit(lenet())
+    explorer.clear()
+    assert "Aún no hay nada dibujado" in explorer.shown.value
+    moved(explorer, example=3)
+    assert "la cifra n.º 3" in explorer.words and not explorer.problem
+
+
+def test_the_pad_without_a_pen_down_draws_nothing():
+    explorer = widgets.digit(lenet())
+    before = explorer.shown.value
+    explorer.pen_move(10, 10)
+    explorer.pen_up(10, 10)
+    assert explorer.shown.value == before
+
+
+def quick(epochs, **changes):
+    return replace(recipes.LENET5_DIGITS, epochs=epochs, **changes)
+
+
+def few():
+    digits = data.digits()
+    return replace(digits, train=data.Split(digits.train.images[:320], digits.train.labels[:320]))
+
+
+def test_the_stop_button_ends_a_run_whose_model_has_the_best_weights():
+    model = models.LeNet5()
+    run = widgets.live_training(model, few(), quick(1000))
+    while len(run.history.epochs) < 2:
+        time.sleep(0.01)
+    run.button.click()
+    history = run.result()
+    assert 2 <= len(history.epochs) < 1000 and history.interrupted and run.button.disabled
+    error = training.evaluate(model, data.digits().validation).top1
+    assert error == history.epochs[history.best - 1].validation_error == min(history.column("validation_error"))
+    assert "La red tiene los pesos de la mejor época" in run.shown.value
+
+
+def test_a_run_that_ends_by_itself_is_that_of_train():
+    torch.manual_seed(0)
+    expected = training.train(models.LeNet5(), few(), quick(2), progress=False)
+    torch.manual_seed(0)
+    run = widgets.live_training(models.LeNet5(), few(), quick(2))
+    assert run.result().column("train_loss") == expected.column("train_loss")
+    assert not run.history.interrupted and "Terminado" in run.words and run.bar.value == 2
+
+
+def test_interrupting_the_cell_that_waits_stops_the_run_and_gives_its_history(capsys):
+    run = widgets.live_training(models.LeNet5(), few(), quick(1000))
+    threading.Timer(0.5, _thread.interrupt_main).start()
+    history = run.result()
+    assert 1 <= len(history.epochs) < 1000 and history.interrupted
+    assert "Interrumpido" in capsys.readouterr().out
+
+
+def test_a_new_run_stops_the_one_before():
+    first = widgets.live_training(models.LeNet5(), few(), quick(1000))
+    second = widgets.live_training(models.LeNet5(), few(), quick(1))
+    assert first.result().interrupted and len(second.result().epochs) == 1
+
+
+def test_a_run_that_breaks_says_so_in_place_and_raises_when_asked():
+    run = widgets.live_training(models.LeNet5(), few(), quick(3, learning_rate=1e9))
+    with pytest.raises(training.NonFiniteLoss):
+        run.result()
+    assert "El entrenamiento se ha parado con un error" in run.shown.value
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (lambda: widgets.layer_editor("vgg"), "unknown architecture 'vgg'; known: lenet5_1998"),
+        (lambda: widgets.two_gpus(0), "batch_size 0 is not a whole number from 1 to 512"),
+        (lambda: widgets.memory(1000), "batch_size 1000 is not a whole number from 1 to 512"),
+        (lambda: widgets.occlusion("la mía"), "network 'la mía' is unknown; known: la honrada, la tramposa"),
+        (lambda: widgets.digit(torch.nn.ReLU()), "model is a ReLU; give a models.LeNet5"),
         (lambda: widgets.convolution(size=99), "size 99 is not a whole number from 1 to 40"),
         (lambda: widgets.convolution(stride=1.5), "stride 1.5 is not a whole number from 1 to 5"),
         (lambda: widgets.lrn(neighbours=-1), "neighbours -1 is not from 0 to 200"),
@@ -143,19 +312,19 @@ def test_a_wrong_argument_is_named_with_its_value(call, message):
         call()
 
 
+EXPORTED = [name for name in MAKERS if name != "digit"]  # it wants a model
+
+
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     """Every widget in a notebook that ran without a front end, and its page."""
     cells = [nbformat.v4.new_code_cell("from tema9 import widgets")]
-    cells += [nbformat.v4.new_code_cell(f"widgets.{name}()") for name in MAKERS if name in EXPORTED]
+    cells += [nbformat.v4.new_code_cell(f"widgets.{name}()") for name in EXPORTED]
     notebook = nbformat.v4.new_notebook(cells=cells)
     ExecutePreprocessor(timeout=60, kernel_name="python3").preprocess(
         notebook, {"metadata": {"path": str(tmp_path_factory.mktemp("run"))}}
     )
     return notebook, HTMLExporter().from_notebook_node(notebook)[0]
-
-
-EXPORTED = ("convolution", "input_224", "lrn", "dropout")
 
 
 def test_an_exported_notebook_shows_each_picture_with_its_alternative_text(exported):
