@@ -631,7 +631,7 @@ except NotImplementedError:
 # %% explore=true
 from tema9 import widgets
 
-widgets.occlusion("la honrada", image=1)
+widgets.occlusion("la honrada")
 
 # %% [markdown]
 # ## 5. De vuelta a los píxeles: la *deconvnet*

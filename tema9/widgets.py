@@ -99,8 +99,7 @@ def _wrapped(widgets):
 
 
 def _slider(words, value, low, high, step=1):
-    style = {"description_width": "9.5rem"}
-    layout = {"width": "25rem", "max_width": "100%"}
+    style, layout = {"description_width": "11.5rem"}, {"width": "26rem", "max_width": "100%"}
     if isinstance(step, float):
         return ipywidgets.FloatSlider(
             value,
@@ -116,7 +115,7 @@ def _slider(words, value, low, high, step=1):
 
 
 def _choice(words, options, value):
-    style, layout = {"description_width": "9.5rem"}, {"width": "25rem", "max_width": "100%"}
+    style, layout = {"description_width": "11.5rem"}, {"width": "36rem", "max_width": "100%"}
     return ipywidgets.Dropdown(options=options, value=value, description=words, style=style, layout=layout)
 
 
@@ -684,7 +683,7 @@ SHAPES = {"circle": "círculo", "ring": "anillo", "square": "cuadrado", "triangl
 STEP = 6  # px between two places of the square: a whole map in less than 100 ms on one core
 
 
-def occlusion(network="la honrada", image=1):
+def occlusion(network="la honrada", image=9):
     """Cover a square of a drawn shape and see what a network answers; the map says it for every place.
 
     Args:
@@ -698,6 +697,8 @@ def occlusion(network="la honrada", image=1):
     if network not in NETWORKS:
         raise ValueError(f"network {network!r} is unknown; known: {', '.join(NETWORKS)}")
     _whole("image", image, 0, 19)
+    for name in NETWORKS.values():
+        _covered(name, image, 17)  # read the weights now, not at the first step
     controls = {
         "network": _choice("red", list(NETWORKS), network),
         "image": _slider("imagen", image, 0, 19),

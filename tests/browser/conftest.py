@@ -73,7 +73,7 @@ class Lab:
         "Idle" is not ready: the cells that Run All sends before the session is there are lost.
         """
         page.set_extra_http_headers({"Authorization": f"token {self.token}"})
-        page.goto(f"{self.url}/lab/tree/{path}?reset")
+        page.goto(f"{self.url}/lab/tree/{path}?reset", wait_until="commit", timeout=60_000)
         page.wait_for_function(
             "path => window.jupyterapp?.shell.currentWidget?.context?.path === path"
             " && window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel",
