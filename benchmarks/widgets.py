@@ -11,7 +11,7 @@ import time
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--quick", action="store_true", help="two values of each control")
-parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of torch")
+parser.add_argument("--threads", type=int, default=1, help="of torch; the notebooks set 1")
 arguments = parser.parse_args()
 
 import ipywidgets

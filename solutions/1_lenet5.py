@@ -75,6 +75,7 @@ from tema9 import figures, measuring, recipes
 from tema9.architectures import C3_INPUTS
 from tema9.arithmetic import spanish
 
+figures.describe_pictures()  # cada figura, con su texto alternativo
 torch.manual_seed(0)
 torch.set_num_threads(1)  # con redes tan pequeñas, más hilos no ganan tiempo y estorban en una máquina ocupada
 SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimentos largos se acortan

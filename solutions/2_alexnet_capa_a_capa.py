@@ -74,6 +74,8 @@ import tema9
 from tema9 import figures, measuring, models
 from tema9.arithmetic import MIB, spanish
 
+figures.describe_pictures()  # cada figura, con su texto alternativo
+
 # La lista de la diapositiva "Full (simplified) AlexNet architecture", capa por capa.
 SLIDE = [
     {"name": "CONV1", "kind": "conv", "out_channels": 96, "kernel_size": 11, "stride": 4, "padding": 0, "groups": 1},

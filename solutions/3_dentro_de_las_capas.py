@@ -72,6 +72,7 @@ import tema9.data
 from tema9 import experiments, figures, measuring
 from tema9.arithmetic import spanish
 
+figures.describe_pictures()  # cada figura, con su texto alternativo
 torch.manual_seed(0)
 torch.set_num_threads(1)  # con redes tan pequeñas, más hilos no ganan tiempo y estorban en una máquina ocupada
 SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimentos largos se acortan
@@ -650,7 +651,8 @@ photograph = torch.tensor(np.array(tema9.data.photograph("coffee")[:256, 100:356
 draws = torch.Generator().manual_seed(1)
 many = photograph.repeat(8, 1, 1, 1)
 seen = augment.random_flip(augment.random_crop(many, 224, draws), draws)
-_, axes = plt.subplots(1, 8, figsize=(16, 2.4), layout="constrained")
+figure, axes = plt.subplots(1, 8, figsize=(16, 2.4), layout="constrained")
+figure.set_label("Ocho recortes al azar de una fotografía, algunos en espejo: nunca dos iguales")
 for ax, image in zip(axes, seen, strict=True):
     ax.imshow(image.permute(1, 2, 0))
     ax.axis("off")
@@ -749,7 +751,8 @@ for name, column in zip(("primero", "segundo", "tercero"), vectors.T, strict=Tru
     print(
         f"{name}: rojo {spanish(column[0].item(), 2)}, verde {spanish(column[1].item(), 2)}, azul {spanish(column[2].item(), 2)}"
     )
-_, axes = plt.subplots(3, 5, figsize=(12, 7), layout="constrained")
+figure, axes = plt.subplots(3, 5, figsize=(12, 7), layout="constrained")
+figure.set_label("Una fotografía con cinco alfas de cada componente de color: la primera la aclara u oscurece; las otras la tiñen")
 for component in range(3):
     for column, alpha in enumerate((-3, -1.5, 0, 1.5, 3)):
         shift = vectors[:, component] * alpha * values[component]
@@ -863,7 +866,8 @@ assert not changed, "has modificado las imágenes que te dan"
 
 # %% explore=true
 crops = augment.ten_crops(photograph, 160)[:, 0]
-_, axes = plt.subplots(2, 5, figsize=(11, 4.6), layout="constrained")
+figure, axes = plt.subplots(2, 5, figsize=(11, 4.6), layout="constrained")
+figure.set_label("Diez recortes de una fotografía: cuatro esquinas y centro, arriba; sus espejos, abajo")
 for ax, crop in zip(axes.flat, crops, strict=True):
     ax.imshow(crop.permute(1, 2, 0))
     ax.axis("off")

@@ -68,6 +68,7 @@ import tema9
 from tema9 import figures, records
 from tema9.arithmetic import MIB, crossing_values, layer_table, spanish
 
+figures.describe_pictures()  # cada figura, con su texto alternativo
 torch.manual_seed(0)
 torch.set_num_threads(1)  # con tan poco trabajo, más hilos no ganan tiempo
 SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimentos largos se acortan

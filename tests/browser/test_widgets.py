@@ -69,7 +69,12 @@ def test_every_slider_moves_by_keyboard_and_by_mouse_and_the_picture_follows(lab
                 cell, lambda at_the_end=at_the_end: page.keyboard.press("ArrowLeft" if at_the_end else "ArrowRight")
             )
             track = cell.locator(".widget-slider .slider").nth(number).bounding_box()
-            changed(cell, lambda track=track: page.mouse.click(track["x"] + 0.8 * track["width"], track["y"] + track["height"] / 2))
+            changed(
+                cell,
+                lambda track=track: page.mouse.click(
+                    track["x"] + 0.8 * track["width"], track["y"] + track["height"] / 2
+                ),
+            )
 
 
 def test_choices_boxes_and_numbers_work_too_and_what_cannot_be_is_said_in_place(lab, page):
