@@ -1053,6 +1053,7 @@ def describe_pictures():
     """
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     if shell is not None:
+        plt.switch_backend(plt.get_backend())  # starts it, which forgets what is registered before it
         shell.display_formatter.formatters["text/html"].for_type(Figure, _described)
 
 

@@ -85,9 +85,11 @@ class Lab:
             " await session.ready; await session.session.kernel.info; }"
         )
 
-    def run_all(self, page, timeout=60_000):
+    def run_all(self, page, timeout=60_000, wait=True):
         """Run every cell, and wait until each code cell has a number and none is running."""
         page.evaluate("() => { jupyterapp.commands.execute('notebook:run-all-cells'); }")
+        if not wait:
+            return
         page.wait_for_function(
             "() => jupyterapp.shell.currentWidget.content.model.sharedModel.cells"
             ".every(cell => cell.cell_type !== 'code' || !cell.source"

@@ -23,17 +23,17 @@ run = widgets.live_training(model, tema9.data.digits(), replace(recipes.LENET5_D
 run"""
 
 
-def opened(lab, page, name, *cells):
-    """A notebook of those cells, open and run."""
+def opened(lab, page, name, *cells, wait=True):
+    """A notebook of those cells, open and run, or running."""
     notebook = new_notebook(cells=[new_code_cell(text) for text in cells])
     notebook.metadata.kernelspec = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     nbformat.write(notebook, lab.root / f"{name}.ipynb")
     lab.open(page, f"{name}.ipynb")
-    lab.run_all(page)
+    lab.run_all(page, wait=wait)
     return page.locator(".jp-Notebook .jp-CodeCell")
 
 
-def changed(cell, act):
+def changed(cell, act, what=""):
     """Act, and wait until the cell's picture or words are others."""
     shown = cell.locator(".tema9-explorer figure")
     before = shown.inner_html()
@@ -42,7 +42,7 @@ def changed(cell, act):
         if shown.inner_html() != before:
             return
         cell.page.wait_for_timeout(50)
-    raise AssertionError("the picture stayed as it was")
+    raise AssertionError(f"the picture stayed as it was: {what}")
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +68,11 @@ def test_every_slider_moves_by_keyboard_and_by_mouse_and_the_picture_follows(lab
             changed(
                 cell, lambda at_the_end=at_the_end: page.keyboard.press("ArrowLeft" if at_the_end else "ArrowRight")
             )
-            track = cell.locator(".widget-slider .slider").nth(number).bounding_box()
-            changed(
-                cell,
-                lambda track=track: page.mouse.click(
-                    track["x"] + 0.8 * track["width"], track["y"] + track["height"] / 2
-                ),
-            )
+            track = cell.locator(".widget-slider .slider").nth(number)
+            track.scroll_into_view_if_needed()
+            box = track.bounding_box()
+            spot = {"x": 0.95 * box["width"], "y": box["height"] / 2}
+            changed(cell, lambda track=track, spot=spot: track.click(position=spot), f"{name} {number}")
 
 
 def test_choices_boxes_and_numbers_work_too_and_what_cannot_be_is_said_in_place(lab, page):
@@ -144,8 +142,8 @@ def test_the_stop_button_ends_the_run_and_the_model_can_be_used(lab, page):
 
 
 def test_interrupting_the_cell_that_waits_ends_the_run_and_the_model_can_be_used(lab, page):
-    cells = opened_and_left(
-        lab, page, "waiting", TRAIN, "history = run.result()\nprint(f'usable: {len(history.epochs) > 0}')"
+    cells = opened(
+        lab, page, "waiting", TRAIN, "history = run.result()\nprint(f'usable: {len(history.epochs) > 0}')", wait=False
     )
     cells.nth(0).locator(".tema9-explorer").get_by_text("Época 2 de 500").wait_for()
     page.evaluate("() => { jupyterapp.commands.execute('notebook:interrupt-kernel'); }")
@@ -154,11 +152,8 @@ def test_interrupting_the_cell_that_waits_ends_the_run_and_the_model_can_be_used
     cells.nth(0).locator(".tema9-explorer").get_by_text("La red tiene los pesos de la mejor época").wait_for()
 
 
-def opened_and_left(lab, page, name, *cells):
-    """A notebook of those cells, open and running."""
-    notebook = new_notebook(cells=[new_code_cell(text) for text in cells])
-    notebook.metadata.kernelspec = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-    nbformat.write(notebook, lab.root / f"{name}.ipynb")
-    lab.open(page, f"{name}.ipynb")
-    page.evaluate("() => { jupyterapp.commands.execute('notebook:run-all-cells'); }")
-    return page.locator(".jp-Notebook .jp-CodeCell")
+def test_a_figure_has_its_alternative_text(lab, page):
+    code = "from tema9 import figures\nfigures.describe_pictures()\nax = figures.windows(8, 3, 2)"
+    (cell,) = opened(lab, page, "figure", code).all()
+    (image,) = cell.locator(".jp-OutputArea-output img").all()
+    assert image.is_visible() and "píxel de la fila (px)" in image.get_attribute("alt")
