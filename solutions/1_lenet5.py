@@ -1029,7 +1029,7 @@ for count, batch_size in ((12, 4), (10, 4), (23, 5), (5, 100)):
 recipe = replace(recipes.LENET5_DIGITS, epochs=2 if SHORT else 12)
 torch.manual_seed(0)
 lenet = tema9.models.LeNet5()
-history = tema9.training.train(lenet, digits, recipe, progress=False)
+history = tema9.training.train(lenet, digits, recipe)
 loss, lenet_error, _ = tema9.training.evaluate(lenet, digits.test)
 print(f"test: pérdida {spanish(loss, 3)} nats, error {spanish(lenet_error, 1)} %")
 ax = figures.learning(history)
@@ -1113,7 +1113,7 @@ def mlp():
 def error_after_training(make, used):
     torch.manual_seed(0)
     made = make()
-    tema9.training.train(made, used, recipe, progress=False)
+    tema9.training.train(made, used, recipe)
     return tema9.training.evaluate(made, used.test).top1
 
 

@@ -765,7 +765,7 @@ for name, values in errors.items():
 recipe = replace(recipes.ALEXNET_MINI, epochs=1 if SHORT else 2)
 torch.manual_seed(0)
 mini = tema9.models.build("alexnet_mini")
-history = tema9.training.train(mini, tema9.data.textures(), recipe, progress=False)
+history = tema9.training.train(mini, tema9.data.textures(), recipe)
 print(f"error de validación: {spanish(history.epochs[-1].validation_error, 1)} %")
 
 # %% [markdown]
@@ -900,7 +900,7 @@ for seed in range(3):
     torch.manual_seed(seed)
     nets.append(tema9.models.LeNet5())
     recipe = replace(recipes.LENET5_DIGITS, epochs=1 if SHORT else 5, seed=seed)
-    tema9.training.train(nets[-1], digits, recipe, progress=False)
+    tema9.training.train(nets[-1], digits, recipe)
 each, whole = tema9.training.ensemble(nets, digits.test)
 print("cada una: " + ", ".join(f"{spanish(score.top1, 1)} %" for score in each))
 print(f"juntas: {spanish(whole.top1, 1)} %")

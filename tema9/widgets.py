@@ -706,6 +706,14 @@ def occlusion(network="la honrada", image=9):
         "top": _slider("fila (px)", 24, 0, 54, STEP),
         "left": _slider("columna (px)", 24, 0, 54, STEP),
     }
+    side = _network(NETWORKS[network])[1].shape[-1]
+
+    def fit(change=None):
+        for name in ("top", "left"):
+            controls[name].max = (side - controls["size"].value) // STEP * STEP
+
+    controls["size"].observe(fit, "value")
+    fit()
     return Explorer(controls, _occlusion)
 
 
