@@ -148,7 +148,7 @@ def number(value):
 
 def grey(values, low=None, high=None):
     """(H, W) numbers as bytes, black at low and white at high."""
-    values = np.nan_to_num(np.asarray(values, dtype=float))
+    values = np.asarray(values, dtype=float)
     low, high = values.min() if low is None else low, values.max() if high is None else high
     return np.clip(255 * (values - low) / ((high - low) or 1), 0, 255).astype(np.uint8)
 

@@ -1053,7 +1053,7 @@ def _run_so_far(history, recipe, model, done):
     picture.plot(60, 34, 300, 150, left, "época", "pérdida (nats)", recipe.epochs)
     picture.plot(470, 34, 270, 150, errors, "época", "error de validación (%)", recipe.epochs)
     picture.plot(60, 260, 300, 90, rates, "época", "tasa", recipe.epochs, log=True)
-    kernels = looking.filters(model).numpy()
+    kernels = np.nan_to_num(looking.filters(model).numpy())  # of a run that broke
     largest = np.abs(kernels).max() or 1.0
     tiles = svg.grey(kernels.transpose(0, 2, 3, 1) if kernels.shape[1] == 3 else kernels[:, 0], -largest, largest)
     columns = min(len(tiles), 16 if len(tiles) > 12 else 6)
