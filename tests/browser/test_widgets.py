@@ -71,7 +71,9 @@ def test_every_slider_moves_by_keyboard_and_by_mouse_and_the_picture_follows(lab
             track = cell.locator(".widget-slider .slider").nth(number)
             track.scroll_into_view_if_needed()
             box = track.bounding_box()
-            spot = {"x": 0.95 * box["width"], "y": box["height"] / 2}
+            low, now, high = (float(handle.get_attribute(f"aria-value{which}")) for which in ("min", "now", "max"))
+            far = 0.95 if now < (low + high) / 2 else 0.05  # the end of the slider that it is not at
+            spot = {"x": far * box["width"], "y": box["height"] / 2}
             changed(cell, lambda track=track, spot=spot: track.click(position=spot), f"{name} {number}")
 
 
@@ -128,7 +130,7 @@ def test_a_digit_is_drawn_with_the_mouse_or_chosen_with_the_keyboard(lab, page):
 def test_the_stop_button_ends_the_run_and_the_model_can_be_used(lab, page):
     cells = opened(lab, page, "training", TRAIN)
     cell = cells.nth(0)
-    cell.locator(".tema9-explorer").get_by_text("Época 2 de 500").wait_for()
+    cell.locator(".tema9-explorer").get_by_text("Época 2 de 500").wait_for(timeout=60_000)
     cell.get_by_role("button", name="Parar al acabar la época").click()
     cell.locator(".tema9-explorer").get_by_text("La red tiene los pesos de la mejor época").wait_for()
     page.evaluate(
@@ -145,7 +147,7 @@ def test_interrupting_the_cell_that_waits_ends_the_run_and_the_model_can_be_used
     cells = opened(
         lab, page, "waiting", TRAIN, "history = run.result()\nprint(f'usable: {len(history.epochs) > 0}')", wait=False
     )
-    cells.nth(0).locator(".tema9-explorer").get_by_text("Época 2 de 500").wait_for()
+    cells.nth(0).locator(".tema9-explorer").get_by_text("Época 2 de 500").wait_for(timeout=60_000)
     page.evaluate("() => { jupyterapp.commands.execute('notebook:interrupt-kernel'); }")
     cells.nth(1).get_by_text("Interrumpido").wait_for()
     cells.nth(1).get_by_text("usable: True").wait_for()
