@@ -68,6 +68,7 @@ import tema9
 from tema9 import figures, records
 from tema9.arithmetic import MIB, crossing_values, layer_table, spanish
 
+figures.describe_pictures()  # cada figura, con su texto alternativo
 torch.manual_seed(0)
 torch.set_num_threads(1)  # con tan poco trabajo, más hilos no ganan tiempo
 SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimentos largos se acortan
@@ -348,10 +349,15 @@ expected = crossing_values(paper)
 for layer, (forward, backward) in model.traffic.per_image().items():
     arithmetic = f"; por la aritmética, 2 × {spanish(expected[layer])}" if layer in expected else ""
     print(f"{layer:7} {spanish(forward):>7} valores de ida y {spanish(backward):>7} de vuelta por imagen{arithmetic}")
-each_way = sum(expected.values())
-print(f"por minilote de 128, cada GPU recibe {spanish(each_way * 4 * 128 / MIB, 1)} MiB de ida y otros tantos de vuelta")
-conv2 = 96 * 27 * 27 // 2
-print(f"si CONV2 también comunicara: {spanish(conv2)} valores más, {spanish(100 * conv2 / each_way)} % más")
+
+# %% [markdown]
+# **Predice**: si también CONV2 leyera los mapas de las dos, ¿cuánto subiría lo que cruza? ¿Y si lo hicieran CONV4 y
+# CONV5? Márcalas; después, cambia el minilote.
+
+# %% explore=true
+from tema9 import widgets
+
+widgets.two_gpus(batch_size=128)
 
 # %% [markdown]
 # ### Pregunta `n5-m1-why-conv3` (8 puntos, se corrige a mano)
@@ -465,18 +471,7 @@ for name in ("alexnet_slide", "alexnet_paper"):
 # las imágenes?
 
 # %% explore=true
-from ipywidgets import interact
-
-
-@interact(minilote=(32, 512, 32))
-def memoria(minilote=128):
-    one = layer_table("alexnet_paper").memory(minilote)
-    kept = (one.parameters + one.gradients + one.momentum) / MIB
-    images, activations = one.input / MIB, 2 * one.activations / MIB
-    whole, half = kept + images + activations, kept / 2 + images + activations / 2
-    figures.bars({"en una GPU": whole, "en cada una de dos": half, "GTX 580": 3 * 1024}, "MiB, por la cuenta")
-    plt.show()
-
+widgets.memory(batch_size=128)
 
 # %% [markdown]
 # ### Pregunta `n5-m2-three-gigabytes` (7 puntos, se corrige a mano)

@@ -71,6 +71,7 @@ import tema9.data
 from tema9 import figures, gallery, looking, models, records
 from tema9.arithmetic import layer_table, spanish
 
+figures.describe_pictures()  # cada figura, con su texto alternativo
 torch.manual_seed(0)
 torch.set_num_threads(1)  # con redes tan pequeñas, más hilos no ganan tiempo y estorban en una máquina ocupada
 SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimentos largos se acortan
@@ -625,23 +626,13 @@ except NotImplementedError:
 # %% [markdown]
 # A la tramposa la delata el mapa: solo le importa la marca. Su acierto con marca parecía excelente.
 #
-# Mueve el tamaño del cuadrado: si es pequeño, tapa poco y la red ni se entera; si es grande, tapa también lo de al lado.
+# Ahora lleva tú el cuadrado. **Predice**: ¿dónde hay que ponerlo para engañar a cada una de las dos redes? Cambia también
+# su tamaño: si es pequeño, tapa poco y la red ni se entera; si es grande, tapa también lo de al lado.
 
 # %% explore=true
-from ipywidgets import interact
+from tema9 import widgets
 
-honest = models.pretrained("alexnet_mini_shapes")
-drawn = honest.views.evaluation(shapes.test.images)
-
-
-@interact(imagen=(0, len(drawn) - 1), lado=(5, 29, 4))
-def tapar(imagen=0, lado=17):
-    label = shapes.test.labels[imagen].item()
-    found = looking.occlusion(honest, drawn[imagen], label, size=lado, stride=4)
-    seen = shapes.test.images[imagen, :, 2:61, 2:61]
-    figures.occlusion(seen, found, gallery.SHAPES[shapes.classes[label]])
-    plt.show()
-
+widgets.occlusion("la honrada")
 
 # %% [markdown]
 # ## 5. De vuelta a los píxeles: la *deconvnet*

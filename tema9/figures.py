@@ -5,12 +5,15 @@ designed for, with letters of 11 points or more. Colours keep their meaning thro
 course and never stand alone: a hatch, a line style or a label repeats what they say.
 """
 
+import html
 import math
+import sys
 import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Polygon, Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -86,6 +89,22 @@ WORDS = {
     "no_lighting": "sin ruido de color",
     "stop": "fin: época {epoch}",
     "map_of": "probabilidad media al tapar ahí",
+    "described": "Figura",
+    "is_volumes": "volumen que sale de cada capa",
+    "is_two_gpus": "red repartida en dos GPU",
+    "is_winners": "ganadores de ILSVRC",
+    "is_differences": "diferencias de error con su ruido",
+    "is_connections": "qué mapas de entrada lee cada mapa de salida",
+    "is_windows": "píxeles de una fila y ventanas que los leen",
+    "is_maps": "mapas en gris",
+    "is_pictures": "imágenes una al lado de otra",
+    "is_digits": "cifras en una rejilla",
+    "is_receptive_fields": "campo receptivo de una unidad de cada capa",
+    "is_filters": "filtros de la primera capa",
+    "horizontal": "eje horizontal: {words}",
+    "vertical": "eje vertical: {words}",
+    "series": "series: {words}",
+    "written": "rótulos: {words}",
     "covered": "probabilidad de «{label}» al tapar: de {low} a {high}; sin tapar, {whole}",
 }
 
@@ -186,6 +205,7 @@ def volumes(table, ax=None, labels=None):
     ax.set_ylabel(WORDS["side"], fontsize=TEXT, y=0.52)
     kinds = [kind for kind in COLOURS if kind in {kind for *_, kind, _ in columns}]
     _kinds_legend(ax, kinds, loc="upper right", title=WORDS["volumes_scale"])
+    ax.set_label(WORDS["is_volumes"])
     return ax
 
 
@@ -242,6 +262,7 @@ def two_gpus(table, crossing, ax=None):
     _plain(ax, keep=())
     names = WORDS["and"].join(", ".join(crossing).rsplit(", ", 1))
     ax.set_title(WORDS["crosses"].format(names=names), fontsize=HEADING, color=INK, loc="left")
+    ax.set_label(WORDS["is_two_gpus"])
     return ax
 
 
@@ -377,6 +398,7 @@ def winners(rows, official=False, highlight=None, ax=None):
         ]
         legend = {"fontsize": TEXT, "title_fontsize": TEXT, "frameon": False, "loc": "upper right"}
         ax.legend(handles=handles, title=WORDS["ensembles"], **legend)
+    ax.set_label(WORDS["is_winners"])
     return ax
 
 
@@ -408,6 +430,7 @@ def differences(rows, ax=None):
     _plain(ax)
     ax.xaxis.set_major_formatter(FuncFormatter(_tick))
     ax.set_xlabel(f"{WORDS['points']}\n{WORDS['noise']}", fontsize=TEXT, loc="right")
+    ax.set_label(WORDS["is_differences"])
     return ax
 
 
@@ -493,6 +516,7 @@ def connections(inputs, ax=None):
     ax.set_ylabel(WORDS["inputs_of"], fontsize=TEXT)
     heading = WORDS["connections"].format(made=len(pairs), possible=len(grid))
     ax.set_title(heading, fontsize=HEADING, color=INK, loc="left")
+    ax.set_label(WORDS["is_connections"])
     return ax
 
 
@@ -625,6 +649,7 @@ def windows(size, kernel_size, stride, padding=0, rounding="floor", ax=None):
     ax.set_title(heading.format(count=count, leftover=leftover), fontsize=HEADING, color=INK, loc="left")
     names = [WORDS[meaning] for meaning in shown] + [WORDS["window"]]
     ax.legend([*shown.values(), bar], names, fontsize=TEXT, frameon=False, ncols=3, loc="upper left", borderaxespad=0)
+    ax.set_label(WORDS["is_windows"])
     return ax
 
 
@@ -693,6 +718,7 @@ def maps(maps, ax=None):
     labels = [(str(index), INK) for index in range(len(maps))] if len(maps) <= 40 else None
     ax, _ = _mosaic(maps, columns, labels, ax, cmap="gray", vmin=low, vmax=high)
     ax.set_xlabel(WORDS["range"].format(low=_rounded(low), high=_rounded(high)), fontsize=TEXT)
+    ax.set_label(WORDS["is_maps"])
     return ax
 
 
@@ -732,6 +758,7 @@ def pictures(tiles, columns=None, boxes=None, ax=None):
     ax.set_xticks([])
     ax.set_yticks([])
     _plain(ax, keep=())
+    ax.set_label(WORDS["is_pictures"])
     return ax
 
 
@@ -805,6 +832,7 @@ def digits(images, labels, predictions=None, ax=None):
         ax.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=look[0], linewidth=look[1]))
     if wrong.any():
         ax.set_xlabel(WORDS["wrong"], fontsize=TEXT)
+    ax.set_label(WORDS["is_digits"])
     return ax
 
 
@@ -881,6 +909,7 @@ def receptive_fields(table, ax=None):
     ax.set_xticks(ticks)
     ax.set_yticks(ticks)
     ax.set_xlabel(WORDS["field_axis"], fontsize=TEXT, x=0.3)
+    ax.set_label(WORDS["is_receptive_fields"])
     return ax
 
 
@@ -991,6 +1020,52 @@ def _mosaic(tiles, columns, labels, ax, **how):
     return ax, corners
 
 
+def alternative_text(figure):
+    """What is written in a figure, in one sentence, for those who do not see it.
+
+    Args:
+        figure: of matplotlib; a label of its own (`figure.set_label`) is taken as it is.
+    """
+    if figure.get_label():
+        return figure.get_label()
+    parts = []
+    for ax in figure.axes:
+        legend = ax.get_legend()
+        series = [text.get_text() for text in legend.get_texts()] if legend else []
+        written = [text.get_text() for text in ax.texts]
+        said = [ax.get_label()] + [ax.get_title(loc=where) for where in ("left", "center", "right")]
+        for key, words in (
+            ("horizontal", [ax.get_xlabel()]),
+            ("vertical", [ax.get_ylabel()]),
+            ("series", series),
+            ("written", written),
+        ):
+            words = ", ".join(" ".join(one.split()) for one in words if one.strip())
+            said += [WORDS[key].format(words=words)] if words else []
+        parts += ["; ".join(" ".join(one.split()) for one in said if one)]
+    return textwrap.shorten(". ".join([WORDS["described"], *filter(None, parts)]), 1000, placeholder="…")
+
+
+def describe_pictures():
+    """From here on, every figure that a notebook shows carries its `alternative_text`; elsewhere nothing happens.
+
+    JupyterLab and nbconvert show a figure as an image without one, so this shows it as HTML.
+    """
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is not None:
+        plt.switch_backend(plt.get_backend())  # starts it, which forgets what is registered before it
+        shell.display_formatter.formatters["text/html"].for_type(Figure, _described)
+
+
+def _described(figure):
+    from IPython.core.pylabtools import print_figure
+
+    png = print_figure(figure, "png", base64=True)
+    return (
+        f'<img src="data:image/png;base64,{png}" alt="{html.escape(alternative_text(figure))}" style="max-width:100%">'
+    )
+
+
 def live(epochs):
     """Draw a training run while it goes on: losses, error and rate, again after every epoch.
 
@@ -1069,6 +1144,7 @@ def filters(weights, ax=None):
     ax.axis("off")
     scale = WORDS["filters"].format(count=len(tiles), side=side, largest=_tick(float(f"{largest:.2g}"), None))
     ax.set_title(scale, fontsize=HEADING, color=INK, loc="left")
+    ax.set_label(WORDS["is_filters"])
     return ax
 
 

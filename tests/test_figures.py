@@ -277,3 +277,19 @@ def test_a_run_without_a_result_has_no_dot_and_its_place_no_mean():
     *dots, means = ax.get_lines()[:4]
     assert [np.isfinite(line.get_ydata()).sum() for line in dots] == [3, 3, 1]
     np.testing.assert_allclose(means.get_ydata(), [11.2, 13.1 / 3, np.nan])
+
+
+def test_the_alternative_text_says_what_is_written_in_the_figure():
+    ax = figures.curves([1, 2], {"ReLU": [0, 1], "tanh": [1, 0]}, "época", "error (%)")
+    said = figures.alternative_text(ax.figure)
+    assert said == "Figura. eje horizontal: época; eje vertical: error (%); series: ReLU, tanh"
+    volumes = figures.alternative_text(figures.volumes(layer_table("alexnet_slide")).figure)
+    assert "volumen que sale de cada capa" in volumes and "CONV1 [55x55x96]" in volumes
+    ax.figure.set_label("Dos curvas que se cruzan")
+    assert figures.alternative_text(ax.figure) == "Dos curvas que se cruzan"
+
+
+def test_every_figure_of_the_gallery_says_more_than_that_it_is_one():
+    for name in ("lenet5", "alexnet_two_gpus", "windows_224", "ilsvrc", "ablation_2012", "filters", "occlusion"):
+        assert len(figures.alternative_text(gallery.draw(name))) > 60, name
+        plt.close("all")

@@ -122,6 +122,9 @@ def test_the_solved_notebook_runs_and_every_check_says_right(source, tmp_path):
     assert re.findall(r"✔ (\S+): correcto", printed) == graded
     for cell in notebook.cells:
         assert not [out for out in cell.get("outputs", []) if out.get("name") == "stderr"], cell.source
+        for out in cell.get("outputs", []):
+            if "image/png" in out.get("data", {}):
+                assert re.search(r'alt="[^"]{20,}"', out.data["text/html"]), cell.source
 
 
 @by_name

@@ -17,7 +17,7 @@ import bs4
 import pytest
 from typer.testing import CliRunner
 
-from tema9 import ARCHITECTURES, figures, layer_table, recipes, records
+from tema9 import ARCHITECTURES, figures, layer_table, recipes, records, widgets
 from tema9.arithmetic import crossing_values
 from tema9.classroom import slides, sources
 from tema9.cli import _slides, app
@@ -153,6 +153,16 @@ def typed(notebook):
                 and node not in html
             ):
                 yield cell.metadata, node.value
+
+
+def test_every_interactive_picture_that_a_slide_names_is_in_the_notebook_that_it_leads_to():
+    by_number = {int(source.name[0]): source for source in sources.all_sources()}
+    named = [(cell.metadata.live, cell.metadata.notebook) for cell in slides.read().cells if "live" in cell.metadata]
+    assert len(named) >= 5
+    for call, number in named:
+        assert callable(getattr(widgets, call.removesuffix("()")))
+        texts = "\n".join(cell.text for cell in by_number[number].cells)
+        assert f"widgets.{call.removesuffix(')')}" in texts, f"{call} is not in notebook {number}"
 
 
 def test_every_number_that_is_typed_is_in_the_tables(deck, known):

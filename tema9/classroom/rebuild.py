@@ -6,6 +6,7 @@ Spanish: students read it in their feedback.
 """
 
 import copy
+import functools
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -139,6 +140,7 @@ def _defined(text):
     return set(re.findall(r"^(?:def|class)\s+(\w+)", text, flags=re.M))
 
 
+@functools.lru_cache(maxsize=4096)  # most cells are as released
 def _bare(text):
     return re.sub(r"\s+", " ", text).strip()
 

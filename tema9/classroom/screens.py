@@ -57,7 +57,7 @@ class Lab:
         "Idle" is not ready: the cells that Run All sends before the session is there are lost.
         """
         self.log_in(page)
-        page.goto(f"{self.url}/lab/tree/{path}?reset")
+        page.goto(f"{self.url}/lab/tree/{path}?reset", wait_until="commit", timeout=60_000)
         page.wait_for_function(
             "path => window.jupyterapp?.shell.currentWidget?.context?.path === path"
             " && window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel",
@@ -73,9 +73,11 @@ class Lab:
             " await session.ready; await session.session.kernel.info; }"
         )
 
-    def run_all(self, page, timeout=60_000):
+    def run_all(self, page, timeout=60_000, wait=True):
         """Run every cell, and wait until each code cell has a number and none is running."""
         page.evaluate("() => { jupyterapp.commands.execute('notebook:run-all-cells'); }")
+        if not wait:
+            return
         page.wait_for_function(
             "() => jupyterapp.shell.currentWidget.content.model.sharedModel.cells"
             ".every(cell => cell.cell_type !== 'code' || !cell.source"
