@@ -4,27 +4,36 @@ VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/ready
 
-.PHONY: help course test lab notebooks clean
+.PHONY: help course test lab classroom notebooks slides tour clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "make %-10s %s\n", $$1, $$2}'
 
-course: $(READY) ## set up, build the notebooks, train LeNet-5, grade a sample class, say what to open
+course: $(READY) ## set up, build the notebooks and the slides, train LeNet-5, grade a sample class, say what to open
 	@$(BIN)/tema9 course
 
 test: $(READY) ## run the tests
 	@$(BIN)/python -m pytest
 
-lab: $(READY) ## open JupyterLab in notebooks/, as a student
+lab: $(READY) ## open JupyterLab on the start page, as a student
 	@$(BIN)/tema9 lab
+
+classroom: $(READY) ## open JupyterLab with Formgrader on a sample class, as a teacher
+	@$(BIN)/tema9 classroom --sample
 
 notebooks: $(READY) ## check the sources and build the notebooks from them
 	@$(BIN)/tema9 notebooks
 
+slides: $(READY) ## build the lecture's slides, one page of HTML
+	@$(BIN)/tema9 slides
+
+tour: $(READY) ## take the pictures of the README (needs Chromium)
+	@$(BIN)/tema9 tour
+
 clean: ## remove what was made: .venv, course/ (with any submissions in it, after asking) and caches
 	@if [ -d course/submitted ]; then printf 'course/submitted holds submissions. Delete them too? [y/N] '; \
 	  read answer; [ "$$answer" = y ] || { echo 'nothing was removed'; exit 1; }; fi
-	@rm -rf $(VENV) course build *.egg-info .pytest_cache .ruff_cache
+	@rm -rf $(VENV) course build slides/node_modules *.egg-info .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml

@@ -4,8 +4,8 @@
 #     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
-#   title: "1. Repaso: LeNet-5"
 #   minutes: 150
+#   title: '1. Repaso: LeNet-5'
 # ---
 
 # %% [markdown]
@@ -75,6 +75,7 @@ from tema9 import figures, measuring, recipes
 from tema9.architectures import C3_INPUTS
 from tema9.arithmetic import spanish
 
+figures.describe_pictures()  # cada figura, con su texto alternativo
 torch.manual_seed(0)
 torch.set_num_threads(1)  # con redes tan pequeñas, más hilos no ganan tiempo y estorban en una máquina ocupada
 SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimentos largos se acortan
@@ -143,24 +144,14 @@ ax = figures.digits(digits.train.images[:16], digits.train.labels[:16])
 # salto, se quedan sin leer.
 
 # %% explore=true
-# Cambia los números y vuelve a ejecutar. ¿Qué píxeles se quedan sin leer?
-ax = figures.windows(size=8, kernel_size=3, stride=2, padding=0)
+from tema9 import widgets
+
+widgets.convolution(size=7, kernel_size=3, stride=2, padding=0)
 
 # %% [markdown]
-# Con 7 y con 8 píxeles salen 3 posiciones: el octavo se pierde. Y ahora con deslizadores:
-
-# %% explore=true
-from ipywidgets import interact
-
-
-@interact(size=(4, 40), kernel_size=(1, 11), stride=(1, 5), padding=(0, 5))
-def ventanas(size=32, kernel_size=5, stride=1, padding=0):
-    try:
-        figures.windows(size, kernel_size, stride, padding)
-    except ValueError:
-        print("La ventana no cabe en la fila.")
-    plt.show()
-
+# Con 7 y con 8 píxeles salen 3 posiciones: el octavo se pierde. Todos los controles se mueven con el ratón o con el
+# teclado (tabulador y flechas). **Predice** antes de moverlos: con 32 px, ventana de 5, paso 1 y sin relleno, ¿cuántas
+# posiciones? ¿Qué relleno hace que salgan otra vez 32? ¿Y qué pasa si la ventana es mayor que la fila?
 
 # %% [markdown]
 # ### Ejercicio `n1-conv-output-size` (10 puntos)
@@ -1038,7 +1029,7 @@ for count, batch_size in ((12, 4), (10, 4), (23, 5), (5, 100)):
 recipe = replace(recipes.LENET5_DIGITS, epochs=2 if SHORT else 12)
 torch.manual_seed(0)
 lenet = tema9.models.LeNet5()
-history = tema9.training.train(lenet, digits, recipe, progress=False)
+history = tema9.training.train(lenet, digits, recipe)
 loss, lenet_error, _ = tema9.training.evaluate(lenet, digits.test)
 print(f"test: pérdida {spanish(loss, 3)} nats, error {spanish(lenet_error, 1)} %")
 ax = figures.learning(history)
@@ -1073,17 +1064,13 @@ for place in counts.argsort(descending=True)[:5]:
 
 # %% [markdown]
 # ¿Y por dentro? Aquí está la misma cifra en C1 (6 mapas de 28 × 28, detrás de la ReLU) y en C3 (16 mapas de
-# 10 × 10). **Predice** en cuál de las dos reconocerás todavía la cifra. ¿Hay algún mapa apagado? Cambia el número de
-# la imagen y prueba otras.
+# 10 × 10). **Predice** en cuál de las dos reconocerás todavía la cifra. ¿Hay algún mapa apagado?
+#
+# Después dibuja la tuya con el ratón, o muévela de sitio con los controles: ¿cuántos píxeles aguanta antes de que la red
+# se equivoque?
 
 # %% explore=true
-number = 0
-with torch.no_grad():
-    c1_weight, c1_bias, c3_weight, c3_bias, *_ = lenet.parameters()
-    c1 = torch.relu(F.conv2d(digits.test.images[number : number + 1], c1_weight, c1_bias))
-    c3 = torch.relu(F.conv2d(F.max_pool2d(c1, 2), c3_weight, c3_bias))
-ax = figures.maps(c1[0])
-ax = figures.maps(c3[0])
+widgets.digit(lenet)
 
 # %% [markdown]
 # En C1 se ve la cifra con los bordes realzados; en C3 quedan manchas que dicen «aquí hay un rasgo como el mío». Mirar
@@ -1126,7 +1113,7 @@ def mlp():
 def error_after_training(make, used):
     torch.manual_seed(0)
     made = make()
-    tema9.training.train(made, used, recipe, progress=False)
+    tema9.training.train(made, used, recipe)
     return tema9.training.evaluate(made, used.test).top1
 
 

@@ -4,8 +4,8 @@
 #     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
-#   title: "2. AlexNet capa a capa"
 #   minutes: 120
+#   title: 2. AlexNet capa a capa
 # ---
 
 # %% [markdown]
@@ -71,8 +71,10 @@ from IPython.display import Markdown
 from torch import nn
 
 import tema9
-from tema9 import architectures, figures, measuring, models
+from tema9 import figures, measuring, models
 from tema9.arithmetic import MIB, spanish
+
+figures.describe_pictures()  # cada figura, con su texto alternativo
 
 # La lista de la diapositiva "Full (simplified) AlexNet architecture", capa por capa.
 SLIDE = [
@@ -548,16 +550,14 @@ table
 # el *pooling* primero (red 120). ¿Es mucho o es ruido? Lo mediremos en el cuaderno 5.
 
 # %% [markdown]
-# **Juega.** Cambia un hiperparámetro y mira qué se recalcula. Por ejemplo, pon `"padding": 0` en CONV2, o `"stride": 3`
-# en CONV1. Si una capa ya no cabe, el error te dice cuál.
+# **Juega.** Cambia un hiperparámetro y mira qué se recalcula; un lado que no es entero se pone en rojo, y lo dice.
+# **Predice** antes: con relleno 0 en CONV2, ¿qué capas cambian de lado, y cambia algún número de parámetros? ¿Y con 224
+# en la entrada? ¿Con qué ventana de CONV5 deja de caber la red?
 
 # %% explore=true
-mine = architectures.revise(
-    architectures.find("alexnet_slide"),
-    title="AlexNet, pero...",
-    layers={"CONV2": {"padding": 0}},
-)
-tema9.layer_table(mine)
+from tema9 import widgets
+
+widgets.layer_editor("alexnet_slide")
 
 # %% [markdown]
 # ## 6. El total de parámetros
@@ -925,15 +925,11 @@ print("suma con el pie:  ", spanish(sum(neurons.values()) - neurons["CONV1"] + 2
 # 12, 5: a FC6 llegarían 6 400 números y no 9 216. Por eso los apuntes de CS231n, de donde viene la diapositiva, dan el
 # 224 por incorrecto.
 #
-# Mira los dos casos. Para que se vea bien el final de la fila, quitamos en los dos las 47 primeras ventanas, es decir,
-# $47 \times 4 = 188$ píxeles: quedan filas de 39 y de 36 píxeles que acaban igual que las de 227 y 224.
+# **Predice**: con 224 y sin relleno, ¿qué píxeles de la imagen no lee ninguna ventana? Elige la ruta del artículo y mira
+# los dos extremos de la fila; después, las demás, que verás en el código de otros.
 
 # %% explore=true
-fig, axes = plt.subplots(2, 1, figsize=(10, 6.5))
-figures.windows(227 - 188, kernel_size=11, stride=4, ax=axes[0])
-figures.windows(224 - 188, kernel_size=11, stride=4, ax=axes[1])
-fig.tight_layout()
-plt.show()
+widgets.input_224()
 
 # %% [markdown]
 # No era una errata. El código de 2012 se publicó en 2025 (repositorio `computerhistory/AlexNet-Source-Code`), y su
@@ -944,12 +940,8 @@ plt.show()
 # Con 224 salen 55. La última ventana empieza en el píxel 216 y termina en el 226, pero la imagen acaba en el 223: le
 # faltan 3 píxeles, que cuentan como ceros. Es decir, la red de 2012 leía 224 píxeles **más 3 ceros a la derecha y
 # abajo**: 227. Las dos cifras describen las mismas ventanas; los apuntes de CS231n ya sospechaban de esos 3 ceros.
-# Redondear hacia arriba solo cambia algo cuando la división no es exacta. Otra vez el final de la fila, ahora con la
-# ventana que sobresale:
-
-# %% explore=true
-ax = figures.windows(224 - 188, kernel_size=11, stride=4, rounding="ceil")
-plt.show()
+# Redondear hacia arriba solo cambia algo cuando la división no es exacta. Vuelve al control de arriba: compara la ruta
+# del código de 2012 con la de los ceros. ¿En qué se diferencian sus ventanas?
 
 # %% [markdown]
 # **Ejercicio `n2-input-224` (10 puntos).** Dos funciones:

@@ -4,8 +4,8 @@
 #     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
-#   title: "3. Dentro de las capas"
 #   minutes: 150
+#   title: 3. Dentro de las capas
 # ---
 
 # %% [markdown]
@@ -72,6 +72,7 @@ import tema9.data
 from tema9 import experiments, figures, measuring
 from tema9.arithmetic import spanish
 
+figures.describe_pictures()  # cada figura, con su texto alternativo
 torch.manual_seed(0)
 torch.set_num_threads(1)  # con redes tan pequeñas, más hilos no ganan tiempo y estorban en una máquina ocupada
 SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimentos largos se acortan
@@ -173,24 +174,13 @@ for name, by_rate in times.items():
 #
 # Fíjate: la suma recorre **mapas**, no píxeles vecinos. En los extremos hay menos de cinco.
 #
-# **Predice** con el deslizador: un mapa vale 10 y sus vecinos, lo que digas. ¿Qué le pasa al del centro cuando los
-# vecinos crecen?
+# **Predice**: los nueve mapas valen 50. Si los vecinos suben a 200, ¿qué le pasa al mapa 4? ¿Y al 0, que está en un
+# extremo? ¿Y si compite uno solo, con n = 1?
 
 # %% explore=true
-from ipywidgets import interact
+from tema9 import widgets
 
-from tema9.layers import local_response_norm
-
-
-@interact(vecinos=(0, 200, 10), alpha=(0.0, 0.01, 0.001))
-def competencia(vecinos=50, alpha=0.002):
-    maps = torch.full((1, 9, 1, 1), float(vecinos))
-    maps[0, 4] = 10.0
-    after = local_response_norm(maps, alpha=alpha)
-    names = [f"mapa {i}" for i in range(9)]
-    figures.bars(dict(zip(names, (after / maps.clamp(min=1e-9)).flatten().tolist(), strict=True)), "salida / entrada")
-    plt.show()
-
+widgets.lrn(neighbours=50, alpha=0.002)
 
 # %% [markdown]
 # Un vecino fuerte apaga a los demás. Es la inhibición lateral de las neuronas reales, según el artículo. Con la alfa
@@ -639,22 +629,12 @@ assert not measuring.changes_its_inputs(dropout_inverted, x[:2], 0.5, u[:2], Tru
 # cualquiera de la media?
 
 # %% explore=true
-generator = np.random.default_rng(0)
-activations, weights = np.maximum(generator.normal(size=100), 0), generator.normal(size=100)
-kept = generator.random((1000, 100)) >= 0.5
-_, axes = plt.subplots(1, 2, figsize=(11, 3.6), sharex=True, layout="constrained")
-for ax, title, scale, evaluated in ((axes[0], "2012", 1, 0.5), (axes[1], "invertido", 2, 1)):
-    ax.hist((kept * activations * scale) @ weights, bins=30, label="entrenando, 1 000 sorteos")
-    ax.axvline(evaluated * activations @ weights, color="black", linestyle="--", label="evaluando")
-    ax.set_title(title)
-    ax.set_xlabel("entrada de la neurona")
-    ax.legend(loc="upper left", fontsize=8)
-_ = axes[0].set_ylabel("veces")
+widgets.dropout(p=0.5, inputs=100)
 
 # %% [markdown]
-# La raya de evaluar está en el centro del montón de entrenar, en los dos casos: esa es la compensación. El montón del
-# invertido es el doble de ancho, y también su raya está el doble de lejos del cero: son la misma red con los pesos
-# siguientes a otra escala.
+# La raya de evaluar está en el centro del montón de entrenar, con la regla de 2012 y con la invertida: esa es la
+# compensación. Sin ella, se va. El montón de la invertida, con p = 0,5, es el doble de ancho, y también su raya está el
+# doble de lejos del cero: son la misma red con los pesos siguientes a otra escala. ¿Con qué p se ensancha más?
 
 # %% [markdown]
 # ## 6. Aumento de datos: recortes y espejos
@@ -671,7 +651,8 @@ photograph = torch.tensor(np.array(tema9.data.photograph("coffee")[:256, 100:356
 draws = torch.Generator().manual_seed(1)
 many = photograph.repeat(8, 1, 1, 1)
 seen = augment.random_flip(augment.random_crop(many, 224, draws), draws)
-_, axes = plt.subplots(1, 8, figsize=(16, 2.4), layout="constrained")
+figure, axes = plt.subplots(1, 8, figsize=(16, 2.4), layout="constrained")
+figure.set_label("Ocho recortes al azar de una fotografía, algunos en espejo: nunca dos iguales")
 for ax, image in zip(axes, seen, strict=True):
     ax.imshow(image.permute(1, 2, 0))
     ax.axis("off")
@@ -770,7 +751,8 @@ for name, column in zip(("primero", "segundo", "tercero"), vectors.T, strict=Tru
     print(
         f"{name}: rojo {spanish(column[0].item(), 2)}, verde {spanish(column[1].item(), 2)}, azul {spanish(column[2].item(), 2)}"
     )
-_, axes = plt.subplots(3, 5, figsize=(12, 7), layout="constrained")
+figure, axes = plt.subplots(3, 5, figsize=(12, 7), layout="constrained")
+figure.set_label("Una fotografía con cinco alfas de cada componente de color: la primera la aclara u oscurece; las otras la tiñen")
 for component in range(3):
     for column, alpha in enumerate((-3, -1.5, 0, 1.5, 3)):
         shift = vectors[:, component] * alpha * values[component]
@@ -884,7 +866,8 @@ assert not changed, "has modificado las imágenes que te dan"
 
 # %% explore=true
 crops = augment.ten_crops(photograph, 160)[:, 0]
-_, axes = plt.subplots(2, 5, figsize=(11, 4.6), layout="constrained")
+figure, axes = plt.subplots(2, 5, figsize=(11, 4.6), layout="constrained")
+figure.set_label("Diez recortes de una fotografía: cuatro esquinas y centro, arriba; sus espejos, abajo")
 for ax, crop in zip(axes.flat, crops, strict=True):
     ax.imshow(crop.permute(1, 2, 0))
     ax.axis("off")

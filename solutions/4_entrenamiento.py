@@ -4,8 +4,8 @@
 #     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
-#   title: "4. Entrenar como en 2012"
 #   minutes: 150
+#   title: 4. Entrenar como en 2012
 # ---
 
 # %% [markdown]
@@ -76,6 +76,7 @@ import tema9.training
 from tema9 import experiments, figures, measuring, recipes
 from tema9.arithmetic import spanish
 
+figures.describe_pictures()  # cada figura, con su texto alternativo
 torch.manual_seed(0)
 torch.set_num_threads(1)  # con redes tan pequeñas, más hilos no ganan tiempo y estorban en una máquina ocupada
 SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimentos largos se acortan
@@ -494,14 +495,27 @@ for _ in range(30):
 # `torch.optim.lr_scheduler.ReduceLROnPlateau` hace lo mismo, con una trampa: su `patience` cuenta las épocas que se
 # **toleran**, así que con `patience=2` baja tras la tercera sin mejora. Y por defecto exige mejorar un 0,01 %.
 #
-# Mira la regla sobre cifras reales. La figura se dibuja de nuevo al final de cada época; puedes parar la celda cuando
-# quieras (*Kernel → Interrupt*) y la red se queda con sus mejores pesos. La tasa baja donde hay una línea de puntos.
+# Mira la regla sobre cifras reales. **Predice** en qué época bajará la tasa por primera vez. El entrenamiento corre por
+# detrás y la figura se dibuja de nuevo al final de cada época; el botón lo para, y la red se queda con sus mejores pesos.
 
 # %% explore=true
+from tema9 import widgets
+
 digits = tema9.data.digits()
 recipe = replace(recipes.LENET5_DIGITS, epochs=2 if SHORT else 14, patience=2)
 torch.manual_seed(0)
-history = figures.live(tema9.training.epochs(tema9.models.LeNet5(), digits, recipe, progress=False))
+run = widgets.live_training(tema9.models.LeNet5(), digits, recipe)
+run
+
+# %% [markdown]
+# La celda siguiente espera a que acabe. Si la interrumpes (el cuadrado ■ de la barra), para también el entrenamiento, y
+# te quedas con la historia de las épocas completas.
+
+# %% explore=true
+history = run.result()
+rates = history.column("learning_rate")
+drops = [epoch for epoch in range(2, len(rates) + 1) if rates[epoch - 1] < rates[epoch - 2]]
+print(f"mejor época: {history.best} de {len(history.epochs)}; la tasa baja en las épocas {drops}")
 
 # %% [markdown]
 # ## 5. El bucle completo
@@ -751,7 +765,7 @@ for name, values in errors.items():
 recipe = replace(recipes.ALEXNET_MINI, epochs=1 if SHORT else 2)
 torch.manual_seed(0)
 mini = tema9.models.build("alexnet_mini")
-history = tema9.training.train(mini, tema9.data.textures(), recipe, progress=False)
+history = tema9.training.train(mini, tema9.data.textures(), recipe)
 print(f"error de validación: {spanish(history.epochs[-1].validation_error, 1)} %")
 
 # %% [markdown]
@@ -886,7 +900,7 @@ for seed in range(3):
     torch.manual_seed(seed)
     nets.append(tema9.models.LeNet5())
     recipe = replace(recipes.LENET5_DIGITS, epochs=1 if SHORT else 5, seed=seed)
-    tema9.training.train(nets[-1], digits, recipe, progress=False)
+    tema9.training.train(nets[-1], digits, recipe)
 each, whole = tema9.training.ensemble(nets, digits.test)
 print("cada una: " + ", ".join(f"{spanish(score.top1, 1)} %" for score in each))
 print(f"juntas: {spanish(whole.top1, 1)} %")

@@ -4,8 +4,8 @@
 #     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
-#   title: "5. Dos GPU, ILSVRC y el cuaderno de Alex"
 #   minutes: 140
+#   title: 5. Dos GPU, ILSVRC y el cuaderno de Alex
 # ---
 
 # %% [markdown]
@@ -68,6 +68,7 @@ import tema9
 from tema9 import figures, records
 from tema9.arithmetic import MIB, crossing_values, layer_table, spanish
 
+figures.describe_pictures()  # cada figura, con su texto alternativo
 torch.manual_seed(0)
 torch.set_num_threads(1)  # con tan poco trabajo, más hilos no ganan tiempo
 SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimentos largos se acortan
@@ -348,12 +349,15 @@ expected = crossing_values(paper)
 for layer, (forward, backward) in model.traffic.per_image().items():
     arithmetic = f"; por la aritmética, 2 × {spanish(expected[layer])}" if layer in expected else ""
     print(f"{layer:7} {spanish(forward):>7} valores de ida y {spanish(backward):>7} de vuelta por imagen{arithmetic}")
-each_way = sum(expected.values())
-print(
-    f"por minilote de 128, cada GPU recibe {spanish(each_way * 4 * 128 / MIB, 1)} MiB de ida y otros tantos de vuelta"
-)
-conv2 = 96 * 27 * 27 // 2
-print(f"si CONV2 también comunicara: {spanish(conv2)} valores más, {spanish(100 * conv2 / each_way)} % más")
+
+# %% [markdown]
+# **Predice**: si también CONV2 leyera los mapas de las dos, ¿cuánto subiría lo que cruza? ¿Y si lo hicieran CONV4 y
+# CONV5? Márcalas; después, cambia el minilote.
+
+# %% explore=true
+from tema9 import widgets
+
+widgets.two_gpus(batch_size=128)
 
 # %% [markdown]
 # ### Pregunta `n5-m1-why-conv3` (8 puntos, se corrige a mano)
@@ -435,9 +439,7 @@ assert training_bytes([(5, 0, False)], 0, 2) == 80, "5 activaciones y 5 gradient
 ### BEGIN HIDDEN TESTS
 assert training_bytes([], 7, 3) == 84, "las imágenes del minilote también ocupan, y no tienen gradiente"
 assert training_bytes([(5, 0, True)], 0, 1) == 40, "una ReLU que escribe encima no ocupa nada más"
-assert training_bytes([(5, 0, True)], 0, 1, relu_in_place=False) == 80, (
-    "una ReLU aparte guarda otras tantas, y su gradiente"
-)
+assert training_bytes([(5, 0, True)], 0, 1, relu_in_place=False) == 80, "una ReLU aparte guarda otras tantas, y su gradiente"
 assert training_bytes([(5, 0, False)], 0, 1, relu_in_place=False) == 40, "solo cuenta en las capas que tienen ReLU"
 layers = [(100, 20, True), (30, 50, False), (10, 5, True)]
 for batch_size in (1, 8, 128):
@@ -446,7 +448,6 @@ for batch_size in (1, 8, 128):
         found = training_bytes(layers, 60, batch_size, relu_in_place=in_place)
         assert found == expected, f"no sale con un minilote de {batch_size} y relu_in_place={in_place}"
 ### END HIDDEN TESTS
-
 
 # %% explore=true
 def rows_of(name):
@@ -470,18 +471,7 @@ for name in ("alexnet_slide", "alexnet_paper"):
 # las imágenes?
 
 # %% explore=true
-from ipywidgets import interact
-
-
-@interact(minilote=(32, 512, 32))
-def memoria(minilote=128):
-    one = layer_table("alexnet_paper").memory(minilote)
-    kept = (one.parameters + one.gradients + one.momentum) / MIB
-    images, activations = one.input / MIB, 2 * one.activations / MIB
-    whole, half = kept + images + activations, kept / 2 + images + activations / 2
-    figures.bars({"en una GPU": whole, "en cada una de dos": half, "GTX 580": 3 * 1024}, "MiB, por la cuenta")
-    plt.show()
-
+widgets.memory(batch_size=128)
 
 # %% [markdown]
 # ### Pregunta `n5-m2-three-gigabytes` (7 puntos, se corrige a mano)
@@ -681,13 +671,7 @@ assert error == "ValueError", "148 no se evaluó con un recorte central: ValueEr
 # %% explore=true
 printed = {"148": "1,2", "147": "0,3", "145-half": "1,2", "150": "no lo dice", "120-2012": "no lo dice"}
 try:
-    for changed, base in (
-        ("148", "145"),
-        ("147", "145"),
-        ("145-half", "145-2010"),
-        ("150", "145"),
-        ("120-2012", "131"),
-    ):
+    for changed, base in (("148", "145"), ("147", "145"), ("145-half", "145-2010"), ("150", "145"), ("120-2012", "131")):
         what = next(row["spanish"] for row in runs if str(row["run"]) == changed)
         points = spanish(increase(runs, changed, base), 2)
         print(f"{changed:9} sube {points} puntos de top-5 (el artículo: {printed[changed]})  {what}")
@@ -737,13 +721,7 @@ assert abs(result[1] - 0.5) < 1e-9, "dos errores de 0,5 en 20 000 imágenes: el 
 ### BEGIN HIDDEN TESTS
 import math
 
-for first, second, images in (
-    (0.1857, 0.1871, 50000),
-    (0.18, 0.20, 50000),
-    (0.4, 0.1, 100),
-    (0.02, 0.01, 3000),
-    (0.2, 0.207, 20000),
-):
+for first, second, images in ((0.1857, 0.1871, 50000), (0.18, 0.20, 50000), (0.4, 0.1, 100), (0.02, 0.01, 3000), (0.2, 0.207, 20000)):
     difference, se, clear = compare(first, second, images)
     expected = 100 * math.sqrt((first * (1 - first) + second * (1 - second)) / images)
     case = f"{first} y {second} en {images} imágenes"

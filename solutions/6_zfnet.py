@@ -4,8 +4,8 @@
 #     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
-#   title: "6. ZFNet: mirar dentro y cambiar la red"
 #   minutes: 170
+#   title: '6. ZFNet: mirar dentro y cambiar la red'
 # ---
 
 # %% [markdown]
@@ -71,6 +71,7 @@ import tema9.data
 from tema9 import figures, gallery, looking, models, records
 from tema9.arithmetic import layer_table, spanish
 
+figures.describe_pictures()  # cada figura, con su texto alternativo
 torch.manual_seed(0)
 torch.set_num_threads(1)  # con redes tan pequeñas, más hilos no ganan tiempo y estorban en una máquina ocupada
 SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimentos largos se acortan
@@ -212,9 +213,7 @@ assert rows[0][1] == (96, 110, 110), "CONV1 deja 96 mapas de 110x110"
 ### BEGIN HIDDEN TESTS
 sides = [shape[1] for _, shape, *_ in rows]
 assert sides == [110, 55, 26, 13, 13, 13, 13, 6], "los lados son 110, 55, 26, 13, 13, 13, 13 y 6"
-assert [shape[0] for kind, shape, *_ in rows if kind == "Conv2d"] == [96, 256, 384, 384, 256], (
-    "los filtros de la figura 3"
-)
+assert [shape[0] for kind, shape, *_ in rows if kind == "Conv2d"] == [96, 256, 384, 384, 256], "los filtros de la figura 3"
 kernels = [settings["kernel_size"] for *_, settings in rows]
 assert kernels == [7, 3, 5, 3, 3, 3, 3, 3], "los lados de los filtros y de las ventanas son los del enunciado"
 assert rows[2][3]["stride"] == 2, "CONV2 va con paso 2: es lo que la diapositiva calla"
@@ -305,9 +304,7 @@ for name in ("zfnet_paper", "zfnet_paper_512"):
     table = layer_table(name)
     convs = sum(row.parameters for row in table if row.kind == "Conv")
     total = table.total("parameters")
-    print(
-        f"{name}: {spanish(total)} parámetros, {spanish(convs)} en convoluciones ({spanish(100 * convs / total, 1)} %)"
-    )
+    print(f"{name}: {spanish(total)} parámetros, {spanish(convs)} en convoluciones ({spanish(100 * convs / total, 1)} %)")
 
 # %% [markdown]
 # Para que no todo sea leer, esto lo puedes medir tú, con una AlexNet pequeña que viene con el curso y distingue figuras
@@ -434,9 +431,7 @@ assert np.array_equal(weights, before), "has modificado los pesos que te dan"
 # %% explore=true
 kernels = looking.filters(models.pretrained("alexnet_mini")).numpy()
 try:
-    grids = [
-        (words, filter_grid(kernels, 8, shared)) for words, shared in (("una escala", True), ("una por filtro", False))
-    ]
+    grids = [(words, filter_grid(kernels, 8, shared)) for words, shared in (("una escala", True), ("una por filtro", False))]
     ax = figures.pictures([(words, grid.transpose(2, 0, 1)) for words, grid in grids])
 except NotImplementedError:
     print("escribe antes `filter_grid`")
@@ -555,9 +550,7 @@ from tema9 import measuring
 measuring.require_own(occlusion_map)
 image = torch.rand(3, 12, 14, generator=torch.Generator().manual_seed(1))
 found = measuring.with_classifier(occlusion_map, image.clone(), 2, 4, 2)
-assert found is not None and tuple(np.shape(found)) == (5, 6), (
-    "en 12x14 px, un cuadrado de 4 con paso 2 cabe en 5x6 sitios"
-)
+assert found is not None and tuple(np.shape(found)) == (5, 6), "en 12x14 px, un cuadrado de 4 con paso 2 cabe en 5x6 sitios"
 ### BEGIN HIDDEN TESTS
 for size, stride, label, seed in ((4, 2, 2, 0), (5, 3, 0, 1), (12, 1, 3, 2), (1, 4, 1, 3)):
     model = measuring.known_classifier(seed=seed)
@@ -633,23 +626,13 @@ except NotImplementedError:
 # %% [markdown]
 # A la tramposa la delata el mapa: solo le importa la marca. Su acierto con marca parecía excelente.
 #
-# Mueve el tamaño del cuadrado: si es pequeño, tapa poco y la red ni se entera; si es grande, tapa también lo de al lado.
+# Ahora lleva tú el cuadrado. **Predice**: ¿dónde hay que ponerlo para engañar a cada una de las dos redes? Cambia también
+# su tamaño: si es pequeño, tapa poco y la red ni se entera; si es grande, tapa también lo de al lado.
 
 # %% explore=true
-from ipywidgets import interact
+from tema9 import widgets
 
-honest = models.pretrained("alexnet_mini_shapes")
-drawn = honest.views.evaluation(shapes.test.images)
-
-
-@interact(imagen=(0, len(drawn) - 1), lado=(5, 29, 4))
-def tapar(imagen=0, lado=17):
-    label = shapes.test.labels[imagen].item()
-    found = looking.occlusion(honest, drawn[imagen], label, size=lado, stride=4)
-    seen = shapes.test.images[imagen, :, 2:61, 2:61]
-    figures.occlusion(seen, found, gallery.SHAPES[shapes.classes[label]])
-    plt.show()
-
+widgets.occlusion("la honrada")
 
 # %% [markdown]
 # ## 5. De vuelta a los píxeles: la *deconvnet*
@@ -802,12 +785,8 @@ signal, before = torch.tensor([2.0, -3.0, 5.0, -7.0]), torch.tensor([1.0, 1.0, -
 found = relu_back(signal, before, "gradient")
 assert np.allclose(np.asarray(found), [2, -3, 0, 0]), "gradiente: pasa donde entró algo positivo, con su signo"
 ### BEGIN HIDDEN TESTS
-assert np.allclose(np.asarray(relu_back(signal, before, "deconvnet")), [2, 0, 5, 0]), (
-    "deconvnet: pasa lo positivo de la señal"
-)
-assert np.allclose(np.asarray(relu_back(signal, before, "guided")), [2, 0, 0, 0]), (
-    "guiada: las dos condiciones a la vez"
-)
+assert np.allclose(np.asarray(relu_back(signal, before, "deconvnet")), [2, 0, 5, 0]), "deconvnet: pasa lo positivo de la señal"
+assert np.allclose(np.asarray(relu_back(signal, before, "guided")), [2, 0, 0, 0]), "guiada: las dos condiciones a la vez"
 generator = torch.Generator().manual_seed(8)
 signal, before = torch.randn(2, 3, 4, generator=generator), torch.randn(2, 3, 4, generator=generator)
 assert np.allclose(np.asarray(relu_back(signal, before, "guided")), (signal * (signal > 0) * (before > 0)).numpy()), (

@@ -35,6 +35,7 @@ data_app = typer.Typer(help="Images on disk.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 140)
 STUDENTS_ZIP = "tema9-estudiantes.zip"
+DECK = "tema9.html"
 CourseOption = Annotated[Path, typer.Option(help="The course folder.")]
 CourseArgument = Annotated[Path, typer.Argument(help="The course folder; submissions are in its submitted/.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
@@ -174,7 +175,10 @@ def notebooks():
     from tema9.classroom.build import build
 
     made = build(track=_tracker("reading the bank"))
-    console.print(f"{len(made) - 1} notebooks and their fingerprints are up to date in {_short(made[-1].parent)}/")
+    notebooks = [path for path in made if path.suffix == ".ipynb"]
+    console.print(
+        f"{len(notebooks)} notebooks, and what is built beside them, are up to date in {_short(made[-1].parent)}/"
+    )
 
 
 @app.command()
@@ -184,12 +188,9 @@ def mistakes(
     exercise: Annotated[str | None, typer.Option(help="One exercise, as n1-conv-output-size.")] = None,
 ):
     """Run the bank of mistakes against the tests: the kill matrix. Exit code 1 if any answer fares otherwise."""
-    from tema9.classroom import bank, sources
+    from tema9.classroom import bank
 
-    chosen = [source for source in sources.all_sources() if notebook in (None, source.name)]
-    if not chosen:
-        known = ", ".join(source.name for source in sources.all_sources())
-        raise ValueError(f"unknown notebook {notebook!r}; known: {known}")
+    chosen = _chosen(notebook)
     if exercise and not any(exercise in source.exercises for source in chosen):
         raise ValueError(f"unknown exercise {exercise!r}; see `tema9 mistakes` for those there are")
     table = Table(box=box.SIMPLE_HEAD, title="Answers of the bank against the tests")
@@ -248,6 +249,44 @@ def figures_(
         table.add_row(name, f"{width:.1f} x {height:.1f}", *sizes)
     console.print(table)
     console.print(f"{len(chosen)} figures -> {out}/", highlight=False)
+
+
+@app.command()
+@one_line_errors
+def slides(
+    out: Annotated[Path, typer.Option(help="The page to write; the PDFs go beside it.")] = COURSE / DECK,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Print it too, and once more with the notes.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Serve it here and follow its source, until Ctrl-C.")] = False,
+):
+    """Build the lecture's slides as one page of HTML that needs no network."""
+    from tema9.classroom import browser
+    from tema9.classroom import slides as deck
+
+    if pdf and live:
+        raise ValueError("--pdf and --live do not go together: --live prints nothing")
+    if out.suffix != ".html":
+        raise ValueError(f"{out} is not a page of HTML; give a name that ends in .html")
+    if pdf:
+        browser.require()  # before the long part
+    _build_deck(out)
+    if live:
+        deck.live(out, said=lambda text: console.print(text, highlight=False, soft_wrap=True))
+    if pdf:
+        with browser.launched() as chromium:
+            for path, notes in ((out.with_suffix(".pdf"), False), (out.with_name(f"{out.stem}-notas.pdf"), True)):
+                pages = deck.pdf(chromium, out, path, notes=notes)
+                console.print(
+                    f"{pages} pages, {path.stat().st_size / 2**20:.1f} MiB -> {_short(path)}", highlight=False
+                )
+
+
+def _build_deck(out):
+    from tema9.classroom import slides as deck
+
+    if missing := deck.missing():
+        console.print(f"npm fetches {', '.join(missing)} (once)", highlight=False)
+    path = deck.build(out, track=_tracker("slides"))
+    console.print(f"the slides, {path.stat().st_size / 2**20:.1f} MiB -> {_short(path)}", highlight=False)
 
 
 @app.command()
@@ -680,7 +719,7 @@ def bundle(
 @app.command()
 @one_line_errors
 def course(students: Annotated[int, typer.Option(help="Students of the sample class.")] = 12):
-    """Build the notebooks, train LeNet-5 on real digits, grade a sample class, and say what to open."""
+    """Build the notebooks and the slides, train LeNet-5 on real digits, grade a sample class, and say what to open."""
     from tema9 import recipes
     from tema9.classroom import build as building
     from tema9.classroom import sources
@@ -696,6 +735,8 @@ def course(students: Annotated[int, typer.Option(help="Students of the sample cl
         graded = len(source.exercises)
         table.add_row(source.title, f"{graded} exercises, {source.points} points", f"notebooks/{source.name}.ipynb")
         console.print(f"{source.title}: {graded} exercises")
+    console.rule("slides")
+    table.add_row("The lecture's slides", *_slides(COURSE / DECK))
     console.rule("training")
     error = _train("lenet5", digits(), recipes.LENET5_DIGITS, COURSE / "training")
     table.add_row("LeNet-5 on real digits", f"test error {error:.1f} %", _short(COURSE / "training" / "lenet5.png"))
@@ -706,6 +747,18 @@ def course(students: Annotated[int, typer.Option(help="Students of the sample cl
     console.print(f"done in {time.perf_counter() - started:.0f} s; `make lab` (or `tema9 lab`) opens JupyterLab")
     if unexpected:
         raise typer.Exit(1)
+
+
+def _slides(out):
+    """Build the deck; return what to say of it and what to open. Without its packages the course goes on."""
+    from tema9.classroom import slides as deck
+
+    try:
+        _build_deck(out)
+    except deck.NoPackages as error:
+        console.print(str(error), style="yellow", highlight=False)
+        return "not built: npm could not fetch what they need", "tema9 slides, with a network"
+    return "one page, no network", _short(out)
 
 
 def _sample_class(root, students, made):
@@ -737,9 +790,107 @@ def _sample_class(root, students, made):
 @app.command()
 @one_line_errors
 def lab(arguments: Annotated[list[str] | None, typer.Argument(help="For JupyterLab, after --.")] = None):
-    """Open JupyterLab in notebooks/, as a student."""
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT / 'notebooks'}", *(arguments or [])]
-    raise typer.Exit(subprocess.call(command))
+    """Open JupyterLab on the start page in notebooks/, as a student."""
+    from tema9 import lab as labs
+
+    raise typer.Exit(subprocess.call(labs.command(ROOT / "notebooks", *(arguments or []))))
+
+
+@app.command()
+@one_line_errors
+def classroom(
+    course: CourseOption = COURSE,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="A rehearsed and graded class, made if it is not there yet.")
+    ] = False,
+    arguments: Annotated[list[str] | None, typer.Argument(help="For JupyterLab, after --.")] = None,
+):
+    """Open JupyterLab on a course folder, as its teacher.
+
+    Formgrader, which marks by hand and shows every submission, is in its menu Nbgrader.
+    """
+    from tema9.classroom import grade as grading
+    from tema9.classroom import screens
+    from tema9.classroom.course import Course
+
+    if sample:
+        course = COURSE / "rehearsal"
+        if not (course / grading.SCORES).is_file():
+            _sample_class(course, 12, Table())
+    elif not (course / "nbgrader_config.py").is_file():
+        raise ValueError(f"{course} is no course folder; make one with `tema9 release {course}`, or see --sample")
+    Course(course).prepare()  # its settings go to the kernels through the environment
+    raise typer.Exit(subprocess.call(screens.command(course, *(arguments or [])), cwd=course))
+
+
+@app.command()
+@one_line_errors
+def progress(folder: Annotated[Path, typer.Argument(help="Where the notebooks are.")] = ROOT / "notebooks"):
+    """Say which checks pass so far in a student's notebooks, and the points they stand for."""
+    from tema9 import lab as labs
+    from tema9 import progress as progresses
+
+    progresses.main([str(labs.notebooks_folder(folder))])
+
+
+@app.command()
+@one_line_errors
+def doctor(course: CourseArgument = COURSE):
+    """Look at the machine, versions, GPU, sandbox, browser and folders, and say how to put right what is wrong.
+
+    Exit code 1 if something that is needed is wrong.
+    """
+    from tema9 import doctor as student
+    from tema9.classroom import doctor as teacher
+
+    raise typer.Exit(student.say([*student.examine(ROOT / "notebooks"), *teacher.examine(course)]))
+
+
+@app.command(name="time")
+@one_line_errors
+def time_(
+    notebook: Annotated[str | None, typer.Argument(help="A notebook, as 1_lenet5; all by default.")] = None,
+    save: Annotated[bool, typer.Option("--save", help="Keep the times for the start page and the README.")] = False,
+):
+    """Run every solved notebook and print its seconds, peak memory and slowest cells against the budget.
+
+    Exit code 1 if a notebook, or all of them, take longer than they may.
+    """
+    from tema9.classroom import timing
+
+    timed = [timing.measure(source) for source in _tracker("running")(_chosen(notebook))]
+    table = Table(box=box.SIMPLE_HEAD, title=f"Budget: {timing.SECONDS_EACH} s each, {timing.SECONDS_ALL} s all")
+    for column in ("notebook", "seconds", "memory (MiB)", "slowest cells (s)"):
+        table.add_column(column, justify="left" if column in ("notebook", "slowest cells (s)") else "right")
+    for one in timed:
+        seconds = f"[red]{one.seconds:.0f}[/red]" if one.late else f"{one.seconds:.0f}"
+        slowest = "\n".join(f"{spent:4.1f}  {escape(title)}" for spent, title in one.cells)
+        table.add_row(one.notebook, seconds, f"{one.memory / 2**20:,.0f}", slowest, end_section=True)
+    console.print(table, highlight=False)
+    total = sum(one.seconds for one in timed)
+    console.print(f"{total:.0f} s for {len(timed)} notebooks", highlight=False)
+    if save and notebook is None:
+        timing.save(timed)
+    if total > timing.SECONDS_ALL or any(one.late for one in timed):
+        raise typer.Exit(1)
+
+
+@app.command()
+@one_line_errors
+def tour(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Which; all by default. An unknown name lists them.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for them.")] = ROOT / "docs",
+):
+    """Take the pictures of the README from the screens themselves."""
+    from matplotlib import pyplot
+
+    pyplot.switch_backend("agg")
+    from tema9.classroom import tour as tours
+
+    for path in tours.take(names or list(tours.PICTURES), out, _tracker("taking pictures")):
+        console.print(f"{_short(path)}: {path.stat().st_size / 1024:.0f} KiB", highlight=False)
 
 
 @app.command()
@@ -747,6 +898,17 @@ def lab(arguments: Annotated[list[str] | None, typer.Argument(help="For JupyterL
 def test(arguments: Annotated[list[str] | None, typer.Argument(help="For pytest, after --.")] = None):
     """Run the tests."""
     raise typer.Exit(subprocess.call([sys.executable, "-m", "pytest", *(arguments or [])], cwd=ROOT))
+
+
+def _chosen(notebook):
+    """The sources of one notebook, or of all."""
+    from tema9.classroom import sources
+
+    chosen = [source for source in sources.all_sources() if notebook in (None, source.name)]
+    if not chosen:
+        known = ", ".join(source.name for source in sources.all_sources())
+        raise ValueError(f"unknown notebook {notebook!r}; known: {known}")
+    return chosen
 
 
 def _tracker(what):

@@ -5,12 +5,15 @@ designed for, with letters of 11 points or more. Colours keep their meaning thro
 course and never stand alone: a hatch, a line style or a label repeats what they say.
 """
 
+import html
 import math
+import sys
 import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Polygon, Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -86,6 +89,22 @@ WORDS = {
     "no_lighting": "sin ruido de color",
     "stop": "fin: época {epoch}",
     "map_of": "probabilidad media al tapar ahí",
+    "described": "Figura",
+    "is_volumes": "volumen que sale de cada capa",
+    "is_two_gpus": "red repartida en dos GPU",
+    "is_winners": "ganadores de ILSVRC",
+    "is_differences": "diferencias de error con su ruido",
+    "is_connections": "qué mapas de entrada lee cada mapa de salida",
+    "is_windows": "píxeles de una fila y ventanas que los leen",
+    "is_maps": "mapas en gris",
+    "is_pictures": "imágenes una al lado de otra",
+    "is_digits": "cifras en una rejilla",
+    "is_receptive_fields": "campo receptivo de una unidad de cada capa",
+    "is_filters": "filtros de la primera capa",
+    "horizontal": "eje horizontal: {words}",
+    "vertical": "eje vertical: {words}",
+    "series": "series: {words}",
+    "written": "rótulos: {words}",
     "covered": "probabilidad de «{label}» al tapar: de {low} a {high}; sin tapar, {whole}",
 }
 
@@ -98,6 +117,7 @@ COLOURS = {
     "fully_connected": "#0072B2",
     "leftover": "#D55E00",  # what is lost, wrong or a warning
     "neutral": "#8C8C8C",
+    "rest": "#D9D9D9",  # what is not meant now
 }
 HATCHES = {
     "input": "",
@@ -107,6 +127,7 @@ HATCHES = {
     "fully_connected": "",
     "leftover": "xxx",
     "neutral": "",
+    "rest": "",
 }
 SERIES = (
     ("#000000", "-"),
@@ -127,7 +148,7 @@ TEXT, HEADING = 11, 13  # points
 INK = "#222222"
 
 
-def volumes(table, ax=None):
+def volumes(table, ax=None, labels=None):
     """Draw what leaves each layer, to scale: boxes, with the name and the volume below.
 
     Height and depth are the side in pixels, width the channels on a square-root scale;
@@ -137,6 +158,8 @@ def volumes(table, ax=None):
         table: an arithmetic.LayerTable.
         ax: where to draw; without it, as wide as the layers need. At least 0.6 inches
             a layer, by 4 inches.
+        labels: {layer or "INPUT": what stands below its name}, to show a few layers of the table only: the
+            rest is grey, without a name, and there is neither a legend nor an axis. None shows all.
 
     Returns:
         the Axes, y in pixels.
@@ -146,22 +169,35 @@ def volumes(table, ax=None):
     ax = _axes(ax, max(9, 0.95 * len(columns)), 5)
     tallest = table.input_shape[1]
     widest = max(shape[0] for *_, shape in columns if len(shape) == 3)
-    for place, (name, volume, kind, shape) in enumerate(columns):
+    all_labels = {name: volume for name, volume, *_ in columns}
+    shown = all_labels if labels is None else labels
+    room = 72 * ax.figure.get_size_inches()[0] / len(columns)  # points, for a label; two rows where it is too little
+    crowded = labels is None or room < 0.58 * TEXT * max(map(len, shown.values()))
+    for place, (name, _, kind, shape) in enumerate(columns):
         if len(shape) == 3:
             height, depth, width = shape[1], shape[1] / tallest, 0.42 * math.sqrt(shape[0] / widest)
         else:
             height, depth, width = math.sqrt(shape[0]), 0, 0.09
-        _box(ax, place, width, height, 0.4 * depth, 0.22 * depth * tallest, kind)
-        lower = place % 2
+        _box(ax, place, width, height, 0.4 * depth, 0.22 * depth * tallest, kind if name in shown else "rest")
+        if name not in shown:
+            continue
+        lower = crowded and list(shown).index(name) % 2
         if lower:
             ax.annotate("", (place, 0), (0, -42), textcoords="offset points", arrowprops=_leader())
-        label = f"{name}\n{volume}"
+        label = f"{name}\n{shown[name]}"
         below = {"textcoords": "offset points", "ha": "center", "va": "top", "linespacing": 1.25}
         ax.annotate(label, (place, 0), (0, -44 if lower else -6), fontsize=TEXT, color=INK, **below)
     ax.axhline(0, color=COLOURS["neutral"], linewidth=0.8, zorder=0)
     ax.set_xlim(-0.6, len(columns) - 0.4)
     ax.set_ylim(-0.36 * tallest, 1.25 * tallest)
     ax.set_xticks([])
+    if labels is not None:
+        below = 2.5 * TEXT + 10 + (38 if crowded else 0)  # points, for the labels
+        top = 1.24 * tallest
+        ax.set_ylim(-below / (72 * ax.figure.get_size_inches()[1] - below) * top, top)
+        ax.set_yticks([])
+        _plain(ax, keep=())
+        return ax
     ticks = [tick for tick in MaxNLocator(5, integer=True).tick_values(0, tallest) if 0 <= tick <= tallest]
     ax.set_yticks(ticks)
     _plain(ax, keep=("left",))
@@ -169,6 +205,7 @@ def volumes(table, ax=None):
     ax.set_ylabel(WORDS["side"], fontsize=TEXT, y=0.52)
     kinds = [kind for kind in COLOURS if kind in {kind for *_, kind, _ in columns}]
     _kinds_legend(ax, kinds, loc="upper right", title=WORDS["volumes_scale"])
+    ax.set_label(WORDS["is_volumes"])
     return ax
 
 
@@ -225,6 +262,85 @@ def two_gpus(table, crossing, ax=None):
     _plain(ax, keep=())
     names = WORDS["and"].join(", ".join(crossing).rsplit(", ", 1))
     ax.set_title(WORDS["crosses"].format(names=names), fontsize=HEADING, color=INK, loc="left")
+    ax.set_label(WORDS["is_two_gpus"])
+    return ax
+
+
+def lanes(table, crossing, bold, ax=None):
+    """Draw a network over two devices from the top down, a row for each line of the table: it stands beside a list.
+
+    Args:
+        table: an arithmetic.LayerTable; half of each volume lies on each device.
+        crossing: {layer: values that cross}, as arithmetic.crossing_values gives; arrows go across before those.
+        bold: the layers that are meant; the rest is grey.
+        ax: where to draw.
+
+    Returns:
+        the Axes: one unit a row; row 0 names the devices, row 1 is the image.
+    """
+    ax = _axes(ax, 3, 0.4 * (len(table) + 2))
+    middle, half, high = (0, 2), 0.62, 0.3  # of the two lanes; half of a box's width and of its height
+    for number, x in enumerate(middle, 1):
+        ax.text(x, 0.5, WORDS["gpu"].format(number=number), fontsize=TEXT, **_centred())
+    image = {"facecolor": COLOURS["input"], "edgecolor": INK, "linewidth": 0.8}
+    ax.add_patch(Rectangle((middle[0] - half, 1.5 - high), 2 + 2 * half, 2 * high, **image))
+    for place, row in enumerate(table, 2):
+        meant = row.name in bold
+        kind = KINDS[row.kind] if meant else "rest"
+        box = {"facecolor": COLOURS[kind], "hatch": HATCHES[kind], "edgecolor": INK if meant else COLOURS["neutral"]}
+        for x in middle:
+            ax.add_patch(Rectangle((x - half, place + 0.5 - high), 2 * half, 2 * high, linewidth=0.8, **box))
+        look = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0, "mutation_scale": 10}
+        straight = {"color": INK if meant else COLOURS["neutral"], "linewidth": 1.2} | look
+        for x in middle:
+            ax.annotate("", (x, place + 0.5 - high), (x, place - 0.5 + high), arrowprops=straight)
+        if row.name in crossing:
+            across = {"color": COLOURS["leftover" if meant else "neutral"], "linewidth": 2.2 if meant else 1.2} | look
+            for here, there in (middle, middle[::-1]):
+                side = half if here < there else -half
+                ends = (here + side, place - 0.5), (there - side, place + 0.5)
+                ax.annotate("", ends[1], ends[0], arrowprops=across)
+    ax.set_xlim(-0.75, 2.75)
+    ax.set_ylim(len(table) + 2, 0)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    _plain(ax, keep=())
+    return ax
+
+
+def ranking(rows, bold=None, ax=None):
+    """Draw the winners of ILSVRC as CS231n's chart has them, a bar to the right for each: legible from afar.
+
+    Args:
+        rows: of records.read("winners").
+        bold: the years that are meant; the rest is grey. All by default.
+        ax: where to draw.
+
+    Returns:
+        the Axes, % to the right, years down.
+
+    Source: CS231n (2017), lecture 9.
+    """
+    bars, (human,) = [row for row in rows if row["year"]], [row for row in rows if not row["year"]]
+    ax = _axes(ax, 9, 0.42 * len(bars) + 1)
+    error = human["chart"]
+    ax.axvline(error, color=COLOURS["fully_connected"], linewidth=2, linestyle="--", zorder=1)
+    for place, row in enumerate(bars):
+        kind = "convolution" if row["layers"] != "shallow" else "neutral"
+        kind = kind if bold is None or row["year"] in bold else "rest"
+        look = {"color": COLOURS[kind], "hatch": HATCHES[kind], "edgecolor": INK, "linewidth": 0.8, "zorder": 2}
+        ax.barh(place, row["chart"], 0.66, **look)
+        deep = WORDS["depth"].format(layers=row["layers"]) if row["layers"] != "shallow" else WORDS["shallow"]
+        free = row["chart"] if row["chart"] > error else error  # of the dashed line
+        ax.text(free + 0.4, place, f"{spanish(row['chart'], 1)} %  ({deep})", fontsize=TEXT, **_beside())
+    words = WORDS["human"].format(error=spanish(error, 1))
+    ax.text(error + 0.4, len(bars), words, fontsize=TEXT, **(_beside() | {"color": COLOURS["fully_connected"]}))
+    ax.set_yticks(range(len(bars)), [f"{row['year']}  {row['label'].replace(' & ', ' y ')}" for row in bars])
+    ax.set_ylim(len(bars) + 0.5, -0.5)
+    ax.set_xlim(0, 47)
+    ax.set_xticks([])
+    _plain(ax, keep=("left",))
+    ax.tick_params(axis="y", length=0)
     return ax
 
 
@@ -282,6 +398,7 @@ def winners(rows, official=False, highlight=None, ax=None):
         ]
         legend = {"fontsize": TEXT, "title_fontsize": TEXT, "frameon": False, "loc": "upper right"}
         ax.legend(handles=handles, title=WORDS["ensembles"], **legend)
+    ax.set_label(WORDS["is_winners"])
     return ax
 
 
@@ -313,6 +430,7 @@ def differences(rows, ax=None):
     _plain(ax)
     ax.xaxis.set_major_formatter(FuncFormatter(_tick))
     ax.set_xlabel(f"{WORDS['points']}\n{WORDS['noise']}", fontsize=TEXT, loc="right")
+    ax.set_label(WORDS["is_differences"])
     return ax
 
 
@@ -364,6 +482,10 @@ def _centred():
     return {"color": INK, "ha": "center", "va": "center", "linespacing": 1.2}
 
 
+def _beside():
+    return {"color": INK, "ha": "left", "va": "center"}
+
+
 def connections(inputs, ax=None):
     """Draw which input maps each output map reads: a dot for each connection, as in LeNet's Table I.
 
@@ -394,6 +516,7 @@ def connections(inputs, ax=None):
     ax.set_ylabel(WORDS["inputs_of"], fontsize=TEXT)
     heading = WORDS["connections"].format(made=len(pairs), possible=len(grid))
     ax.set_title(heading, fontsize=HEADING, color=INK, loc="left")
+    ax.set_label(WORDS["is_connections"])
     return ax
 
 
@@ -526,6 +649,7 @@ def windows(size, kernel_size, stride, padding=0, rounding="floor", ax=None):
     ax.set_title(heading.format(count=count, leftover=leftover), fontsize=HEADING, color=INK, loc="left")
     names = [WORDS[meaning] for meaning in shown] + [WORDS["window"]]
     ax.legend([*shown.values(), bar], names, fontsize=TEXT, frameon=False, ncols=3, loc="upper left", borderaxespad=0)
+    ax.set_label(WORDS["is_windows"])
     return ax
 
 
@@ -594,6 +718,7 @@ def maps(maps, ax=None):
     labels = [(str(index), INK) for index in range(len(maps))] if len(maps) <= 40 else None
     ax, _ = _mosaic(maps, columns, labels, ax, cmap="gray", vmin=low, vmax=high)
     ax.set_xlabel(WORDS["range"].format(low=_rounded(low), high=_rounded(high)), fontsize=TEXT)
+    ax.set_label(WORDS["is_maps"])
     return ax
 
 
@@ -633,6 +758,7 @@ def pictures(tiles, columns=None, boxes=None, ax=None):
     ax.set_xticks([])
     ax.set_yticks([])
     _plain(ax, keep=())
+    ax.set_label(WORDS["is_pictures"])
     return ax
 
 
@@ -706,6 +832,7 @@ def digits(images, labels, predictions=None, ax=None):
         ax.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=look[0], linewidth=look[1]))
     if wrong.any():
         ax.set_xlabel(WORDS["wrong"], fontsize=TEXT)
+    ax.set_label(WORDS["is_digits"])
     return ax
 
 
@@ -782,6 +909,7 @@ def receptive_fields(table, ax=None):
     ax.set_xticks(ticks)
     ax.set_yticks(ticks)
     ax.set_xlabel(WORDS["field_axis"], fontsize=TEXT, x=0.3)
+    ax.set_label(WORDS["is_receptive_fields"])
     return ax
 
 
@@ -892,6 +1020,52 @@ def _mosaic(tiles, columns, labels, ax, **how):
     return ax, corners
 
 
+def alternative_text(figure):
+    """What is written in a figure, in one sentence, for those who do not see it.
+
+    Args:
+        figure: of matplotlib; a label of its own (`figure.set_label`) is taken as it is.
+    """
+    if figure.get_label():
+        return figure.get_label()
+    parts = []
+    for ax in figure.axes:
+        legend = ax.get_legend()
+        series = [text.get_text() for text in legend.get_texts()] if legend else []
+        written = [text.get_text() for text in ax.texts]
+        said = [ax.get_label()] + [ax.get_title(loc=where) for where in ("left", "center", "right")]
+        for key, words in (
+            ("horizontal", [ax.get_xlabel()]),
+            ("vertical", [ax.get_ylabel()]),
+            ("series", series),
+            ("written", written),
+        ):
+            words = ", ".join(" ".join(one.split()) for one in words if one.strip())
+            said += [WORDS[key].format(words=words)] if words else []
+        parts += ["; ".join(" ".join(one.split()) for one in said if one)]
+    return textwrap.shorten(". ".join([WORDS["described"], *filter(None, parts)]), 1000, placeholder="…")
+
+
+def describe_pictures():
+    """From here on, every figure that a notebook shows carries its `alternative_text`; elsewhere nothing happens.
+
+    JupyterLab and nbconvert show a figure as an image without one, so this shows it as HTML.
+    """
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is not None:
+        plt.switch_backend(plt.get_backend())  # starts it, which forgets what is registered before it
+        shell.display_formatter.formatters["text/html"].for_type(Figure, _described)
+
+
+def _described(figure):
+    from IPython.core.pylabtools import print_figure
+
+    png = print_figure(figure, "png", base64=True)
+    return (
+        f'<img src="data:image/png;base64,{png}" alt="{html.escape(alternative_text(figure))}" style="max-width:100%">'
+    )
+
+
 def live(epochs):
     """Draw a training run while it goes on: losses, error and rate, again after every epoch.
 
@@ -970,6 +1144,7 @@ def filters(weights, ax=None):
     ax.axis("off")
     scale = WORDS["filters"].format(count=len(tiles), side=side, largest=_tick(float(f"{largest:.2g}"), None))
     ax.set_title(scale, fontsize=HEADING, color=INK, loc="left")
+    ax.set_label(WORDS["is_filters"])
     return ax
 
 

@@ -20,6 +20,7 @@ CHANGES = (
     ("pooling antes que LRN (capa 1)", "120-2012", "131", ("multi", "multi")),
 )
 
+CROSSING = crossing_values(layer_table("alexnet_paper"))
 SHAPES = {"circle": "círculo", "ring": "anillo", "square": "cuadrado", "triangle": "triángulo", "cross": "cruz"}
 
 
@@ -115,9 +116,8 @@ def _winners(**how):
 # Name -> a function without arguments that draws it and returns the Axes or the Figure.
 GALLERY = {
     **{name: _of_a_table(figures.volumes, name) for name in ARCHITECTURES},
-    "alexnet_two_gpus": lambda: figures.two_gpus(
-        layer_table("alexnet_paper"), crossing_values(layer_table("alexnet_paper"))
-    ),
+    "alexnet_two_gpus": lambda: figures.two_gpus(layer_table("alexnet_paper"), CROSSING),
+    "alexnet_lanes": lambda: figures.lanes(layer_table("caffenet"), CROSSING, list(CROSSING)),
     "zfnet": zfnet,
     **{
         f"{name}_{quantity}": _of_a_table(figures.per_layer, name, quantity)
@@ -131,6 +131,7 @@ GALLERY = {
     "windows_227": lambda: figures.windows(227, 11, 4),
     "windows_224": lambda: figures.windows(224, 11, 4, rounding="ceil"),
     "ilsvrc": _winners(),
+    "ilsvrc_ranking": lambda: figures.ranking(records.read("winners")),
     **{f"ilsvrc_{year}": _winners(highlight=year) for year in (2012, 2013, 2014, 2015)},
     "ilsvrc_official": _winners(official=True),
     "schedule_2012": lambda: figures.schedule(notes("145")),

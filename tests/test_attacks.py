@@ -46,12 +46,13 @@ def test_the_report_names_what_happened_and_no_page_runs_a_script(attacked):
     report.write(opened, known, rows, root / "report.html")
     pages = feedback.write_all(opened, known, sorted({row.student for row in rows}))
     whole = (root / "report.html").read_text(encoding="utf-8")
-    for said in ("timeout", "memory", "kernel-died", "could not be read", "tampered with", "hostil-007"):
+    incidents = ("timeout", "memory", "kernel-died", "could not be read", "it is a link", "tampered with")
+    for said in (*incidents, "hostil-007"):
         assert said in whole
     secrets = hidden_lines()
     for page in [*pages, root / "report.html"]:
         text = page.read_text(encoding="utf-8")
-        assert "<script" not in text, page
+        assert "<script" not in text and "<img src=x" not in text, page
         assert not [line for line in secrets if line in html.unescape(text)], page
 
 

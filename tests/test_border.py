@@ -66,6 +66,10 @@ def test_plain_data_arrives_as_it_left(value):
     assert same(decode(encode(value)), value)
 
 
+def test_half_a_character_arrives_as_one_that_can_be_written():
+    assert decode(encode({"ñ\ud800": ["ñ", "\ud800"]})) == {"ñ?": ["ñ", "?"]}
+
+
 def test_not_a_number_arrives_as_not_a_number():
     assert math.isnan(decode(encode(math.nan)))
 

@@ -46,7 +46,11 @@ def test_it_holds_every_notebook_as_built_and_no_side_of_the_instructor(unpacked
         there = (unpacked / "notebooks" / f"{source.name}.ipynb").read_text(encoding="utf-8")
         assert there == (sources.NOTEBOOKS / f"{source.name}.ipynb").read_text(encoding="utf-8")
     names = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*")}
-    assert not [name for name in names if re.search(r"classroom|solutions|mistakes|tests|cli\.py|facts|deck", name)]
+    assert not [
+        name
+        for name in names
+        if re.search(r"classroom|solutions|mistakes|tests|cli\.py|facts|deck|slides|node_modules|package\.json", name)
+    ]
     assert {"LEEME.md", "LICENSE", "pyproject.toml", "environment.yml", "tema9/checks.json"} <= names
 
 

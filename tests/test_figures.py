@@ -46,7 +46,7 @@ ACCURACIES = {"CNN": 97.12, "MLP": 93.4, "CNN, píxeles permutados": 94.25, "MLP
 FACTORS = {"base": [14.0, 13.0, 14.8], "pooling 2 × 2, paso 2": [29.0, 21.0, 21.3], "sin espejo ni luz": [11, 27.8, 11]}
 RATES = {"0,003": [12.0, 11.3, 10.3], "0,01": [4.5, 4.3, 4.3], "0,3": [float("nan"), float("nan"), 8.5]}
 
-PAPER = layer_table("alexnet_paper")
+PAPER, SLIDE, CAFFE = map(layer_table, ("alexnet_paper", "alexnet_slide", "caffenet"))
 TILES = [(f"{n}\nde 5", random_maps(3, 20, 20) if n % 2 else random_maps(20, 20, signed=True)) for n in range(1, 6)]
 
 OF_A_TABLE = [
@@ -59,6 +59,10 @@ OF_A_TABLE = [
     )
 ]
 DRAWINGS = {name: (lambda ax=None, draw=draw, table=table: draw(table, ax=ax)) for name, draw, table in OF_A_TABLE} | {
+    "volumes-first": lambda ax=None: figures.volumes(SLIDE, ax=ax, labels={"INPUT": "[227x227x3]", "CONV1": "?"}),
+    "lanes": lambda ax=None: figures.lanes(CAFFE, crossing_values(CAFFE), ["CONV3", "FC6"], ax=ax),
+    "ranking": lambda ax=None: figures.ranking(records.read("winners"), ax=ax),
+    "ranking-two": lambda ax=None: figures.ranking(records.read("winners"), (2012, 2013), ax=ax),
     "filters": lambda ax=None: figures.filters(random_maps(32, 3, 7, 7, signed=True), ax=ax),
     "seeds-one": lambda ax=None: figures.seeds({"": FACTORS}, "receta", "error de test (%)", ax=ax),
     "seeds-two": lambda ax=None: figures.seeds({"ReLU": RATES, "tanh": RATES}, "tasa", "épocas", ax=ax),
@@ -273,3 +277,19 @@ def test_a_run_without_a_result_has_no_dot_and_its_place_no_mean():
     *dots, means = ax.get_lines()[:4]
     assert [np.isfinite(line.get_ydata()).sum() for line in dots] == [3, 3, 1]
     np.testing.assert_allclose(means.get_ydata(), [11.2, 13.1 / 3, np.nan])
+
+
+def test_the_alternative_text_says_what_is_written_in_the_figure():
+    ax = figures.curves([1, 2], {"ReLU": [0, 1], "tanh": [1, 0]}, "época", "error (%)")
+    said = figures.alternative_text(ax.figure)
+    assert said == "Figura. eje horizontal: época; eje vertical: error (%); series: ReLU, tanh"
+    volumes = figures.alternative_text(figures.volumes(layer_table("alexnet_slide")).figure)
+    assert "volumen que sale de cada capa" in volumes and "CONV1 [55x55x96]" in volumes
+    ax.figure.set_label("Dos curvas que se cruzan")
+    assert figures.alternative_text(ax.figure) == "Dos curvas que se cruzan"
+
+
+def test_every_figure_of_the_gallery_says_more_than_that_it_is_one():
+    for name in ("lenet5", "alexnet_two_gpus", "windows_224", "ilsvrc", "ablation_2012", "filters", "occlusion"):
+        assert len(figures.alternative_text(gallery.draw(name))) > 60, name
+        plt.close("all")

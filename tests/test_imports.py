@@ -31,8 +31,16 @@ ALLOWED = {
     "looking": {"layers"},
     "figures": {"arithmetic"},
     "gallery": {"architectures", "arithmetic", "data", "figures", "layers", "looking", "models", "records"},
+    "svg": {"figures"},
+    "widgets": {"architectures", "arithmetic", "data", "figures", "layers", "looking", "models", "svg", "training"},
     "measuring": set(),
     "checks": {"measuring"},
+    "tables": set(),
+    "outline": {"files"},
+    "lab": {"outline"},
+    "progress": {"checks", "lab", "outline", "tables"},
+    "validate": {"progress"},
+    "doctor": {"arithmetic", "machine", "outline", "tables"},
 }
 LIGHT = ("architectures", "arithmetic", "files", "recipes")  # no torch, no numpy, nothing to install
 
@@ -71,6 +79,10 @@ def test_nothing_a_student_holds_imports_the_instructor_s_side():
     sources = [*STUDENT_SIDE, PACKAGE / "__init__.py", *ROOT.glob("solutions/**/*.py")]
     for path in sources:
         assert not {"classroom", "cli"} & ours(path), path
+
+
+def test_nothing_but_the_notebooks_imports_the_widgets():
+    assert not [path.name for path in PACKAGE.rglob("*.py") if "widgets" in ours(path)]
 
 
 def test_no_module_imports_itself_in_a_circle():

@@ -170,7 +170,12 @@ def test_what_is_neither_a_folder_nor_a_zip_is_one_line(tmp_path):
 
 
 def test_litter_is_passed_over_in_silence(tmp_path):
-    litter = ("__MACOSX/ana/._1_lenet5.ipynb", "ana/.ipynb_checkpoints/1_lenet5-checkpoint.ipynb", "ana/.DS_Store")
+    litter = (
+        "__MACOSX/ana/._1_lenet5.ipynb",
+        "ana/.ipynb_checkpoints/1_lenet5-checkpoint.ipynb",
+        "ana/.DS_Store",
+        "ana/0_empieza_aqui (1).ipynb",
+    )
     left_out, found = take_in(tmp_path, dict.fromkeys(litter, b"x") | {"ana/1_lenet5.ipynb": NOTEBOOK})
     assert left_out == [] and list(found) == ["ana/1_lenet5/1_lenet5.ipynb"]
 

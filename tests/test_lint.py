@@ -53,6 +53,22 @@ def test_a_broken_rule_is_found_with_its_line(tmp_path, old, new, word):
     assert all(problem.startswith("1_mini.py") for problem in found)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "word"),
+    [
+        ("# %%\n", '# %% tests="n0-x" points=1\n', "the start page has no tests cells"),
+        ("minutes: 10", "minutes: diez", "needs `minutes`"),
+        ("from tema9 import", "from tema9 importa", "not Python"),
+        ("(1_lenet5.ipynb)", "(1_lenet5.ipynb) ![x](no-esta.png)", "missing"),
+    ],
+)
+def test_a_broken_start_page_is_found(tmp_path, old, new, word):
+    text = sources.start_page().path.read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / f"{sources.START}.py").write_text(text.replace(old, new, 1), encoding="utf-8")
+    assert any(word in problem for problem in lint.lint_page(sources.start_page(tmp_path)))
+
+
 def test_too_few_mistakes_and_missing_probes_are_found(tmp_path):
     bare = mini.BANK[: mini.BANK.index('# %% wrong="n1-size" name="float"')]
     assert any("2 wrong and 2 right" in problem for problem in problems(mini.write(tmp_path, bank=bare)))

@@ -10,6 +10,8 @@ from tema9 import checks
 from tema9.classroom import bank, build, sources
 
 SOURCES = sources.all_sources()
+START = sources.start_page()
+also_the_start_page = pytest.mark.parametrize("source", [START, *SOURCES], ids=lambda source: source.name)
 by_name = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
 
 
@@ -50,7 +52,11 @@ def test_committed_fingerprints_equal_a_fresh_build():
     assert build.CHECKS.read_text(encoding="utf-8") == build.build_checks(), "run `make notebooks` and commit"
 
 
-@by_name
+def test_committed_outline_equals_a_fresh_build():
+    assert build.OUTLINE.read_text(encoding="utf-8") == build.build_outline(), "run `make notebooks` and commit"
+
+
+@also_the_start_page
 def test_a_notebook_has_no_outputs_and_no_metadata_of_an_author(source):
     notebook = nbformat.reads(committed(source), as_version=4)
     nbformat.validate(notebook)
@@ -77,7 +83,7 @@ def test_a_notebook_holds_no_solution_no_hidden_test_and_no_mark_scheme(source):
             assert cells[cell.grade_id] == "*ESCRIBE TU RESPUESTA AQUÍ*"
 
 
-@by_name
+@also_the_start_page
 def test_every_cell_id_is_derived_from_its_identifier_or_its_text(source):
     ids = [cell.id for cell in nbformat.reads(committed(source), as_version=4).cells]
     assert ids == [cell.id for cell in sources.to_notebook(source).cells]
@@ -116,6 +122,9 @@ def test_the_solved_notebook_runs_and_every_check_says_right(source, tmp_path):
     assert re.findall(r"✔ (\S+): correcto", printed) == graded
     for cell in notebook.cells:
         assert not [out for out in cell.get("outputs", []) if out.get("name") == "stderr"], cell.source
+        for out in cell.get("outputs", []):
+            if "image/png" in out.get("data", {}):
+                assert re.search(r'alt="[^"]{20,}"', out.data["text/html"]), cell.source
 
 
 @by_name

@@ -128,7 +128,7 @@ ODD = (None, 0, -1.5, "", "x" * 3000, [], {}, [[]], {"a": 1}, True, "n1-conv2d",
 def mutate(value, draw, depth=0):
     """Change something at random, somewhere in a structure of JSON."""
     if not isinstance(value, dict | list) or not value or (depth and draw.random() < 0.15):
-        return draw.choice(ODD)
+        return copy.deepcopy(draw.choice(ODD))
     keys = list(value) if isinstance(value, dict) else range(len(value))
     key = draw.choice(keys)
     what = draw.random()
@@ -139,7 +139,7 @@ def mutate(value, draw, depth=0):
     elif what < 0.3 and isinstance(value, list):
         draw.shuffle(value)
     elif what < 0.35 and isinstance(value, dict):
-        value[draw.choice(["id", "metadata", "nbgrader", "source"])] = draw.choice(ODD)
+        value[draw.choice(["id", "metadata", "nbgrader", "source"])] = copy.deepcopy(draw.choice(ODD))
     else:
         value[key] = mutate(value[key], draw, depth + 1)
     return value

@@ -1,5 +1,7 @@
 """From py:percent with short keys to nbgrader's metadata."""
 
+import shutil
+
 import mini
 import nbformat
 import pytest
@@ -59,3 +61,30 @@ def test_nothing_of_jupytext_reaches_the_notebook(source):
     notebook = sources.to_notebook(source)
     assert set(notebook.metadata) == {"kernelspec", "language_info", "title"}
     assert all(set(cell.metadata) <= {"nbgrader", "tags"} for cell in notebook.cells)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [sources.start_page().path, *(one.path for one in sources.all_sources()), *sources.ROOT.glob("slides/*.py")],
+    ids=lambda path: path.stem,
+)
+def test_a_source_that_was_opened_as_a_notebook_and_run_is_saved_as_it_was(path, tmp_path):
+    """What JupyterLab's server does with it, by jupytext, and what a run leaves in the cells."""
+    from jupyter_server.services.contents.largefilemanager import LargeFileManager
+    from jupytext.sync_contentsmanager import build_sync_jupytext_contents_manager_class
+
+    shutil.copy(sources.ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "solutions").mkdir()
+    shutil.copy(path, tmp_path / "solutions")
+    contents = build_sync_jupytext_contents_manager_class(LargeFileManager)(root_dir=str(tmp_path))
+    place = f"solutions/{path.name}"
+    notebook = contents.get(place, type="notebook")["content"]
+    notebook.metadata.language_info = {"name": "python", "version": "3.12.1", "file_extension": ".py"}
+    for cell in notebook.cells:
+        cell.metadata.trusted = True
+        if cell.cell_type == "code":
+            cell.execution_count = 7
+            cell.metadata.execution = {"iopub.execute_input": "2026"}
+            cell.outputs = [nbformat.v4.new_output("stream", text="dicho")]
+    contents.save({"type": "notebook", "format": "json", "content": notebook}, place)
+    assert (tmp_path / place).read_text(encoding="utf-8") == path.read_text(encoding="utf-8")

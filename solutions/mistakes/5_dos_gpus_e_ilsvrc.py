@@ -39,20 +39,9 @@ def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
 
 
 # %% probes="n5-grouped-conv"
-grouped_conv(
-    torch.arange(100.0).reshape(1, 4, 5, 5) % 7, torch.arange(108.0).reshape(6, 2, 3, 3) % 5, torch.arange(6.0)
-)
-grouped_conv(
-    torch.arange(150.0).reshape(1, 6, 5, 5) % 7,
-    torch.arange(54.0).reshape(3, 2, 3, 3) % 5,
-    torch.arange(3.0),
-    parts=3,
-    stride=2,
-    padding=1,
-)
-grouped_conv(
-    torch.arange(150.0).reshape(1, 6, 5, 5) % 7, torch.arange(54.0).reshape(6, 1, 3, 3) % 5, torch.ones(6), parts=6
-)
+grouped_conv(torch.arange(100.0).reshape(1, 4, 5, 5) % 7, torch.arange(108.0).reshape(6, 2, 3, 3) % 5, torch.arange(6.0))
+grouped_conv(torch.arange(150.0).reshape(1, 6, 5, 5) % 7, torch.arange(54.0).reshape(3, 2, 3, 3) % 5, torch.arange(3.0), parts=3, stride=2, padding=1)
+grouped_conv(torch.arange(150.0).reshape(1, 6, 5, 5) % 7, torch.arange(54.0).reshape(6, 1, 3, 3) % 5, torch.ones(6), parts=6)
 measuring.passes(grouped_conv, "groups")
 
 
@@ -119,7 +108,6 @@ def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
 def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
     return F.conv2d(x, weight, bias, stride=stride, padding=padding, groups=parts)
 
-
 # %% [markdown]
 # ## n5-block-diagonal
 
@@ -177,9 +165,7 @@ def as_matrix(weight, parts=2):
     rows, depth = len(weight) // parts, weight.shape[1]
     matrix = np.zeros((len(weight), depth * parts))
     for part in range(parts):
-        matrix[part * rows : (part + 1) * rows, part * depth : (part + 1) * depth] = weight[
-            part * rows : (part + 1) * rows
-        ]
+        matrix[part * rows : (part + 1) * rows, part * depth : (part + 1) * depth] = weight[part * rows : (part + 1) * rows]
     return matrix.T
 
 
@@ -190,11 +176,8 @@ def as_matrix(weight, parts=2):
     matrix = np.zeros((len(weight), depth * parts))
     for part in range(parts):
         other = parts - 1 - part
-        matrix[part * rows : (part + 1) * rows, other * depth : (other + 1) * depth] = weight[
-            part * rows : (part + 1) * rows
-        ]
+        matrix[part * rows : (part + 1) * rows, other * depth : (other + 1) * depth] = weight[part * rows : (part + 1) * rows]
     return matrix
-
 
 # %% [markdown]
 # ## n5-gpu-parameters
@@ -291,7 +274,6 @@ def gpu_parameters(layers):
         total += (side * depth + 1) * (outputs // 2)
     return total
 
-
 # %% [markdown]
 # ## n5-traffic
 
@@ -361,7 +343,6 @@ def received(layers):
 # Se piden valores: los has multiplicado por los 4 bytes de cada uno.
 def received(layers):
     return {name: 4 * int(np.prod(shape)) // 2 for name, shape, both in layers[1:] if both}
-
 
 # %% [markdown]
 # ## n5-training-bytes
@@ -463,7 +444,6 @@ def training_bytes(layers, image_values, batch_size, relu_in_place=True):
     activations = sum(count * (2 if not relu_in_place else 1) for count, _, relu in layers)
     return 4 * (3 * parameters + batch_size * (image_values + 2 * activations))
 
-
 # %% [markdown]
 # ## n5-winners
 
@@ -485,55 +465,26 @@ def winner_errors(rows, supplied_only=False):
 
 
 # %% probes="n5-winners"
-winner_errors(
-    [
-        {"year": 1, "label": "a", "won": "no", "chart": 1.0, "official": 2.0, "supplied": None},
-        {"year": 1, "label": "b", "won": "yes", "chart": 4.0, "official": 5.0, "supplied": 6.0},
-        {"year": 2, "label": "c", "won": "yes", "chart": 7.5, "official": 7.0, "supplied": None},
-        {"year": 2, "label": "d", "won": "no", "chart": 9.0, "official": 9.5, "supplied": 8.0},
-        {"year": None, "label": "human", "won": None, "chart": 5.1, "official": 5.25, "supplied": None},
-    ]
-)
-winner_errors(
-    [
-        {"year": 1, "label": "a", "won": "no", "chart": 1.0, "official": 2.0, "supplied": None},
-        {"year": 1, "label": "b", "won": "yes", "chart": 4.0, "official": 5.0, "supplied": 6.0},
-        {"year": 2, "label": "c", "won": "yes", "chart": 7.5, "official": 7.0, "supplied": None},
-        {"year": 2, "label": "d", "won": "no", "chart": 9.0, "official": 9.5, "supplied": 8.0},
-        {"year": None, "label": "human", "won": None, "chart": 5.1, "official": 5.25, "supplied": None},
-    ],
-    supplied_only=True,
-)
+winner_errors([{"year": 1, "label": "a", "won": "no", "chart": 1.0, "official": 2.0, "supplied": None}, {"year": 1, "label": "b", "won": "yes", "chart": 4.0, "official": 5.0, "supplied": 6.0}, {"year": 2, "label": "c", "won": "yes", "chart": 7.5, "official": 7.0, "supplied": None}, {"year": 2, "label": "d", "won": "no", "chart": 9.0, "official": 9.5, "supplied": 8.0}, {"year": None, "label": "human", "won": None, "chart": 5.1, "official": 5.25, "supplied": None}])
+winner_errors([{"year": 1, "label": "a", "won": "no", "chart": 1.0, "official": 2.0, "supplied": None}, {"year": 1, "label": "b", "won": "yes", "chart": 4.0, "official": 5.0, "supplied": 6.0}, {"year": 2, "label": "c", "won": "yes", "chart": 7.5, "official": 7.0, "supplied": None}, {"year": 2, "label": "d", "won": "no", "chart": 9.0, "official": 9.5, "supplied": 8.0}, {"year": None, "label": "human", "won": None, "chart": 5.1, "official": 5.25, "supplied": None}], supplied_only=True)
 
 
 # %% wrong="n5-winners" name="chart"
 # Has usado la columna `chart`: se pide la cifra oficial.
 def winner_errors(rows, supplied_only=False):
-    return {
-        row["year"]: row["supplied"] if supplied_only and row["supplied"] else row["chart"]
-        for row in rows
-        if row["won"] == "yes"
-    }
+    return {row["year"]: row["supplied"] if supplied_only and row["supplied"] else row["chart"] for row in rows if row["won"] == "yes"}
 
 
 # %% wrong="n5-winners" name="everyone-in-the-table" fails=["official"]
 # No todas las filas son de ganadores: mira la clave `won`.
 def winner_errors(rows, supplied_only=False):
-    return {
-        row["year"]: row["supplied"] if supplied_only and row["supplied"] else row["official"]
-        for row in rows
-        if row["year"]
-    }
+    return {row["year"]: row["supplied"] if supplied_only and row["supplied"] else row["official"] for row in rows if row["year"]}
 
 
 # %% wrong="n5-winners" name="human-too"
 # La marca humana no es una participación: su año está vacío.
 def winner_errors(rows, supplied_only=False):
-    return {
-        row["year"]: row["supplied"] if supplied_only and row["supplied"] else row["official"]
-        for row in rows
-        if row["won"] != "no"
-    }
+    return {row["year"]: row["supplied"] if supplied_only and row["supplied"] else row["official"] for row in rows if row["won"] != "no"}
 
 
 # %% wrong="n5-winners" name="always-official" fails=["supplied"]
@@ -557,12 +508,7 @@ def winner_errors(rows, supplied_only=False):
 # %% wrong="n5-winners" name="fractions"
 # Las cifras de la tabla ya están en tanto por ciento y así se piden: no las dividas entre cien.
 def winner_errors(rows, supplied_only=False):
-    return {
-        row["year"]: (row["supplied"] if supplied_only and row["supplied"] else row["official"]) / 100
-        for row in rows
-        if row["won"] == "yes"
-    }
-
+    return {row["year"]: (row["supplied"] if supplied_only and row["supplied"] else row["official"]) / 100 for row in rows if row["won"] == "yes"}
 
 # %% [markdown]
 # ## n5-ablation
@@ -594,71 +540,12 @@ def increase(rows, changed, base, error="top5_error", changed_views="multi", bas
 
 
 # %% probes="n5-ablation"
-increase(
-    [
-        {"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.5, "top5_error": 0.4},
-        {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3, "top5_error": 0.21},
-        {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9, "top5_error": 0.25},
-        {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2},
-    ],
-    "8",
-    "7",
-)
-increase(
-    [
-        {"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.5, "top5_error": 0.4},
-        {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3, "top5_error": 0.21},
-        {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9, "top5_error": 0.25},
-        {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2},
-    ],
-    8,
-    7,
-    error="top1_error",
-)
-increase(
-    [
-        {"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.5, "top5_error": 0.4},
-        {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3, "top5_error": 0.21},
-        {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9, "top5_error": 0.25},
-        {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2},
-    ],
-    "7",
-    "7",
-    changed_views="centre",
-)
-increase(
-    [
-        {"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.5, "top5_error": 0.4},
-        {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3, "top5_error": 0.21},
-        {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9, "top5_error": 0.25},
-        {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2},
-    ],
-    "8",
-    "7",
-    base_views="centre",
-)
-measuring.raised_by(
-    increase,
-    [
-        {"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.5, "top5_error": 0.4},
-        {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3, "top5_error": 0.21},
-        {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9, "top5_error": 0.25},
-        {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2},
-    ],
-    "9",
-    "7",
-)
-measuring.raised_by(
-    increase,
-    [
-        {"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.5, "top5_error": 0.4},
-        {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3, "top5_error": 0.21},
-        {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9, "top5_error": 0.25},
-        {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2},
-    ],
-    "99",
-    "7",
-)
+increase([{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.5, "top5_error": 0.4}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3, "top5_error": 0.21}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9, "top5_error": 0.25}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], "8", "7")
+increase([{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.5, "top5_error": 0.4}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3, "top5_error": 0.21}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9, "top5_error": 0.25}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], 8, 7, error="top1_error")
+increase([{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.5, "top5_error": 0.4}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3, "top5_error": 0.21}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9, "top5_error": 0.25}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], "7", "7", changed_views="centre")
+increase([{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.5, "top5_error": 0.4}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3, "top5_error": 0.21}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9, "top5_error": 0.25}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], "8", "7", base_views="centre")
+measuring.raised_by(increase, [{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.5, "top5_error": 0.4}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3, "top5_error": 0.21}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9, "top5_error": 0.25}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], "9", "7")
+measuring.raised_by(increase, [{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.5, "top5_error": 0.4}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3, "top5_error": 0.21}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9, "top5_error": 0.25}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], "99", "7")
 
 
 # %% wrong="n5-ablation" name="sign" fails=["lrn", "views"]
@@ -686,7 +573,7 @@ def increase(rows, changed, base, error="top5_error", changed_views="multi", bas
         found.append(matching[0])
     if found[0]["dataset"] != found[1]["dataset"]:
         raise ValueError("imágenes distintas")
-    return found[0][error] - found[1][error]
+    return (found[0][error] - found[1][error])
 
 
 # %% wrong="n5-ablation" name="relative" fails=["lrn", "views"]
@@ -770,7 +657,6 @@ def increase(rows, changed, base, error="top5_error", changed_views="multi", bas
         raise ValueError("imágenes distintas")
     return 100 * (found[0][error] - found[1][error])
 
-
 # %% [markdown]
 # ## n5-noise
 
@@ -834,7 +720,7 @@ def compare(first, second, images):
 # %% wrong="n5-noise" name="in-fractions"
 # La diferencia y su error típico se piden en puntos porcentuales.
 def compare(first, second, images):
-    points = second - first
+    points = (second - first)
     se = (first * (1 - first) / images + second * (1 - second) / images) ** 0.5
     return points, se, abs(points) > 2 * se
 

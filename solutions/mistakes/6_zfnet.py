@@ -126,9 +126,7 @@ def network_size(layers, dense, side=227, channels=3):
             parameters += (kernel_size**2 * channels + 1) * out_channels
             last = out_channels
         side = (side + 2 * padding - kernel_size) // stride + 1
-    entering = inputs = (
-        side * side * (last if layers[0][0] == "conv" or any(l[0] == "conv" for l in layers) else channels)
-    )
+    entering = inputs = side * side * (last if layers[0][0] == 'conv' or any(l[0] == 'conv' for l in layers) else channels)
     for neurons in dense:
         parameters += (inputs + 1) * neurons
         inputs = neurons
@@ -204,7 +202,6 @@ def network_size(layers, dense, side=227, channels=3):
         parameters += (inputs + 1) * neurons
         inputs = neurons
     return parameters, entering
-
 
 # %% [markdown]
 # ## n6-figure-3
@@ -406,7 +403,6 @@ def zfnet_maps():
         nn.MaxPool2d(3, 2),
     )
 
-
 # %% [markdown]
 # ## n6-receptive-field
 
@@ -506,7 +502,6 @@ def first_to_see(layers, pixels):
         jump *= stride
     return found
 
-
 # %% [markdown]
 # ## n6-filter-grid
 
@@ -534,9 +529,7 @@ def filter_grid(weights, columns, shared=True):
 filter_grid(np.array([1.0, 0.0, -1.0, 0.5, 0.0, 0.0]).reshape(2, 3, 1, 1), 2)
 filter_grid(np.array([1.0, 0.0, -1.0, 0.5, 0.0, 0.0]).reshape(2, 3, 1, 1), 2, shared=False)
 filter_grid(np.sin(np.arange(3 * 3 * 4.0)).reshape(3, 3, 2, 2) - 0.5, 2)
-filter_grid(
-    np.sin(np.arange(3 * 3 * 4.0)).reshape(3, 3, 2, 2) * np.arange(1.0, 4)[:, None, None, None], 2, shared=False
-)
+filter_grid(np.sin(np.arange(3 * 3 * 4.0)).reshape(3, 3, 2, 2) * np.arange(1.0, 4)[:, None, None, None], 2, shared=False)
 
 
 # %% wrong="n6-filter-grid" name="clipped"
@@ -563,9 +556,7 @@ def filter_grid(weights, columns, shared=True):
     for place, kernel in enumerate(weights):
         m = largest if shared else np.abs(kernel).max()
         top, left = place // columns * side, place % columns * side
-        grid[top : top + side, left : left + side] = (kernel.transpose(1, 2, 0) - weights.min()) / (
-            weights.max() - weights.min()
-        )
+        grid[top : top + side, left : left + side] = (kernel.transpose(1, 2, 0) - weights.min()) / (weights.max() - weights.min())
     return grid
 
 
@@ -579,9 +570,7 @@ def filter_grid(weights, columns, shared=True):
     for place, kernel in enumerate(weights):
         m = largest if shared else np.abs(kernel).max()
         top, left = place // columns * side, place % columns * side
-        grid[top : top + side, left : left + side] = 0.5 + kernel.transpose(1, 2, 0) / (
-            2 * np.abs(kernel).max(axis=(1, 2)) + 1e-12
-        )
+        grid[top : top + side, left : left + side] = 0.5 + kernel.transpose(1, 2, 0) / (2 * np.abs(kernel).max(axis=(1, 2)) + 1e-12)
     return grid
 
 
@@ -654,7 +643,6 @@ def filter_grid(weights, columns, shared=True):
         grid[top : top + side, left : left + side] = 0.5 + kernel.transpose(1, 2, 0) / (2 * m)
     return grid
 
-
 # %% [markdown]
 # ## n6-aliasing
 
@@ -714,7 +702,6 @@ def apparent_frequency(frequency, stride):
     folded = frequency % (2 / stride)
     return min(folded, 2 / stride - folded)
 
-
 # %% [markdown]
 # ## n6-occlusion
 
@@ -755,9 +742,7 @@ def occlusion_map(model, image, label, size, stride, fill=0.0):
 measuring.with_classifier(occlusion_map, torch.arange(432.0).reshape(3, 12, 12) % 11 / 11, 1, 4, 4)
 measuring.with_classifier(occlusion_map, torch.arange(504.0).reshape(3, 12, 14) % 7 / 7, 2, 5, 3, seed=1)
 measuring.with_classifier(occlusion_map, torch.arange(300.0).reshape(3, 10, 10) % 7 / 7, 3, 6, 4, 0.5)
-measuring.with_classifier(
-    occlusion_map, torch.arange(300.0).reshape(3, 10, 10) % 7 / 7, 0, 6, 4, torch.tensor([0.2, 0.9, 0.4])
-)
+measuring.with_classifier(occlusion_map, torch.arange(300.0).reshape(3, 10, 10) % 7 / 7, 0, 6, 4, torch.tensor([0.2, 0.9, 0.4]))
 measuring.changes_the_image(occlusion_map, torch.arange(300.0).reshape(3, 10, 10) % 7 / 7, 0, 6, 4)
 
 
@@ -829,8 +814,8 @@ def occlusion_map(model, image, label, size, stride, fill=0.0):
 # El cuadrado tiene que caber entero: has colocado también los que se salen.
 def occlusion_map(model, image, label, size, stride, fill=0.0):
     colour = torch.as_tensor(fill, dtype=image.dtype).expand(len(image))[:, None, None]
-    tops = range(0, image.shape[1], stride)
-    lefts = range(0, image.shape[2], stride)
+    tops = range(0, image.shape[1] , stride)
+    lefts = range(0, image.shape[2] , stride)
     result = torch.zeros(len(tops), len(lefts))
     for row, top in enumerate(tops):
         for column, left in enumerate(lefts):
@@ -921,24 +906,19 @@ def occlusion_map(model, image, label, size, stride, fill=0.0):
                 result[row, column] = model(covered[None]).softmax(1)[0, label]
     return result
 
-
 # %% [markdown]
 # ## n6-switches
 
 
 # %% right="n6-switches" name="with-torch"
 def pool(a, size=3, stride=2):
-    values, places = F.max_pool2d(
-        torch.as_tensor(a, dtype=torch.float64)[None, None], size, stride, return_indices=True
-    )
+    values, places = F.max_pool2d(torch.as_tensor(a, dtype=torch.float64)[None, None], size, stride, return_indices=True)
     return values[0, 0].numpy(), places[0, 0].numpy()
 
 
 def unpool(values, places, shape):
     result = torch.zeros(shape[0] * shape[1], dtype=torch.float64)
-    result.index_add_(
-        0, torch.as_tensor(places).flatten().long(), torch.as_tensor(values, dtype=torch.float64).flatten()
-    )
+    result.index_add_(0, torch.as_tensor(places).flatten().long(), torch.as_tensor(values, dtype=torch.float64).flatten())
     return result.reshape(shape).numpy()
 
 
@@ -1142,7 +1122,6 @@ def pool(a, size=3, stride=2):
 def unpool(values, places, shape):
     return np.full(shape, np.sum(values) / (shape[0] * shape[1]))
 
-
 # %% [markdown]
 # ## n6-deconvnet
 
@@ -1162,9 +1141,7 @@ def project(image, weight, bias, map, stride=2):
     row, column = divmod(at, maps.shape[3])
     side = weight.shape[2]
     result = torch.zeros(len(image), (maps.shape[2] - 1) * stride + side, (maps.shape[3] - 1) * stride + side)
-    result[:, row * stride : row * stride + side, column * stride : column * stride + side] = (
-        weight[map] * pooled[0, map].max()
-    )
+    result[:, row * stride : row * stride + side, column * stride : column * stride + side] = weight[map] * pooled[0, map].max()
     return result
 
 
@@ -1189,25 +1166,9 @@ def project(image, weight, bias, map, stride=2):
 
 
 # %% probes="n6-deconvnet"
-torch.stack(
-    [
-        relu_back(torch.tensor([2.0, -3.0, 5.0, -7.0]), torch.tensor([1.0, 1.0, -1.0, -1.0]), rule)
-        for rule in ("gradient", "deconvnet", "guided")
-    ]
-)
-project(
-    torch.sin(torch.arange(242.0)).reshape(2, 11, 11),
-    torch.cos(torch.arange(54.0)).reshape(3, 2, 3, 3),
-    torch.tensor([0.3, 0.1, 0.2]),
-    1,
-)
-project(
-    torch.sin(torch.arange(162.0)).reshape(2, 9, 9),
-    torch.cos(torch.arange(54.0)).reshape(3, 2, 3, 3),
-    torch.tensor([0.5, -0.1, 0.2]),
-    2,
-    stride=1,
-)
+torch.stack([relu_back(torch.tensor([2.0, -3.0, 5.0, -7.0]), torch.tensor([1.0, 1.0, -1.0, -1.0]), rule) for rule in ("gradient", "deconvnet", "guided")])
+project(torch.sin(torch.arange(242.0)).reshape(2, 11, 11), torch.cos(torch.arange(54.0)).reshape(3, 2, 3, 3), torch.tensor([0.3, 0.1, 0.2]), 1)
+project(torch.sin(torch.arange(162.0)).reshape(2, 9, 9), torch.cos(torch.arange(54.0)).reshape(3, 2, 3, 3), torch.tensor([0.5, -0.1, 0.2]), 2, stride=1)
 
 
 # %% wrong="n6-deconvnet" name="rules-swapped" fails=["rules"]
@@ -1375,9 +1336,7 @@ def project(image, weight, bias, map, stride=2):
     pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
     strongest = pooled[0, map].argmax()
     signal = torch.zeros_like(before).flatten(2)
-    signal[0, map, 2 * (strongest // pooled.shape[3]) * before.shape[3] + 2 * (strongest % pooled.shape[3])] = pooled[
-        0, map
-    ].flatten()[strongest]
+    signal[0, map, 2 * (strongest // pooled.shape[3]) * before.shape[3] + 2 * (strongest % pooled.shape[3])] = pooled[0, map].flatten()[strongest]
     signal = F.relu(signal.reshape(before.shape))
     return F.conv_transpose2d(signal, weight, stride=stride)[0]
 

@@ -1,14 +1,15 @@
 """Submissions that attack the grading or come by accident, for rehearsals and tests: what each does, what it deserves.
 
-Each answers the first graded exercise of a notebook in a hostile way and the rest honestly. What it would win by the
-attack it must not get; what it has honestly earned it keeps.
+Each answers the first graded exercise of a notebook in a hostile or a wrong way and the rest honestly. What it would
+win by the attack it must not get; what it has honestly earned it keeps.
 """
 
 import ast
 import copy
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import jupytext
 import nbformat
 
 from tema9.classroom import bank as banks
@@ -108,10 +109,35 @@ IN_THE_CELL = {
         "        frame = frame.f_back\n    raise ValueError('HIDDEN TESTS' in text and 'LEAK' or 'nothing')"
     ),
     "borrowed-by-hand": "from tema9.arithmetic import output_size as NAME",
+    "closes-the-output": "import sys\nsys.stdout.close()\ndef NAME(*args, **kwargs):\n    return -1",
+    "not-a-character": "print('\\ud800')\ndef NAME(*args, **kwargs):\n    raise ValueError('\\ud800 \\x00')",
+    "named-like-markup": (
+        "def NAME(*args, **kwargs):\n"
+        "    raise type('<img src=x onerror=alert(1)>', (Exception,), {})('<script>alert(2)</script>')"
+    ),
+    "talks-to-the-judge": (
+        "import os\nfor fd in range(3, 64):\n"
+        "    try:\n        os.write(fd, b'\\xff' * 64)\n    except OSError:\n        pass\n"
+        "def NAME(*args, **kwargs):\n    return -1"
+    ),
+    "changes-our-copies": (
+        "import gc, types\nfor module in gc.get_objects():\n"
+        "    if isinstance(module, types.ModuleType) and module.__name__.startswith('tema9'):\n"
+        "        for name in dir(module):\n            if callable(getattr(module, name, None)) and name[0] != '_':\n"
+        "                setattr(module, name, lambda *a, **k: True)\n"
+        "def NAME(*args, **kwargs):\n    return -1"
+    ),
     "lying-exception": (
         "class AssertionError(Exception):\n    pass\ndef NAME(*args, **kwargs):\n    raise AssertionError('correcto')"
     ),
 }
+
+
+# A right answer, with what makes stock nbgrader take its points away.
+NOISY = (
+    "\nimport sys as _sys, warnings as _warnings\nfrom tqdm import tqdm as _tqdm\n"
+    "_warnings.warn('se puede mejorar')\nprint('una nota', file=_sys.stderr)\nlist(_tqdm(range(3)))\n"
+)
 
 
 def _tag_tests(notebook, cells):
@@ -151,6 +177,31 @@ def _strip_metadata(notebook, cells):
         cell.id = f"cell-{place}"
 
 
+def _rename_cells(notebook, cells):
+    for number, cell in enumerate(notebook.cells):
+        if "nbgrader" in cell.metadata:
+            cell.metadata.nbgrader.grade_id = cell.id = f"otro-{number}"
+
+
+def _negative_points(notebook, cells):
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade"):
+            cell.metadata.nbgrader.points = float("nan") if cell.metadata.nbgrader.solution else -5
+
+
+def _half_a_character(notebook, cells):
+    notebook.cells[0].source += "\ud800"
+    next(iter(cells.values())).source += "\n# \ud800"
+
+
+def _odd_types(notebook, cells):
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = 5, "x"
+    notebook.metadata = {"kernelspec": [], "language_info": None}
+    notebook.cells += [None, 3, [], {"cell_type": "video"}, {"cell_type": "code", "source": 7}]
+
+
 # What is done to a notebook with one wrong answer: it changes nothing.
 TO_THE_NOTEBOOK = {
     "tags-tests": _tag_tests,
@@ -160,7 +211,32 @@ TO_THE_NOTEBOOK = {
     "duplicates-tests": _duplicate_tests,
     "not-graded": _not_graded,
     "strips-metadata": _strip_metadata,
+    "renames-cells": _rename_cells,
+    "points-that-are-no-number": _negative_points,
+    "half-a-character": _half_a_character,
+    "odd-types": _odd_types,
 }
+
+# The same in another file format; what is written instead of the notebook.
+AS_A_FILE = {
+    "old-format": lambda notebook: nbformat.writes(nbformat.convert(notebook, 3), version=3).encode(),
+    "a-script": lambda notebook: jupytext.writes(notebook, fmt="py:percent").encode(),
+    "with-a-mark-at-its-start": lambda notebook: b"\xef\xbb\xbf" + json.dumps(notebook).encode(),
+}
+
+# Files beside a notebook with one wrong answer; what stands in angle brackets is where a link leads, in the course.
+SHADOW = b"print('LEAK')\nraise SystemExit\n"
+BESIDE = {
+    "own-modules": {
+        f"{name}.py": SHADOW for name in ("numpy", "torch", "tema9", "ipykernel_launcher", "sitecustomize", "json")
+    },
+    "date-that-is-none": {"timestamp.txt": b"\xff ayer por la tarde"},
+    "early-date": {"timestamp.txt": b"1999-01-01 00:00:00 UTC"},
+    "links": {"fuente": b"<source>", "notas.db": b"<gradebook.db>", "otros": b"<submitted>"},
+}
+
+# The notebook itself is a link, to the source or to what another student has handed in.
+LINKED = {"links-to-the-source": "source/NOTEBOOK/NOTEBOOK.ipynb", "links-to-another": "submitted/alumno-001/NOTEBOOK"}
 
 # Files that are no notebook: nothing can be earned with them, and the class goes on.
 FILES = {
@@ -172,16 +248,22 @@ FILES = {
     "deep-json": b"[" * 100_000,
 }
 
-ATTACKS = (*IN_THE_CELL, *TO_THE_NOTEBOOK, *FILES)
+ATTACKS = (*IN_THE_CELL, "noisy", *TO_THE_NOTEBOOK, *AS_A_FILE, *BESIDE, *LINKED, *FILES)
 
 
 @dataclass(frozen=True)
 class Attack:
-    """A hostile submission: its bytes, and the points that it deserves from the machine."""
+    """A hostile submission.
+
+    content: the bytes of the notebook. beside: of other files, by name, as in BESIDE. link: what the notebook,
+    or its folder, is a link to. points: what it deserves from the machine.
+    """
 
     name: str
     content: bytes
     points: float
+    beside: dict = field(default_factory=dict)
+    link: str = ""
 
 
 def attack(name, source, released) -> Attack:
@@ -197,22 +279,46 @@ def attack(name, source, released) -> Attack:
     """
     if name in FILES:
         return Attack(name, FILES[name], 0)
+    if name in LINKED:
+        return Attack(name, b"", 0, link=LINKED[name].replace("NOTEBOOK", source.name))
+    if name not in ATTACKS:
+        raise ValueError(f"no attack {name!r}; known: {', '.join(ATTACKS)}")
     target, *others = source.graded
     notebook = nbformat.from_dict(json.loads(json.dumps(released)))
     cells = {cell.metadata.get("nbgrader", {}).get("grade_id"): cell for cell in notebook.cells}
     for exercise in others:
         cells[exercise.name].source = banks.solution(exercise).text
     asked = next(node.name for node in ast.parse(target.solution.text).body if isinstance(node, ast.FunctionDef))
-    wrong = f"def {asked}(*args, **kwargs):\n    return -1"
-    if name in IN_THE_CELL:
+    earned = sum(test.points for exercise in others for test in exercise.tests)
+    cells[target.name].source = f"def {asked}(*args, **kwargs):\n    return -1"
+    if name == "noisy":
+        cells[target.name].source = banks.solution(target).text + NOISY
+        earned += sum(test.points for test in target.tests)
+    elif name in IN_THE_CELL:
         cells[target.name].source = IN_THE_CELL[name].replace("NAME", asked)
     elif name in TO_THE_NOTEBOOK:
-        cells[target.name].source = wrong
         TO_THE_NOTEBOOK[name](notebook, cells)
-    else:
-        raise ValueError(f"no attack {name!r}; known: {', '.join(ATTACKS)}")
-    earned = sum(test.points for exercise in others for test in exercise.tests)
-    return Attack(name, json.dumps(notebook).encode(), earned)
+    content = AS_A_FILE[name](notebook) if name in AS_A_FILE else json.dumps(notebook).encode()
+    return Attack(name, content, earned, BESIDE.get(name, {}))
+
+
+def hand_in(course, student, notebook, made):
+    """Put a hostile submission where a student's lies."""
+    path = course.submitted(student, notebook)
+    if made.link:
+        link = path if made.link.endswith(".ipynb") else path.parent
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(course.root / made.link)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(made.content)
+    for name, content in made.beside.items():
+        if content.startswith(b"<"):
+            (path.parent / name).unlink(missing_ok=True)
+            (path.parent / name).symlink_to(course.root / content.strip(b"<>").decode())
+        else:
+            (path.parent / name).write_bytes(content)
 
 
 def write(course, count):
@@ -225,8 +331,6 @@ def write(course, count):
     for number in range(count):
         made = attack(ATTACKS[number % len(ATTACKS)], source, released)
         student = f"hostil-{number + 1:03d}"
-        path = course.submitted(student, source.name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(made.content)
+        hand_in(course, student, source.name, made)
         rows.append((student, source.name, made.points, f"attack: {made.name}"))
     return rows

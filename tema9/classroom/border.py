@@ -101,6 +101,8 @@ def _array(array, arrays):
 def _unpack(packed, arrays):
     if isinstance(packed, list):
         return [_unpack(item, arrays) for item in packed]
+    if isinstance(packed, str):  # half of a surrogate pair could not be written to a file
+        return packed if packed.isascii() else packed.encode("utf-8", "replace").decode("utf-8")
     if not isinstance(packed, dict):
         return packed
     ((kind, content),) = packed.items()

@@ -1,14 +1,18 @@
-"""From the sources to what students get: the notebooks and the fingerprints."""
+"""From the sources to what students get: the notebooks, the fingerprints and the outline of the course."""
 
 import json
 import tempfile
 from pathlib import Path
 
+import nbformat
+
+from tema9 import outline
 from tema9.classroom import bank, sources
 from tema9.classroom.course import Course
 from tema9.classroom.lint import lint_all
 
 CHECKS = Path(sources.__file__).parents[1] / "checks.json"
+OUTLINE = outline.HERE / "outline.json"
 
 
 class LintError(ValueError):
@@ -27,19 +31,37 @@ def build_checks(track=iter) -> str:
     return json.dumps(checks, indent=1, ensure_ascii=False) + "\n"
 
 
+def build_outline() -> str:
+    """The text of `tema9/outline.json`: what a student's side knows of the exercises."""
+    listed = {
+        source.name: {
+            "title": source.title,
+            "minutes": source.minutes,
+            "exercises": [
+                {"name": one.name, "points": one.points, "by_hand": one.by_hand} for one in source.exercises.values()
+            ],
+        }
+        for source in sources.all_sources()
+    }
+    return json.dumps(listed, indent=1, ensure_ascii=False) + "\n"
+
+
 def build_notebooks() -> dict[str, bytes]:
-    """The student version of every notebook, by file name, as nbgrader releases it.
+    """The student version of every notebook, by file name: the start page, and the others as nbgrader releases them.
 
     Two calls return the same bytes.
     """
+    start = sources.start_page()
+    page = nbformat.writes(sources.to_notebook(start)) + "\n"
     with tempfile.TemporaryDirectory() as folder:
         course = Course(folder)
         course.prepare()
-        return {f"{s.name}.ipynb": course.release(s.name).read_bytes() for s in sources.all_sources()}
+        made = {f"{s.name}.ipynb": course.release(s.name).read_bytes() for s in sources.all_sources()}
+    return {f"{start.name}.ipynb": page.encode()} | made
 
 
 def build(notebooks=sources.NOTEBOOKS, track=iter) -> list[Path]:
-    """Check the sources, then write the notebooks and the fingerprints; return the files.
+    """Check the sources, then write the notebooks, the fingerprints and the outline; return the files.
 
     Files that would not change are left alone; notebooks without a source are removed.
 
@@ -48,7 +70,7 @@ def build(notebooks=sources.NOTEBOOKS, track=iter) -> list[Path]:
     """
     if problems := lint_all():
         raise LintError("\n".join(problems))
-    made = {CHECKS: build_checks(track).encode()}
+    made = {CHECKS: build_checks(track).encode(), OUTLINE: build_outline().encode()}
     made |= {notebooks / name: content for name, content in build_notebooks().items()}
     notebooks.mkdir(exist_ok=True)
     for path, content in made.items():

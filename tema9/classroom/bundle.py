@@ -12,7 +12,7 @@ FOLDER = "tema9-estudiantes"
 # Of the package, what is the instructor's: it holds no answers, but it is of no use to a student.
 INSTRUCTORS = ("classroom", "cli.py", "__main__.py")
 INSTRUCTORS_DEPENDENCIES = (
-    "jupytext", "nbformat", "nbconvert", "jupyter-client", "psutil", "jinja2", "rapidfuzz", "typer", "rich"
+    "jupytext", "nbformat", "nbconvert", "jupyter-client", "jinja2", "rapidfuzz", "typer", "rich"
 )  # fmt: skip
 DATE = (1980, 1, 1, 0, 0, 0)  # of every file: two bundles of one version are the same bytes
 ALWAYS_BINARY = (".safetensors",)
@@ -59,7 +59,8 @@ def files(root=sources.ROOT) -> dict[str, bytes]:
     """
     root = Path(root)
     notebooks = sorted((root / "notebooks").glob("*.ipynb"))
-    missing = {source.name for source in sources.all_sources()} - {path.stem for path in notebooks}
+    wanted = {sources.START, *(source.name for source in sources.all_sources())}
+    missing = wanted - {path.stem for path in notebooks}
     if missing:
         raise FileNotFoundError(f"notebooks/ has no {', '.join(sorted(missing))}; run `tema9 notebooks` first")
     found = {f"notebooks/{path.name}": _content(path) for path in notebooks}

@@ -8,6 +8,7 @@
       autograded/   what ran
       receipts/     STUDENT/NOTEBOOK.json, what was graded, with which versions, with which verdicts
       feedback/     what students read afterwards
+      exchange/     where nbgrader's release and collect meet; Formgrader warns if it is missing
       gradebook.db  scores; elsewhere, if gradebook.url says so
 
 Every notebook is an nbgrader assignment of its own, with its own name.
@@ -33,7 +34,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from traitlets.config import Config
 
-from tema9.classroom import sources
+from tema9.classroom import formulas, sources
 from tema9.classroom.judge import Judge
 from tema9.classroom.rebuild import Rebuild, ShowRepairs
 from tema9.files import whole
@@ -70,8 +71,9 @@ def settings(root) -> Config:
     """nbgrader's settings for the course folder `root`.
 
     Reading them also changes this process's environment where nbgrader has no setting:
-    the kernel in the sandbox is known (JUPYTER_PATH), and it finds the `alembic` that it
-    calls when its own environment is not activated (PATH).
+    the kernel in the sandbox and a template that asks nothing of the network are known
+    (JUPYTER_PATH), and it finds the `alembic` that it calls when its own environment is not
+    activated (PATH).
     """
     kernels = str(Path(__file__).with_name("jupyter"))
     if kernels not in os.environ.get("JUPYTER_PATH", "").split(os.pathsep):
@@ -114,7 +116,9 @@ def settings(root) -> Config:
         CSSHTMLHeaderPreprocessor,
     ]
     c.HTMLExporter.sanitize_html = True
+    c.HTMLExporter.filters = {"markdown2html": formulas.markdown}
     c.HTMLExporter.language_code = "es"
+    c.HTMLExporter.exclude_anchor_links = True
     return c
 
 
@@ -224,7 +228,7 @@ class Course:
             GradebookError: the gradebook cannot be opened.
             RuntimeError: nbgrader could not make the release; the message says why.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
+        (self.root / "exchange").mkdir(parents=True, exist_ok=True)
         (self.root / "nbgrader_config.py").write_text(CONFIG_FILE.format(subfolder=""), encoding="utf-8")
         with contextlib.closing(self.gradebook()) as gradebook:
             known = {assignment.name for assignment in gradebook.assignments}

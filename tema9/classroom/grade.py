@@ -164,18 +164,28 @@ def _prepared(course, known, dry_run):
 
 
 def _job(course, texts, record, student, notebook, settings, again):
-    path = course.submitted(student, notebook)
-    with contextlib.suppress(OSError):
-        content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
+    content, refused = _content(course, student, notebook)
     return Job(
         student,
         notebook,
         content,
+        refused=refused,
         source=texts.source(notebook).read_text(encoding="utf-8"),
         released=texts.release(notebook).read_text(encoding="utf-8"),
         previous=None if again else record.receipt(student, notebook),
         **settings,
     )
+
+
+def _content(course, student, notebook):
+    """(the bytes of a submission, why they are not taken). Links are not followed: they lead to what is not theirs."""
+    path = course.submitted(student, notebook)
+    if any(part.is_symlink() for part in (path, path.parent, path.parent.parent)):
+        return b"", "it is a link"
+    try:
+        return path.read_bytes(), ""
+    except OSError as error:
+        return b"", error.strerror or str(error)
 
 
 def _spread(jobs, count, workers, dask):

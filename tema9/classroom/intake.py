@@ -219,9 +219,10 @@ def _of_zip(archive, prefix, left_out):
 
 
 def _is_litter(path):
-    """What systems and editors leave around."""
+    """What systems and editors leave around, and the start page, which nobody is asked for."""
     hidden = any(part.startswith(".") or part in ("__MACOSX", "__pycache__") for part in path.parts)
-    return hidden or path.stem.endswith("-checkpoint") or path.name in ("Thumbs.db", "desktop.ini")
+    start = path.suffix == ".ipynb" and path.stem.startswith(sources.START)
+    return hidden or start or path.stem.endswith("-checkpoint") or path.name in ("Thumbs.db", "desktop.ini")
 
 
 def _common(files):

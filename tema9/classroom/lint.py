@@ -216,9 +216,21 @@ RULES = (
 )
 
 
+# Of the start page, which has no exercises and no bank.
+RULES_OF_PAGES = (header_says_what_it_is, keys_are_known, markdown_renders)
+
+
+def lint_page(source: Source) -> list[str]:
+    """The problems of a source without exercises."""
+    problems = [f"{source.path.name}{where}: {what}" for rule in RULES_OF_PAGES for where, what in rule(source, None)]
+    if graded := [cell for cell in source.cells if cell.role in sources.ROLES]:
+        problems.append(f"{source.path.name}{_at(graded[0])}: the start page has no {graded[0].role} cells")
+    return problems + [f"{source.path.name}{where}: {what}" for where, what in code_parses(source, None)]
+
+
 def lint_all(folder: Path = sources.SOLUTIONS) -> list[str]:
     """The problems of every notebook's source."""
-    problems, seen = [], {}
+    problems, seen = lint_page(sources.start_page(folder)), {}
     for source in sources.all_sources(folder):
         problems += lint(source, banks.load(source, folder / "mistakes"))
         for cell in source.cells:

@@ -7,6 +7,9 @@
     # %% explore=true                          ours, only shows or plays; grading may skip it
 
 A code cell without a key is set-up: every exercise may rely on it, and on nothing else.
+
+The start page is written in the same way, but has no exercises: it is built and given to students, and it is never
+released, handed in or graded.
 """
 
 import hashlib
@@ -16,6 +19,8 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+
+from tema9.outline import START
 
 ROOT = Path(__file__).parents[2]
 SOLUTIONS = ROOT / "solutions"
@@ -150,8 +155,13 @@ def read(path) -> Source:
 
 
 def all_sources(folder=SOLUTIONS) -> list[Source]:
-    """Every notebook's source, in the order of the course."""
-    return [read(path) for path in sorted(Path(folder).glob("[0-9]_*.py"))]
+    """The source of every graded notebook, in the order of the course."""
+    return [read(path) for path in sorted(Path(folder).glob("[1-9]_*.py"))]
+
+
+def start_page(folder=SOLUTIONS) -> Source:
+    """The source of the page on which JupyterLab opens."""
+    return read(Path(folder) / f"{START}.py")
 
 
 def to_notebook(source: Source) -> nbformat.NotebookNode:

@@ -5,7 +5,9 @@ import re
 
 import pytest
 
+from tema9 import lab as student
 from tema9.classroom import browser as chromium
+from tema9.classroom import screens
 
 
 @pytest.fixture(scope="session")
@@ -53,3 +55,13 @@ def open_page(browser):
 def page(open_page):
     """A page of 1280x720."""
     return open_page()
+
+
+@pytest.fixture(scope="session")
+def lab(browser, tmp_path_factory):
+    """A student's JupyterLab, a `Lab`, on a folder that is empty at first; explorations are shortened."""
+    home = tmp_path_factory.mktemp("lab")
+    root = home / "notebooks"
+    root.mkdir()
+    with screens.serving(student.command(root), root, home, {"NBGRADER_EXECUTION": "validate"}) as served:
+        yield served

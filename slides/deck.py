@@ -1,0 +1,702 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+#   title: 'Tema 9: AlexNet y ZFNet'
+# ---
+
+# %% [markdown]
+# The lecture's slides. `tema9 slides` makes one page of HTML of them; in JupyterLab this is a notebook that runs from
+# top to bottom. What stands before the first slide is not shown. The keys of the cells:
+#
+#     # %% slide="conv1-volume" minutes=3    a slide begins; how long it takes
+#     #    notebook=2 live="convolution()"   the notebook it goes with, and what to open there
+#     #    appendix=true look="title"        an addition to the original deck; a style of deck.css
+#     # %% fragment=true                     comes with the next key press
+#     # %% place="right"                     where on the slide; the places are in deck.css
+#     # %% [markdown] notes=true             what the lecturer says, in Spanish; right after the slide's first cells
+#
+# A number on a slide is computed, in an f-string, from the tables of layers or the records. A number that is typed, in
+# the notes for instance, is looked up in them by a test.
+
+# %%
+from IPython.display import HTML, Markdown
+
+from tema9 import figures, looking, models, recipes, records
+from tema9.arithmetic import crossing_values, layer_table
+from tema9.classroom.slides import canvas, drawing
+
+CASE_STUDY = "# Case Study: AlexNet\n\n[Krizhevsky et al. 2012]\n"
+WINNERS = "# ImageNet Large Scale Visual Recognition Challenge (ILSVRC) winners\n"
+lenet = layer_table("lenet5")
+alexnet = layer_table("alexnet_slide")
+towers = layer_table("caffenet")  # the same layers in the same order, over two GPUs
+conv1, pool1 = alexnet["CONV1"], alexnet["POOL1"]
+
+
+def volume(shape):
+    """(3, 227, 227) as 227x227x3."""
+    channels, *sides = shape
+    return "x".join(map(str, (*sides, channels)))
+
+
+def name(row):
+    """The deck says MAX POOL1 for POOL1."""
+    return f"MAX {row.name}" if row.kind == "MaxPool" else row.name
+
+
+def filters(row):
+    return f"{row.kernel_size}x{row.kernel_size} filters applied at stride {row.stride}"
+
+
+def band(table, words, height):
+    """The volumes of a network across the slide."""
+    table.rows = [row for row in table if row.kind != "LRN"]  # it leaves the volume as it is
+    labels = {"INPUT": f"[{volume(table.input_shape)}]"} | {row.name: row.volume for row in table}
+    return drawing(figures.volumes(table, canvas(1184, height), labels), words)
+
+
+def first_layers(**labels):
+    """The image, CONV1 and POOL1, of which the lecture knows those that have a label."""
+    table = layer_table("alexnet_slide")
+    table.rows = table.rows[:2]
+    labels = {"INPUT": f"[{volume(table.input_shape)}]"} | labels
+    words = ", ".join(f"{layer} {label}" for layer, label in labels.items())
+    return drawing(figures.volumes(table, canvas(570, 500), labels), f"Lo que sale de cada capa: {words}")
+
+
+def architecture(table):
+    """The table of layers as the deck lists it, in the colours of the figures."""
+    lines = [("input", f"[{volume(table.input_shape)}]", "INPUT")]
+    for row in table:
+        scores = " (class scores)" if row is table.rows[-1] else ""
+        lines.append((figures.KINDS[row.kind], row.volume, f"<b>{name(row)}</b>: {row.description}{scores}"))
+    rows = (
+        f'<tr><td>{out}</td><td class="kind" style="--kind: var(--{kind})">{text}</td></tr>'
+        for kind, out, text in lines
+    )
+    return HTML(f'<p>Full (simplified) AlexNet architecture:</p><table class="layers">{"".join(rows)}</table>')
+
+
+def lanes(bold, words):
+    """The two GPUs beside the list of layers, row by row."""
+    ax = canvas(230, 33 * (len(towers) + 2))
+    ax.figure.set_layout_engine("none")
+    ax.set_position([0, 0, 1, 1])
+    return drawing(figures.lanes(towers, crossing_values(towers), bold, ax), words)
+
+
+# %% [markdown] slide="title" minutes=2 look="title"
+# # Tema 9: AlexNet y ZFNet
+
+# %% place="aside"
+ax = figures.filters(looking.filters(models.pretrained("alexnet_mini")), canvas(740, 400))
+ax.set_title("", loc="left")
+drawing(ax, "Los filtros de la primera capa de una AlexNet pequeña")
+
+# %% [markdown] notes=true
+# De qué va la sesión: la red que ganó en 2012 y la que la afinó en 2013. Los filtros son de la primera capa de
+# nuestra mini-AlexNet, entrenada con fotografías: los mismos que salen en el cuaderno.
+#
+# **Trampa.** El título original decía «ZeNet». El nombre es ZFNet, por Zeiler y Fergus.
+#
+# **Preguntar.** ¿Qué hace falta para que una red de 1998 gane en 2012?
+#
+# **Cuaderno.** Los seis; se empieza por `n1-conv-output-size`.
+
+# %% [markdown] slide="lenet5" minutes=5 notebook=1 live="convolution()"
+# # Review: LeNet-5
+#
+# [LeCun et al., 1998]
+
+# %%
+band(lenet, "LeNet-5: lo que sale de cada capa, a escala", 400)
+
+# %%
+c1, s2 = lenet["C1"], lenet["S2"]
+Markdown(
+    f"""
+Conv filters were {c1.kernel_size}x{c1.kernel_size}, applied at stride {c1.stride}
+Subsampling (Pooling) layers were {s2.kernel_size}x{s2.kernel_size} applied at stride {s2.stride}
+i.e. architecture is [CONV-POOL-CONV-POOL-FC-FC]
+""".replace("\n", "  \n")
+)
+
+# %% [markdown] notes=true
+# El repaso: convolución, submuestreo, y al final capas densas. La de hoy es la misma idea, más grande.
+#
+# **Trampa.** La línea [CONV-POOL-CONV-POOL-FC-FC] se deja una de las tres últimas (C5, F6 y la salida). El
+# submuestreo de 1998 sí tenía parámetros: un coeficiente y un sesgo por mapa, 12 en S2 y 32 en S4. La red impresa
+# tiene 60 000 parámetros entrenables; la que se escribe hoy, 61 706.
+#
+# **Preguntar.** De 32 píxeles a 28 con un filtro de 5: ¿adónde van los otros 4?
+#
+# **Cuaderno.** `n1-conv-output-size`, `n1-subsampling`, `n1-lenet5-module`.
+
+# %% slide="alexnet" minutes=3 notebook=2 look="names"
+Markdown(CASE_STUDY)
+
+# %%
+band(layer_table("alexnet_slide"), "AlexNet: lo que sale de cada capa, a escala", 375)
+
+# %%
+Markdown(f"""
+## Architecture:
+
+{
+    '''
+'''.join(f"- {name(row)}" for row in alexnet)
+}
+""")
+
+# %% [markdown] notes=true
+# Cinco convoluciones, tres *pooling*, dos normalizaciones y tres capas densas. En la figura, el alto es el lado y el
+# ancho los canales: la imagen se encoge mientras los mapas se multiplican.
+#
+# **Trampa.** La lista pone el *pooling* antes de la normalización: es el orden de CaffeNet. El artículo normaliza
+# antes. Se vuelve a ello en la lista completa.
+#
+# **Preguntar.** ¿En qué capas hay parámetros? ¿Dónde estarán casi todos?
+#
+# **Cuaderno.** `n2-layer-table`.
+
+# %% slide="conv1-volume" minutes=4 notebook=2 live="input_224()"
+Markdown(CASE_STUDY)
+
+# %% place="aside"
+first_layers(CONV1="?")
+
+# %%
+FIRST_LAYER = f"""
+Input: {volume(alexnet.input_shape)} images
+
+**First layer (CONV1):** {conv1.out_shape[0]} {filters(conv1)}
+
+=>
+"""
+Markdown(FIRST_LAYER + "\n> Q: what is the output volume size?")
+
+# %% [markdown] notes=true
+# Dejar que calculen antes de pulsar: el lado, y después los canales. La pista da el lado, 55; el volumen entero
+# sale en la diapositiva siguiente.
+#
+# **Trampa.** El artículo dice 224, y con 224 la fórmula no da un entero: sale 54 si se redondea hacia abajo. El código
+# de 2012 redondea hacia arriba y le salen 55. Las diapositivas toman 227, que da 55 sin redondear.
+#
+# **Preguntar.** ¿Y si la imagen fuera de 224? ¿Qué píxeles no ve nadie?
+#
+# **Cuaderno.** `n2-conv1-volume`, `n2-input-224`.
+
+# %% fragment=true
+side = conv1.in_shape[1]
+Markdown(f"Hint:  $({side}-{conv1.kernel_size})/{conv1.stride}+1 = {conv1.out_shape[1]}$")
+
+# %% slide="conv1-parameters" minutes=3 notebook=2
+Markdown(CASE_STUDY)
+
+# %% place="aside"
+first_layers(CONV1=conv1.volume)
+
+# %%
+Markdown(FIRST_LAYER + f"\nOutput volume **{conv1.volume}**")
+
+# %% [markdown] notes=true
+# La respuesta de antes: 96 filtros, 96 mapas, de lado 55. Y la pregunta siguiente.
+#
+# **Trampa.** Quien multiplica por el número de posiciones cuenta operaciones, no parámetros: el filtro es el mismo en
+# las 3025 posiciones.
+#
+# **Preguntar.** ¿Cuántos números tiene un solo filtro? ¿Depende del tamaño de la imagen?
+#
+# **Cuaderno.** `n2-conv-params`.
+
+# %% [markdown] fragment=true
+# > Q: What is the total number of parameters in this layer?
+
+# %% slide="conv1-parameters-answer" minutes=3 notebook=2
+Markdown(CASE_STUDY)
+
+# %% place="aside"
+first_layers(CONV1=conv1.volume)
+
+# %%
+Markdown(FIRST_LAYER + f"\nOutput volume **{conv1.volume}**")
+
+# %% [markdown] notes=true
+# Primero la cuenta, después el redondeo, después los sesgos.
+#
+# **Trampa.** «35K» esconde dos números: 34 848 pesos, y 34 944 parámetros con los 96 sesgos. En los cuadernos se pide
+# siempre cuál de los dos.
+#
+# **Preguntar.** ¿Qué falta en la cuenta? (Un sesgo por filtro.)
+#
+# **Cuaderno.** `n2-conv-params`.
+
+# %% fragment=true
+k = conv1.kernel_size
+factors = f"({k}*{k}*{conv1.in_shape[0]})*{conv1.out_shape[0]}"
+Markdown(f"Parameters:  ${factors} = \\mathbf{{{conv1.weights / 1000:.0f}K}}$")
+
+# %% fragment=true
+Markdown(f"{conv1.weights:,} weights + {conv1.biases} biases = **{conv1.parameters:,}**")
+
+# %% slide="pool1-volume" minutes=2 notebook=2
+Markdown(CASE_STUDY)
+
+# %% place="aside"
+first_layers(CONV1=conv1.volume, POOL1="?")
+
+# %%
+SECOND_LAYER = f"""
+Input: {volume(alexnet.input_shape)} images
+
+After CONV1: {volume(conv1.out_shape)}
+
+**Second layer (POOL1):** {filters(pool1)}
+"""
+Markdown(SECOND_LAYER + "\n> Q: what is the output volume size?")
+
+# %% [markdown] notes=true
+# La misma fórmula sirve para el *pooling*. Las ventanas de 3 con paso 2 se solapan: lo dice el artículo.
+#
+# **Trampa.** El *pooling* no cambia los canales: siguen siendo 96. Y en AlexNet 3 con paso 2 y 2 con paso 2 dan los
+# mismos lados, 27, 13 y 6.
+#
+# **Preguntar.** ¿Qué lado saldría con ventanas de 2 y paso 2?
+#
+# **Cuaderno.** `n2-pool1`; también `n3-overlapping`.
+
+# %% fragment=true
+Markdown(f"Hint:  $({pool1.in_shape[1]}-{pool1.kernel_size})/{pool1.stride}+1 = {pool1.out_shape[1]}$")
+
+# %% slide="pool1-parameters" minutes=2 notebook=2
+Markdown(CASE_STUDY)
+
+# %% place="aside"
+first_layers(CONV1=conv1.volume, POOL1=pool1.volume)
+
+# %%
+Markdown(SECOND_LAYER + f"\nOutput volume: {volume(pool1.out_shape)}")
+
+# %% [markdown] notes=true
+# Dejar unos segundos: más de uno multiplicará 3 por 3 por 96.
+#
+# **Trampa.** En LeNet-5 la respuesta era otra: su submuestreo tenía 2 parámetros por mapa.
+#
+# **Preguntar.** ¿Qué aprende un máximo?
+#
+# **Cuaderno.** `n2-pool1`, `n1-s2-parameters`.
+
+# %% [markdown] fragment=true
+# > Q: what is the number of parameters in this layer?
+
+# %% slide="pool1-parameters-answer" minutes=1 notebook=2
+Markdown(CASE_STUDY)
+
+# %% place="aside"
+first_layers(CONV1=conv1.volume, POOL1=pool1.volume)
+
+# %%
+Markdown(SECOND_LAYER + f"\nOutput volume: {volume(pool1.out_shape)}")
+
+# %% [markdown] notes=true
+# Ninguno: el máximo no tiene nada que aprender.
+#
+# **Trampa.** «El *pooling* no tiene parámetros» vale para el máximo y la media, no para el submuestreo de 1998.
+#
+# **Preguntar.** ¿Por dónde pasa el gradiente en un máximo? (Por el píxel que ganó.)
+#
+# **Cuaderno.** `n2-pool1`.
+
+# %% fragment=true
+Markdown(f"Parameters: {pool1.parameters}!")
+
+# %% slide="after-pool1" minutes=2 notebook=2 live="layer_editor()"
+Markdown(CASE_STUDY)
+
+# %% place="aside"
+first_layers(CONV1=conv1.volume, POOL1=pool1.volume)
+
+# %%
+Markdown(f"""
+Input: {volume(alexnet.input_shape)} images
+
+After CONV1: {volume(conv1.out_shape)}
+
+After POOL1: {volume(pool1.out_shape)}
+
+...
+""")
+
+# %% [markdown] notes=true
+# Y así hasta el final. Es el momento de abrir el cuaderno y rellenar la tabla entre todos.
+#
+# **Trampa.** La normalización que viene después no cambia el tamaño ni tiene parámetros; no es *batch norm*.
+#
+# **Preguntar.** ¿Qué lado entra en CONV3? (13.)
+#
+# **Cuaderno.** `n2-layer-table`.
+
+# %% slide="architecture" minutes=6 notebook=2 live="layer_editor()"
+Markdown(CASE_STUDY)
+
+# %% place="left"
+architecture(alexnet)
+
+# %% [markdown] notes=true
+# Leer la tabla de arriba abajo con los lados: 227, 55, 27, 13, 6. La columna de la derecha sale al pulsar: los
+# parámetros de cada capa. Las tres capas densas tienen el 94 % de los 62 378 344.
+#
+# **Trampa.** «Simplified»: es una sola torre. Con los dos grupos del artículo son 60 965 224, los «60 millones» que
+# imprime. Y *pooling* antes de la normalización es el orden de CaffeNet; el autor probó los dos en la primera capa y
+# la diferencia cabe en el ruido: 18,71 y 18,57 % de error top-5.
+#
+# **Preguntar.** ¿Qué capa tiene más parámetros, y por qué? (FC6: 9216 entradas por 4096 neuronas.)
+#
+# **Cuaderno.** `n2-layer-table`, `n2-total-parameters`, `n2-alexnet-module`, `n3-order`.
+
+# %% fragment=true place="right"
+most = max(row.parameters for row in alexnet)
+bars = "".join(
+    f'<tr><td>{row.parameters:,}</td><td class="kind" style="--kind: transparent"><span class="bar" style="'
+    f'width: {360 * row.parameters / most:.1f}px; background: var(--{figures.KINDS[row.kind]})"></span></td></tr>'
+    for row in alexnet
+)
+HTML(f'<p>{alexnet.total("parameters"):,} parameters</p><table class="layers"><tr><td></td></tr>{bars}</table>')
+
+# %% slide="details" minutes=12 notebook=3 live="dropout()"
+Markdown(CASE_STUDY)
+
+# %% place="left"
+architecture(alexnet)
+
+# %% place="right"
+recipe = recipes.DECK
+results = {(row["model"], row["networks"]): row for row in records.read("results")}
+one, seven = results["AlexNet", 1], results["AlexNet*", 7]
+dropout = next(layer.p for layer in alexnet.architecture.layers if layer.name == "DROP6")
+
+
+def power(number):
+    """0.0005 as 5e-4."""
+    digits, exponent = f"{number:e}".split("e")
+    return f"{float(digits):g}e{int(exponent)}"
+
+
+Markdown(f"""
+## Details/Retrospectives:
+
+- first use of ReLU
+- used Norm layers (not common anymore)
+- heavy data augmentation
+- dropout {dropout}
+- batch size {recipe.batch_size}
+- SGD Momentum {recipe.momentum}
+- Learning rate {power(recipe.learning_rate)}, reduced by {1 / recipe.factor:g} manually when val accuracy plateaus
+- L2 weight decay {power(recipe.weight_decay)}
+- {seven["networks"]} CNN ensemble: {one["top5_val"]}% -> {seven["top5_val"]}%
+""")
+
+# %% [markdown] notes=true
+# Una línea cada vez; los cuadernos 3 y 4 las recorren todas.
+#
+# **Trampas.** «First use of ReLU»: antes ya la usaron otros; fue la primera vez que decidió algo a esta escala. El
+# *dropout* está en FC6 y FC7 solo. «Reduced by 10»: tres veces, a mano; las notas de 2012 dicen las épocas (apéndice).
+# El L2 va dentro de la actualización, multiplicado por la tasa. Y de 18,2 a 15,4 no cambia solo el número de redes:
+# dos de las siete se preentrenaron con otros datos; cinco sin ellos dan 16,4.
+#
+# **Preguntar.** ¿Qué cambia entre 18,2 y 15,4, además del número de redes?
+#
+# **Cuaderno.** `n3-lrn`, `n3-dropout`, `n3-pca-lighting`; `n4-rule-2012`, `n4-plateau`, `n4-m2-ensemble-gain`.
+
+# %% slide="two-gpus" minutes=4 notebook=5 live="memory()"
+Markdown(CASE_STUDY)
+
+# %% place="left"
+architecture(alexnet)
+
+# %% place="lanes"
+lanes(["CONV1"], "Las dos GPU: cada una calcula la mitad de los mapas de CONV1")
+
+# %% place="far"
+channels, *sides = towers["CONV1"].out_shape
+Markdown(f"""
+**[{volume((channels // 2, *sides))}] x 2**
+
+Historical note: Trained on GTX 580 GPU with only 3 GB of memory.
+Network spread across 2 GPUs, half the neurons (feature maps) on each GPU.
+""")
+
+# %% [markdown] notes=true
+# Cada GPU lleva la mitad de los mapas: 48 y 48 en CONV1, con la imagen entera en las dos.
+#
+# **Trampa.** ¿No cabía en 3 GB? La cuenta sencilla, con lotes de 128, se queda por debajo de los 3: hay que hablar de
+# memorias intermedias y copias. Y fueron dos tarjetas, no una.
+#
+# **Preguntar.** Entrenando, ¿qué ocupa más: los parámetros o las activaciones?
+#
+# **Cuaderno.** `n5-grouped-conv`, `n5-training-bytes`, `n5-m2-three-gigabytes`.
+
+# %% slide="same-gpu" minutes=3 notebook=5 live="two_gpus()"
+Markdown(CASE_STUDY)
+
+# %% place="left"
+architecture(alexnet)
+
+# %% place="lanes"
+crossing = crossing_values(towers)
+apart = [row.name for row in towers if row.weights and row.name not in crossing]
+lanes(apart, f"Las dos GPU: {', '.join(apart)} leen solo los mapas de la suya")
+
+# %% place="far"
+Markdown(
+    f"""
+**{", ".join(apart)}:**
+Connections only with feature maps on same GPU
+""".replace(":**\n", ":**  \n")
+)
+
+# %% [markdown] notes=true
+# La figura que se perdió: dos columnas que no se ven entre sí en CONV2, CONV4 y CONV5. Es una convolución en dos
+# grupos: la mitad de los pesos.
+#
+# **Trampa.** CONV1 no tiene grupos: lee la imagen, que está entera en las dos GPU. Por eso `groups=2` es de CONV2,
+# CONV4 y CONV5.
+#
+# **Preguntar.** ¿Cuántos pesos se ahorra CONV2 con dos grupos? (La mitad.)
+#
+# **Cuaderno.** `n5-block-diagonal`, `n5-gpu-parameters`.
+
+# %% slide="across-gpus" minutes=4 notebook=5 live="two_gpus()"
+Markdown(CASE_STUDY)
+
+# %% place="left"
+architecture(alexnet)
+
+# %% place="lanes"
+lanes(list(crossing), f"Las dos GPU: {', '.join(crossing)} leen los mapas de las dos")
+
+# %% place="far"
+Markdown(
+    f"""
+**{", ".join(crossing)}:**
+Connections with all feature maps in
+preceding layer, communication
+across GPUs
+""".replace(":**\n", ":**  \n")
+)
+
+# %% [markdown] notes=true
+# Las flechas que cruzan son lo que viaja: en CONV3, 21 632 números en cada sentido por imagen; en FC6, 4608; en FC7 y
+# FC8, 2048.
+#
+# **Trampa.** Si CONV2 también comunicara, serían 34 992 más, más que todo lo demás junto.
+#
+# **Preguntar.** ¿Por qué en CONV3 y no en CONV2 o CONV4?
+#
+# **Cuaderno.** `n5-traffic`, `n5-m1-why-conv3`.
+
+# %% slide="winners" minutes=3 notebook=5
+Markdown(WINNERS)
+
+# %%
+winners = records.read("winners")
+drawing(figures.ranking(winners, ax=canvas(1184, 530)), "Los ganadores de ILSVRC de 2010 a 2017: error top-5 y capas")
+
+# %% [markdown] notes=true
+# El concurso entero: de 28,2 % a 2,3 % en siete años. Las barras grises son de antes de las redes profundas.
+#
+# **Trampa.** Las de 2010 y 2011 se midieron con otras imágenes de test, y las de 2012 en adelante son de varias
+# redes promediadas: el número de capas es de una sola.
+#
+# **Preguntar.** ¿Entre qué dos años está el salto más grande?
+#
+# **Cuaderno.** `n5-winners`.
+
+# %% slide="winners-2012" minutes=3 notebook=5
+Markdown(WINNERS)
+
+# %%
+drawing(figures.ranking(winners, (2012, 2013), canvas(1184, 530)), "Los ganadores de 2012 y 2013: AlexNet y ZFNet")
+
+# %% [markdown] notes=true
+# Los dos de hoy: AlexNet, la primera red convolucional que gana, y al año siguiente la misma idea, afinada.
+#
+# **Trampa.** El 16,4 es de cinco redes sin datos de fuera; con ellos, SuperVision bajó a 15,3. Y el 11,7 de 2013 es de
+# Clarifai, la empresa de Zeiler, no de la red del artículo.
+#
+# **Preguntar.** Con 50 000 imágenes, ¿qué diferencia se puede tomar en serio?
+#
+# **Cuaderno.** `n5-winners`, `n5-ablation`, `n5-noise`.
+
+# %% [markdown] slide="zfnet" minutes=8 notebook=6 live="occlusion()"
+# # ZFNet
+#
+# [Zeiler and Fergus, 2013]
+
+# %%
+band(layer_table("zfnet_paper"), "ZFNet, como en la figura 3 de su artículo: lo que sale de cada capa", 335)
+
+# %%
+zfnet = layer_table("zfnet_slide_512")
+wide = [row for row in zfnet if row.kind == "Conv" and row.out_shape[0] != alexnet[row.name].out_shape[0]]
+change = [f"({t['CONV1'].kernel_size}x{t['CONV1'].kernel_size} stride {t['CONV1'].stride})" for t in (alexnet, zfnet)]
+before, after = (", ".join(str(t[row.name].out_shape[0]) for row in wide) for t in (alexnet, zfnet))
+chart = {row["year"]: row["chart"] for row in winners}
+Markdown(f"""
+AlexNet but:
+
+CONV1: change from {change[0]} to {change[1]}
+
+CONV{",".join(row.name[-1] for row in wide)}: instead of {before} filters use {after}
+
+ImageNet top 5 error: {chart[2012]}% -> {chart[2013]}%
+""")
+
+# %% [markdown] notes=true
+# La figura que el original dejó pendiente, dibujada de la tabla del artículo: 110, 55, 26, 13, 6. Filtros más pequeños
+# y paso más corto en la primera capa, porque mirando dentro se vieron filtros muertos y *aliasing*.
+#
+# **Trampas.** Con solo lo que dice la diapositiva la red es otra: falta el paso 2 de CONV2 (apéndice). La red de la
+# figura 3 conserva 384, 384, 256; la de 512, 1024, 512 es su variante ancha. Y de 16,4 a 11,7 no hay una red: hay dos
+# conjuntos de varias, el segundo de Clarifai (apéndice).
+#
+# **Preguntar.** ¿Qué lado sale de CONV1 con 7 y paso 2? ¿Y qué pasa con FC6?
+#
+# **Cuaderno.** `n6-literal`, `n6-figure-3`, `n6-aliasing`, `n6-occlusion`, `n6-deconvnet`.
+
+# %% slide="winners-deeper" minutes=2 notebook=6
+Markdown(WINNERS)
+
+# %%
+deeper = [row["year"] for row in winners if row["year"] and row["year"] > 2013]
+drawing(figures.ranking(winners, deeper, canvas(1184, 530)), "Los ganadores desde 2014: redes cada vez más profundas")
+
+# %% [markdown] notes=true
+# Y después, más capas: 19, 22, 152. Eso es el tema siguiente.
+#
+# **Trampa.** El 5,1 % de «una persona» es de una sola, entrenada para ello; otra que lo intentó falló el 12 %.
+#
+# **Preguntar.** ¿Qué impedía poner 152 capas en 2012?
+#
+# **Cuaderno.** `n6-m2-fair-comparison`.
+
+# %% [markdown] slide="references" minutes=1
+# # Referencias
+#
+# - Curso de CNN Stanford : <http://cs231n.stanford.edu/>
+
+# %% [markdown] place="sources"
+# Y los trabajos que se citan:
+#
+# - LeCun, Bottou, Bengio y Haffner (1998), *Gradient-based learning applied to document recognition*
+# - Krizhevsky, Sutskever y Hinton (2012), *ImageNet classification with deep convolutional neural networks*
+# - Zeiler y Fergus (2014), *Visualizing and understanding convolutional networks*
+# - Las notas de las pruebas de 2012: `computerhistory/AlexNet-Source-Code`
+
+# %% [markdown] notes=true
+# Las diapositivas siguen la lección 9 de ese curso. Lo que viene detrás es nuestro: tres respuestas a preguntas que
+# salen siempre.
+#
+# **Trampa.** El curso cambia cada año: los números de aquí son de su edición de 2017.
+#
+# **Preguntar.** ¿Qué ha quedado sin explicar?
+#
+# **Cuaderno.** `n6-m1-capacity`, para terminar en casa.
+
+# %% [markdown] slide="zfnet-literal" minutes=5 notebook=6 appendix=true look="table"
+# # Apéndice: ZFNet al pie de la letra
+
+# %%
+tables = {"AlexNet": alexnet, "the slide, to the letter": zfnet, "the paper, figure 3": layer_table("zfnet_paper")}
+lines = ["| output of | " + " | ".join(tables) + " |", "|---|" + "---|" * len(tables)]
+for layer in ("CONV1", "POOL1", "CONV2", "POOL2", "CONV5", "POOL3"):
+    lines.append(f"| {layer} | " + " | ".join(volume(t[layer].out_shape) for t in tables.values()) + " |")
+lines.append("| inputs of FC6 | " + " | ".join(f"{t['POOL3'].activations:,}" for t in tables.values()) + " |")
+lines.append("| parameters | " + " | ".join(f"{t.total('parameters'):,}" for t in tables.values()) + " |")
+Markdown("\n".join(lines))
+
+# %%
+strides = [t["CONV2"].stride for t in (zfnet, tables["the paper, figure 3"])]
+Markdown(f"The missing line: CONV2 at stride {strides[1]}, not {strides[0]}.")
+
+# %% [markdown] notes=true
+# Lo que sale si se cambia solo lo que dice la diapositiva: CONV1 deja 111, nada vuelve a encoger hasta el *pooling*, y
+# FC6 recibe 86 528 números en vez de 9216. Salen 386 548 840 parámetros, seis veces más que en el artículo.
+#
+# **Trampa.** Hay una implementación pública que construye casi esta misma red.
+#
+# **Preguntar.** ¿Cabría en los 3 GB de la tarjeta con que se entrenó?
+#
+# **Cuaderno.** `n6-literal`, `n6-figure-3`, `n6-receptive-field`.
+
+# %% [markdown] slide="run-notes" minutes=4 notebook=5 appendix=true
+# # Apéndice: el cuaderno de Alex, 2012
+
+# %%
+notes = [row for row in records.read("schedule") if row["run"] == 145]
+drawing(figures.schedule(notes, canvas(1184, 480)), "La tasa de aprendizaje que se fijó a mano, época a época")
+
+# %% [markdown] notes=true
+# De las notas que Krizhevsky guardó junto al código: la red de la figura 2 del artículo. La tasa baja en las épocas 25,
+# 51 y 79; CONV1 se frena en la 67 y se congela en la 72; se para en la 91.
+#
+# **Trampa.** «Reduced by 10» es solo una parte: también se congeló CONV1 y se apagó el ruido de color.
+#
+# **Preguntar.** ¿Qué regla automática daría esas épocas?
+#
+# **Cuaderno.** `n4-plateau`, `n5-ablation`.
+
+# %% [markdown] slide="fair-comparison" minutes=5 notebook=6 appendix=true look="table"
+# # Apéndice: comparar lo comparable
+
+# %%
+pairs = [
+    ("AlexNet", 1), ("ZFNet (a)", 1), ("ZFNet (b), 512-1024-512", 1),
+    ("AlexNet", 5), ("ZFNet (a)", 5), ("AlexNet*", 7), ("ZFNet (a) + (b)", 6),
+]  # fmt: skip
+lines = ["| networks | model | top-5 error, validation | test |", "|---|---|---|---|"]
+for pair in pairs:
+    row = results[pair]
+    cells = (
+        row["networks"],
+        row["model"].replace("*", "\\*"),
+        *(f"{row[c]}%" if row[c] else "" for c in ("top5_val", "top5_test")),
+    )
+    lines.append("| " + " | ".join(map(str, cells)) + " |")
+clarifai = next(row for row in winners if row["year"] == 2013)
+lines.append(f"| several | Clarifai, the entry of 2013 | | {clarifai['chart']}% |")
+Markdown("\n".join(lines) + "\n\n\\* some of them pre-trained on outside data")
+
+# %% [markdown] notes=true
+# Igual con igual: una red, de 18,2 a 16,5 (o 16,0 la ancha); cinco redes, de 16,4 a 15,3. La mejor cifra del artículo
+# de Zeiler y Fergus es 14,8, de seis redes.
+#
+# **Trampa.** El 11,7 es de Clarifai, la empresa de Zeiler, con varias redes que no están en el artículo.
+#
+# **Preguntar.** ¿Cómo habría que escribir la última línea de la diapositiva de ZFNet?
+#
+# **Cuaderno.** `n6-m2-fair-comparison`, `n4-m2-ensemble-gain`.
+
+# %% [markdown] slide="official-errors" minutes=2 notebook=5 appendix=true look="table"
+# # Apéndice: los errores oficiales
+
+# %%
+lines = ["| year | network | layers | the chart | official | supplied data only |", "|---|---|---|---|---|---|"]
+for row in winners:
+    if row["year"]:
+        errors = (f"{row[column]:.1f}%" if row[column] else "" for column in ("chart", "official", "supplied"))
+        lines.append(f"| {row['year']} | {row['label']} | {row['layers']} | " + " | ".join(errors) + " |")
+Markdown("\n".join(lines))
+
+# %% [markdown] notes=true
+# De dónde sale cada barra: en 2012 y 2013 la gráfica toma la entrada sin datos de fuera, y en los demás años la
+# oficial. VGG no ganó en clasificación: quedó segunda, detrás de GoogLeNet.
+#
+# **Trampa.** Quien busque «AlexNet top-5» encontrará 15,3, 16,4 y 18,2, y los tres son ciertos.
+#
+# **Preguntar.** ¿Cuál de los tres es de una sola red?
+#
+# **Cuaderno.** `n5-winners`, `n5-noise`.

@@ -1,0 +1,53 @@
+"""The course from outside: its notebooks with their minutes, exercises and points, and what running one takes.
+
+`outline.json` is made by `tema9 notebooks` from the sources, `times.csv` is measured by `tema9 time`.
+"""
+
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from tema9 import files
+
+HERE = Path(__file__).parent
+START = "0_empieza_aqui"  # the page on which JupyterLab opens
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """An exercise and its points; by_hand: answered in prose, and marked by a person."""
+
+    name: str
+    points: int
+    by_hand: bool
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A graded notebook: `minutes` of a student's time, `seconds` of the machine's to run all of it, solved."""
+
+    name: str
+    title: str
+    minutes: int
+    exercises: tuple[Exercise, ...]
+    seconds: float
+
+    @property
+    def points(self):
+        return sum(exercise.points for exercise in self.exercises)
+
+
+@functools.cache
+def notebooks() -> dict[str, Notebook]:
+    """The notebooks by name, in the order of the course."""
+    seconds = {row["notebook"]: row["seconds"] for row in files.table(HERE, "times", "table")}
+    listed = json.loads((HERE / "outline.json").read_text(encoding="utf-8"))
+    return {
+        name: Notebook(name, one["title"], one["minutes"], tuple(map(_exercise, one["exercises"])), seconds[name])
+        for name, one in listed.items()
+    }
+
+
+def _exercise(values):
+    return Exercise(**values)

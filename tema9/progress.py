@@ -1,0 +1,257 @@
+"""What a notebook is worth so far: a student's own cells, run in a process of their own, and their checks.
+
+python -m tema9.progress [FOLDER]
+
+Of an exercise whose check says that it is right, and whose visible tests pass, the points are counted. Grading adds
+more cases to the tests, and a person marks the prose.
+"""
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from tema9 import checks, outline
+from tema9.tables import Table
+
+SECONDS = 45  # of an exercise: its cell, its check and its tests
+SECONDS_TO_START = 180  # torch, the first time, from a slow disk
+CODE_STUB = "# ESCRIBE TU CÓDIGO AQUÍ"
+TEXT_STUB = "*ESCRIBE TU RESPUESTA AQUÍ*"
+DIED = "el proceso ha muerto al ejecutarlo"
+MARKS = {"right": "✔", "wrong": "✘", "unanswered": "○", "missing": "✘", "written": "…"}
+
+
+@dataclass(frozen=True)
+class Result:
+    """How an exercise stands.
+
+    state: "right"; "wrong"; "unanswered"; "missing", its cell was deleted; "written", prose that waits for a person.
+    message: why, in Spanish.
+    """
+
+    exercise: outline.Exercise
+    state: str
+    message: str = ""
+
+    @property
+    def points(self):
+        return self.exercise.points if self.state == "right" else 0
+
+    def __str__(self):
+        return f"{MARKS[self.state]} {self.exercise.name} ({self.exercise.points} puntos): {self.message}"
+
+
+def which(path) -> outline.Notebook | None:
+    """The notebook of the course that a file is, by the exercises in it; None if it has none."""
+    there = _cells(path)
+    counts = {one: sum(exercise.name in there for exercise in one.exercises) for one in outline.notebooks().values()}
+    best = max(counts, key=counts.get)
+    return best if counts[best] else None
+
+
+def examine(path, seconds=SECONDS) -> list[Result]:
+    """How every exercise of a notebook stands.
+
+    Only what a student writes and the notebook's set-up is run, in another process, in the notebook's folder.
+
+    Args:
+        path: of the notebook.
+        seconds: that an exercise may take.
+
+    Raises:
+        ValueError: the file is no notebook, or none of the course.
+    """
+    notebook = which(path)
+    if notebook is None:
+        raise ValueError(f"{Path(path).name} no tiene ejercicios del curso")
+    cells = _cells(path)
+    found, to_run = {}, []
+    for exercise in notebook.exercises:
+        text = cells.get(exercise.name)
+        if text is None:
+            found[exercise.name] = ("missing", "falta su celda; cópiala del cuaderno original")
+        elif exercise.by_hand:
+            blank = TEXT_STUB in text or not text.strip()
+            found[exercise.name] = ("unanswered", "sin responder") if blank else ("written", "lo corrige una persona")
+        elif f"{CODE_STUB}\n" in text and "raise NotImplementedError()" in text:
+            found[exercise.name] = ("unanswered", "sin responder")
+        else:
+            tests = [text for name, text in cells.items() if name.startswith(f"{exercise.name}-tests")]
+            to_run.append({"name": exercise.name, "code": text, "tests": tests})
+    found |= _run(Path(path).parent, cells[""], to_run, seconds)
+    return [Result(exercise, *found[exercise.name]) for exercise in notebook.exercises]
+
+
+def report(folder=".", track=None) -> Table:
+    """A row per notebook of a folder, and a line for each exercise that was begun and is not right."""
+    track = track or (lambda jobs: tqdm(jobs, "tus celdas", file=sys.stdout, leave=False, delay=2))
+    rows, lines, points = [], [], 0
+    for notebook in track(list(outline.notebooks().values())):
+        path = Path(folder) / f"{notebook.name}.ipynb"
+        tested = [one for one in notebook.exercises if not one.by_hand]
+        prose = [one for one in notebook.exercises if one.by_hand]
+        automatic = sum(one.points for one in tested)
+        try:
+            results = examine(path)
+        except (OSError, ValueError):
+            rows.append((notebook.title, "no se puede leer", "", f"0 de {automatic}", ""))
+            continue
+        right = sum(result.state == "right" for result in results)
+        written = sum(result.state == "written" for result in results)
+        earned = sum(result.points for result in results)
+        points += earned
+        rows.append(
+            (
+                notebook.title,
+                f"{right} de {len(tested)}",
+                f"{earned} de {automatic}",
+                f"{written} de {len(prose)}",
+                f"{sum(one.points for one in prose)}",
+            )
+        )
+        lines += [str(result) for result in results if result.state in ("wrong", "missing")]
+    head = ("cuaderno", "comprobaciones", "puntos", "respuestas escritas", "puntos a mano")
+    note = f"{points} puntos de momento. Al corregir se añaden casos, y una persona puntúa las respuestas escritas."
+    return Table(head, tuple(rows), (1, 2, 3, 4), "\n".join([*lines, note]))
+
+
+def _cells(path):
+    """The texts of a notebook's cells by nbgrader's identifier; under "", those of its set-up."""
+    try:
+        notebook = json.loads(Path(path).read_text(encoding="utf-8"))
+        cells = notebook["cells"]
+        texts = {"": []}
+        for cell in cells:
+            text, metadata = "".join(cell["source"]), cell["metadata"]
+            if name := metadata.get("nbgrader", {}).get("grade_id"):
+                texts[name] = text
+            # A cell that the student has added has another kind of id, and is not run in grading either.
+            elif cell["cell_type"] == "code" and not metadata.get("tags") and cell.get("id", "n").startswith("n"):
+                texts[""].append(text)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ValueError(f"{Path(path).name} no es un cuaderno que se pueda leer") from None
+    return texts
+
+
+def _run(folder, setup, exercises, seconds):
+    """{exercise: (state, message)}; a new process goes on after one that was lost."""
+    found, left = {}, list(exercises)
+    while left:
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from tema9 import progress; progress.serve()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=folder,
+            encoding="utf-8",
+            env=os.environ | {"NBGRADER_EXECUTION": "validate", "MPLBACKEND": "agg", "PYTHONIOENCODING": "utf-8"},
+        )
+        try:
+            lines = _lines_of(process)
+            process.stdin.write(json.dumps({"setup": setup, "exercises": left}))
+            process.stdin.close()
+            ready = lines.get(timeout=SECONDS_TO_START) or {"message": DIED}
+            if ready["message"]:
+                message = f"la primera celda de código falla: {ready['message']}"
+                return found | {exercise["name"]: ("wrong", message) for exercise in left}
+            while left:
+                answer = lines.get(timeout=seconds)
+                exercise = left.pop(0)["name"]
+                found[exercise] = (answer["state"], answer["message"]) if answer else ("wrong", DIED)
+                if not answer:
+                    break
+        except (queue.Empty, OSError):
+            exercise = left.pop(0)["name"]
+            found[exercise] = ("wrong", f"tarda más de {seconds:g} s: ¿hay un bucle que no termina?")
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+    return found
+
+
+def _lines_of(process):
+    """A queue of what a process says, a JSON value a line; None at its end."""
+    lines = queue.Queue()
+
+    def read():
+        for line in process.stdout:
+            lines.put(json.loads(line))
+        lines.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    return lines
+
+
+def serve():
+    """In the other process: run what stands in the standard input, and say how each exercise is."""
+    job = json.load(sys.stdin)
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1), os.dup2(nothing, 2)  # what the cells print is not the answer
+
+    def say(value):
+        print(json.dumps(value), file=out, flush=True)
+
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+    for code in job["setup"]:
+        if error := _error_of(shell, code):
+            say({"message": error})
+            return
+    say({"message": ""})
+    for exercise in job["exercises"]:
+        state, message = _judge(shell, exercise)
+        say({"state": state, "message": message})
+
+
+def _judge(shell, exercise):
+    """(state, message) of an exercise."""
+    if error := _error_of(shell, exercise["code"]):
+        return "wrong", f"su celda falla: {error}"
+    said = checks.verdict(exercise["name"], shell.user_ns)
+    message = said[2:].removeprefix(f"{exercise['name']}: ")
+    if message.startswith("tarda más"):  # and so would its tests
+        return "wrong", message
+    failures = list(filter(None, (_error_of(shell, test) for test in exercise["tests"])))
+    if said.startswith("✔") and not failures:
+        return "right", "correcto"
+    if failures and message not in checks.known_fingerprints()[exercise["name"]]["mistakes"].values():
+        message = failures[0]  # a test's own message says more than that it is not right
+    return "wrong", message
+
+
+def _error_of(shell, code):
+    """The error of a cell in one line; "" if there was none."""
+    result = shell.run_cell(code)
+    error = result.error_before_exec or result.error_in_exec
+    if error is None:
+        return ""
+    if isinstance(error, SyntaxError):  # its text names a file that is none
+        return f"{type(error).__name__}: {error.msg}, en su línea {error.lineno}"
+    text = str(error).strip() or "sin mensaje"
+    return text if isinstance(error, AssertionError) else f"{type(error).__name__}: {text.splitlines()[0]}"
+
+
+def main(arguments):
+    """Print the report of a folder."""
+    from tema9.lab import notebooks_folder
+
+    try:
+        folder = notebooks_folder(*arguments[:1])
+        print(report(folder, lambda jobs: tqdm(jobs, "tus celdas", leave=False, delay=2, disable=None)))
+    except FileNotFoundError as error:
+        sys.exit(f"tema9.progress: {error}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
