@@ -52,8 +52,8 @@
 # **En qué te puedes apoyar.** Cada ejercicio se corrige por separado: usa solo lo que define la primera celda de código
 # y lo que escribas en la tuya. Las celdas que solo muestran algo no se ejecutan al corregir.
 #
-# **Cómo se entrega.** Reinicia el núcleo y ejecuta todo (*Kernel → Restart Kernel and Run All Cells*), guarda y
-# entrega este mismo fichero sin cambiarle el nombre.
+# **Cómo se entrega.** Pulsa ▶▶ en la barra, que reinicia el núcleo y lo ejecuta todo, guarda y entrega este mismo
+# fichero sin cambiarle el nombre.
 
 # %%
 import os

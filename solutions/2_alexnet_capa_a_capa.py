@@ -55,9 +55,8 @@
 # **En qué te puedes apoyar.** Cada ejercicio se corrige por separado: usa solo lo que define la primera celda de código
 # y lo que escribas en la tuya. Las celdas que solo muestran algo no se ejecutan al corregir.
 #
-# **Cómo se entrega.** Reinicia el núcleo y ejecuta todas las celdas (*Kernel → Restart Kernel and Run All Cells...*),
-# guarda el cuaderno y entrégalo sin cambiarle el nombre. No borres celdas. Si dejas un ejercicio sin hacer, los demás
-# puntúan igual.
+# **Cómo se entrega.** Pulsa ▶▶ en la barra, que reinicia el núcleo y lo ejecuta todo, guarda y entrega este mismo
+# fichero sin cambiarle el nombre. No borres celdas. Si dejas un ejercicio sin hacer, los demás puntúan igual.
 
 # %%
 import math
@@ -1390,8 +1389,7 @@ Markdown("\n".join(lines))
 # - 224 redondeando hacia arriba y 227 sin relleno leen las mismas ventanas.
 # - POOL antes que NORM es el orden de CaffeNet; el artículo normaliza primero.
 #
-# **Antes de entregar:** *Kernel → Restart Kernel and Run All Cells...*, mira que no quede ninguna celda en rojo que no
-# esperes, y guarda.
+# **Antes de entregar:** pulsa ▶▶, mira que no quede ninguna celda en rojo que no esperes, y guarda.
 #
 # **Fuentes.** Krizhevsky, Sutskever y Hinton (2012), *ImageNet Classification with Deep Convolutional Neural Networks*,
 # NIPS 25, secciones 1, 3 y 5 y figura 2. Código de 2012: `computerhistory/AlexNet-Source-Code`, `layer.py` y

@@ -35,7 +35,7 @@
 # | Ejercicio | Puntos |
 # |---|---|
 # | `n3-m1-relu-sweep`: ReLU contra tanh (a mano) | 8 |
-# # | `n3-lrn`: la normalización de respuesta local | 15 |
+# | `n3-lrn`: la normalización de respuesta local | 15 |
 # | `n3-lrn-alpha`: la de PyTorch | 6 |
 # | `n3-order`: qué capas conmutan | 8 |
 # | `n3-max-pool`: el *max pooling* con bucles | 8 |
@@ -55,8 +55,8 @@
 # y lo que escribas en la tuya. Las celdas que solo muestran algo no se ejecutan al corregir. Y se pide tu propio
 # código: lo que ya hacen `tema9.layers` y `tema9.augment` no vale como respuesta.
 #
-# **Cómo se entrega.** Reinicia el núcleo y ejecuta todo (*Kernel → Restart Kernel and Run All Cells*), guarda y
-# entrega este mismo fichero sin cambiarle el nombre.
+# **Cómo se entrega.** Pulsa ▶▶ en la barra, que reinicia el núcleo y lo ejecuta todo, guarda y entrega este mismo
+# fichero sin cambiarle el nombre.
 
 # %%
 import os

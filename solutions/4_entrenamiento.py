@@ -55,8 +55,8 @@
 # y lo que escribas en la tuya. Las celdas que solo muestran algo no se ejecutan al corregir. Y se pide tu propio
 # código: lo que ya hace `tema9.training` no vale como respuesta.
 #
-# **Cómo se entrega.** Reinicia el núcleo y ejecuta todo (*Kernel → Restart Kernel and Run All Cells*), guarda y
-# entrega este mismo fichero sin cambiarle el nombre.
+# **Cómo se entrega.** Pulsa ▶▶ en la barra, que reinicia el núcleo y lo ejecuta todo, guarda y entrega este mismo
+# fichero sin cambiarle el nombre.
 
 # %%
 import copy
