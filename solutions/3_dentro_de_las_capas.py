@@ -99,13 +99,19 @@ ax = figures.curves(x, {"ReLU": (x > 0).astype(float), "tanh": 1 - np.tanh(x) **
 # llegará antes al 5 % de error de entrenamiento? ¿Y con 0,1?
 
 # %% explore=true
+import sys
+
+from tqdm import tqdm
+
+from tema9.experiments.relu_or_tanh import LOOKS
 from tema9.experiments.relu_or_tanh import errors as training_errors
 
 digits = tema9.data.digits().train
 some = 500 if SHORT else 2000
 epochs, paths = 1 if SHORT else 5, {}
 for name in ("ReLU", "tanh"):
-    path = list(training_errors(name, 0.03, 0, digits.images[:some], digits.labels[:some], epochs))
+    measured = training_errors(name, 0.03, 0, digits.images[:some], digits.labels[:some], epochs)
+    path = list(tqdm(measured, name, total=LOOKS * epochs, unit="medida", file=sys.stdout))
     paths[f"{name}, tasa 0,03"] = [error for _, error in path]
 ax = figures.curves([epoch for epoch, _ in path], paths, "época", "error de entrenamiento (%)")
 
@@ -960,7 +966,7 @@ import tema9.training
 mini, textures = tema9.models.pretrained("alexnet_mini"), tema9.data.textures()
 for name, ten in (("centro", False), ("diez recortes", True)):
     started = time.perf_counter()
-    score = tema9.training.evaluate(mini, textures.test, ten_crops=ten)
+    score = tema9.training.evaluate(mini, textures.test, ten_crops=ten, progress=True, batch_size=50)
     seconds = time.perf_counter() - started
     print(f"{name:14} error {spanish(score.top1, 1)} %, pérdida {spanish(score.loss, 3)} nats, {spanish(seconds, 1)} s")
 

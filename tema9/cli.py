@@ -391,16 +391,17 @@ def _train(name, images, recipe, out, resume=False, chosen=None, ten_crops=False
         for file in (training.LAST, training.BEST, training.HISTORY):
             (run / file).unlink(missing_ok=True)
     machine.wait()
-    following = training.epochs(model, images, recipe, folder=run, machine=chosen)
+    following = training.epochs(model, images, recipe, folder=run, machine=chosen, words=training.ENGLISH)
     if importlib.util.find_spec("tensorboard") and not machine.rank():
         following = training.tensorboard(following, run / "tensorboard")
     for history in following:  # noqa: B007
         pass
     if not history.epochs:
         raise KeyboardInterrupt
-    scores = [("one crop" if ten_crops else "", training.evaluate(model, images.test, chosen, progress=True))]
+    bar = {"progress": True, "words": training.ENGLISH}
+    scores = [("one crop" if ten_crops else "", training.evaluate(model, images.test, chosen, **bar))]
     if ten_crops:
-        scores.append(("ten crops", training.evaluate(model, images.test, chosen, ten_crops=True, progress=True)))
+        scores.append(("ten crops", training.evaluate(model, images.test, chosen, ten_crops=True, **bar)))
     if not machine.rank():
         checkpoint.save(model, out / f"{name}.safetensors")
         history.to_csv(out / f"{name}.csv")

@@ -32,6 +32,38 @@ LAST, BEST, HISTORY = "last.safetensors", "best.safetensors", "history.csv"
 LOOK = 100  # steps between two looks at the losses: each makes a GPU wait
 
 
+class Words(NamedTuple):
+    """What the loop says meanwhile, in one language."""
+
+    epoch: str
+    step: str
+    score: str
+    decimal: str
+    interrupted: str
+    evaluating: str
+    batch: str
+
+
+SPANISH = Words(
+    epoch="época {}/{}",
+    step="paso",
+    score="pérdida {:.3f}, error de validación {:.1f} %",
+    decimal=",",
+    interrupted="interrumpido: épocas enteras que se guardan: {}",
+    evaluating="evaluando",
+    batch="lote",
+)
+ENGLISH = Words(
+    epoch="epoch {}/{}",
+    step="step",
+    score="loss {:.3f}, validation error {:.1f} %",
+    decimal=".",
+    interrupted="interrupted: {} whole epochs kept",
+    evaluating="evaluating",
+    batch="batch",
+)
+
+
 @dataclass(frozen=True)
 class Epoch:
     """What one epoch leaves on record. Errors are in %, of one central crop; seconds are of the wall."""
@@ -112,7 +144,7 @@ def train(model, data, recipe, progress=True, folder=None, machine=None) -> Hist
     return history
 
 
-def epochs(model, data, recipe, progress=True, folder=None, machine=None) -> Iterator[History]:
+def epochs(model, data, recipe, progress=True, folder=None, machine=None, words=SPANISH) -> Iterator[History]:
     """Do as `train`, giving the history out before the first epoch and after each one.
 
     To draw or to note something meanwhile, or to stop when enough is known:
@@ -122,6 +154,10 @@ def epochs(model, data, recipe, progress=True, folder=None, machine=None) -> Ite
                 break
 
     However it ends, the model is left with the weights of its best epoch.
+
+    Args:
+        words: in which language it says how it goes; students read Spanish.
+        model, data, recipe, progress, folder, machine: as for `train`.
     """
     _require(recipe, len(data.train))
     machine = machine or Machine.of(model)
@@ -133,11 +169,11 @@ def epochs(model, data, recipe, progress=True, folder=None, machine=None) -> Ite
         run.load(folder)
     history, steps = run.history, math.ceil(len(labels) / recipe.batch_size)
     done, off = len(history.epochs), not (progress and rank() == 0)
-    bar = tqdm(total=recipe.epochs * steps, initial=done * steps, unit="step", file=sys.stdout, disable=off)
+    bar = tqdm(total=recipe.epochs * steps, initial=done * steps, unit=words.step, file=sys.stdout, disable=off)
     try:
         yield history
         for epoch in range(done + 1, recipe.epochs + 1):
-            bar.set_description(f"epoch {epoch}/{recipe.epochs}")
+            bar.set_description(words.epoch.format(epoch, recipe.epochs))
             started, losses = time.perf_counter(), []
             model.train()
             with machine.seeded(draw(recipe.seed, epoch, rank())) as generator:
@@ -156,14 +192,14 @@ def epochs(model, data, recipe, progress=True, folder=None, machine=None) -> Ite
             train_loss = float(total(torch.stack(losses).sum(), machine.device) / len(labels))
             score = evaluate(model, data.validation, machine)
             run.record(train_loss, score, time.perf_counter() - started)
-            bar.set_postfix_str(f"loss {train_loss:.3f}, validation error {score.top1:.1f} %")
+            bar.set_postfix_str(words.score.format(train_loss, score.top1).replace(".", words.decimal))
             if folder:
                 run.save(folder)
             yield history
     except KeyboardInterrupt:
         history.interrupted = True
         bar.close()
-        print(f"interrupted: {len(history.epochs)} whole epochs kept")
+        print(words.interrupted.format(len(history.epochs)))
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(_what_fits(model, recipe.batch_size, machine)) from error
     finally:
@@ -309,7 +345,7 @@ class Ensemble(NamedTuple):
     whole: Score
 
 
-def evaluate(model, split, machine=None, ten_crops=False, batch_size=250, progress=False) -> Score:
+def evaluate(model, split, machine=None, ten_crops=False, batch_size=250, progress=False, words=SPANISH) -> Score:
     """Measure a model on every image of a split; it is left in evaluation mode.
 
     Args:
@@ -320,6 +356,7 @@ def evaluate(model, split, machine=None, ten_crops=False, batch_size=250, progre
         ten_crops: average the probabilities of ten crops of each image, not the central one alone.
         batch_size: images at a time.
         progress: draw a progress bar on the standard output.
+        words: its language.
 
     Raises:
         ValueError: ten crops are asked for, and the model's views have no `crop`.
@@ -327,18 +364,18 @@ def evaluate(model, split, machine=None, ten_crops=False, batch_size=250, progre
     Source:
         Krizhevsky, Sutskever and Hinton (2012), sections 4.1 and 6.
     """
-    return ensemble([model], split, machine, ten_crops, batch_size, progress).whole
+    return ensemble([model], split, machine, ten_crops, batch_size, progress, words).whole
 
 
 @torch.no_grad()
-def ensemble(models, split, machine=None, ten_crops=False, batch_size=250, progress=False) -> Ensemble:
+def ensemble(models, split, machine=None, ten_crops=False, batch_size=250, progress=False, words=SPANISH) -> Ensemble:
     """Measure several models, and all of them as one: the mean of their probabilities.
 
     Under torchrun each process takes its share of the images, and each gets the score of all.
 
     Args:
         models: one or more, each as for `evaluate`.
-        split, machine, ten_crops, batch_size, progress: as for `evaluate`.
+        split, machine, ten_crops, batch_size, progress, words: as for `evaluate`.
 
     Raises:
         ValueError: there is no model, or ten crops are asked for and the views of one have no `crop`.
@@ -355,7 +392,8 @@ def ensemble(models, split, machine=None, ten_crops=False, batch_size=250, progr
     own = torch.arange(rank(), len(split), processes())
     sums = torch.zeros(len(models) + 1, 3, dtype=torch.float64)
     off = not (progress and rank() == 0)
-    for which in tqdm(own.split(batch_size), "evaluating", unit="batch", file=sys.stdout, disable=off, leave=False):
+    bar = {"unit": words.batch, "file": sys.stdout, "disable": off, "leave": False}
+    for which in tqdm(own.split(batch_size), words.evaluating, **bar):
         images, labels = machine.take(split.images, which), split.labels[which.to(split.labels.device)]
         each = [_log_probabilities(model, images, machine, ten_crops) for model in models]
         sums += torch.stack([_sums(logs, labels.to(machine.device)) for logs in (*each, _mean(each))]).cpu()

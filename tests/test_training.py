@@ -118,7 +118,18 @@ def test_ctrl_c_keeps_the_best_weights_so_far_and_returns(script, capsys):
     history = train(model, clouds(), RECIPE, progress=False)
     assert [epoch.epoch for epoch in history] == [1, 2, 3] and history.best == 2
     assert equal(model.state_dict(), seen[1])
-    assert "interrupted: 3 whole epochs kept" in capsys.readouterr().out
+    assert "interrumpido: épocas enteras que se guardan: 3" in capsys.readouterr().out
+
+
+def test_the_bar_speaks_spanish_to_students_and_english_to_the_command(script, capsys):
+    for words, said in (
+        (training.SPANISH, "época 1/1: 100%|.*paso/s.*pérdida [0-9],[0-9]{3}, error de validación 20,0 %"),
+        (training.ENGLISH, "epoch 1/1: 100%|.*step/s.*loss [0-9][.][0-9]{3}, validation error 20.0 %"),
+    ):
+        script([20])
+        list(training.epochs(nn.Linear(2, 3), clouds(), replace(RECIPE, epochs=1), words=words))
+        out = capsys.readouterr().out
+        assert re.search(said.replace("|", "[|]"), out), out
 
 
 def test_ctrl_c_in_the_first_epoch_leaves_an_empty_history():
