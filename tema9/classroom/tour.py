@@ -14,12 +14,11 @@ import nbformat
 from PIL import Image
 
 from tema9 import lab
-from tema9.classroom import bank, rehearse, screens, sources
+from tema9.classroom import bank, rehearse, screens, slides, sources
 from tema9.files import whole
 
 DOCS = sources.ROOT / "docs"
 MOST_BYTES = 200 * 1024
-VIEW = {"width": 1280, "height": 800}
 STUDENTS = 12
 
 
@@ -82,6 +81,35 @@ def validate(browser, stage):
     return dialog.screenshot()
 
 
+def widget(browser, stage):
+    """An interactive picture of notebook 2: the table of layers, one number of it changed."""
+    page = _page(browser, height=980)
+    stage.student.open(page, "2_alexnet_capa_a_capa.ipynb")
+    page.evaluate(
+        "() => { const { content } = jupyterapp.shell.currentWidget;"
+        " content.activeCellIndex = content.model.sharedModel.cells.findIndex("
+        "cell => cell.source.includes('widgets.layer_editor'));"
+        " jupyterapp.commands.execute('application:toggle-left-area');"
+        " jupyterapp.commands.execute('notebook:run-cell'); }"
+    )
+    table = page.locator(".tema9-explorer").first
+    side = table.get_by_label("lado de la entrada (px)")
+    side.fill("224", timeout=60_000)
+    side.press("Enter")
+    table.get_by_text("✘ 54,25").wait_for()
+    _middle(table)
+    return page.screenshot()
+
+
+def slide(browser, stage):
+    """A slide of the lecture."""
+    page = _page(browser, height=720)
+    page.goto(f"{slides.build(stage.root / 'tema9.html').as_uri()}#/across-gpus")
+    page.wait_for_function("window.Reveal && Reveal.isReady()")
+    page.wait_for_timeout(1000)  # it slides in
+    return page.screenshot()
+
+
 def report(browser, stage):
     """The report of a class."""
     from tema9.classroom import grade
@@ -139,9 +167,10 @@ def _figure(name, dpi):
 PICTURES = {
     "notebook": notebook,
     "validate": validate,
+    "widget": widget,
     "report": report,
     "formgrader": formgrader,
-    "alexnet": _figure("alexnet_slide", 100),
+    "slide": slide,
     "filters": _figure("filters", 80),
     "zfnet": _figure("zfnet", 80),
 }
@@ -192,8 +221,8 @@ def small(png) -> bytes:
     return buffer.getvalue()
 
 
-def _page(browser):
-    page = browser.new_context(viewport=VIEW, locale="es-ES").new_page()
+def _page(browser, height=800):
+    page = browser.new_context(viewport={"width": 1280, "height": height}, locale="es-ES").new_page()
     page.set_default_timeout(60_000)
     return page
 
