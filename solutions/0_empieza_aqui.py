@@ -41,9 +41,8 @@
 #
 # ## Cómo se entrega
 #
-# Pulsa ▶▶ en la barra, que reinicia el núcleo y lo ejecuta todo (en el menú *Kernel*: *Restart Kernel and Run All Cells*,
-# o *Reiniciar el intérprete and Ejecutar todas las celdas*, según el idioma), guarda, y entrega el fichero `.ipynb` en el
-# aula virtual **con su nombre**. Si te faltan ejercicios, entrégalo igual: cada uno se corrige por separado.
+# Pulsa ▶▶ en la barra y confirma: reinicia el núcleo y lo ejecuta todo. Guarda, y entrega el fichero `.ipynb` en el aula
+# virtual **sin cambiarle el nombre**. Si te faltan ejercicios, entrégalo igual: cada uno se corrige por separado.
 #
 # ## Sin GPU, sin red
 #

@@ -127,8 +127,8 @@ def language():
 def summary() -> Table:
     """This machine, and what each notebook takes of a student's time and of a machine's."""
     rows = tuple((one.title, str(one.minutes), spanish(one.seconds)) for one in outline.notebooks().values())
-    note = "Tu máquina: " + "; ".join(one.there for one in (machine(), gpu())) + "."
-    return Table(("cuaderno", "minutos tuyos", "segundos de 2 núcleos, sin GPU"), rows, (1, 2), note)
+    note = f"Tu máquina: {machine().there}. GPU: {gpu().there}."
+    return Table(("cuaderno", "minutos tuyos", "segundos con 2 núcleos, sin GPU"), rows, (1, 2), note)
 
 
 def _cores():

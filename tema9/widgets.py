@@ -31,6 +31,7 @@ NO_FRONT_END = "Ejecuta esta celda en JupyterLab para mover los controles; esta 
 # Only where the controls live is this style there: it hides the picture of the start.
 LIVE = "<style>.jp-OutputArea:has(.tema9-explorer) .jp-OutputArea-child:has(.tema9-start){display:none}</style>"
 FAULT = "#A63F00"  # of letters: `figures.COLOURS["leftover"]`, dark enough to be read on white, and white on it
+HANDLE = COLOURS["fully_connected"]  # of sliders: JupyterLab's own is white on white
 CARD = "background:#fff;color:#222;border:1px solid #8c8c8c;border-radius:6px;padding:.8em;margin:.4em 0"
 
 
@@ -99,7 +100,7 @@ def _wrapped(widgets):
 
 
 def _slider(words, value, low, high, step=1):
-    style, layout = {"description_width": "11.5rem"}, {"width": "26rem", "max_width": "100%"}
+    style, layout = {"description_width": "11.5rem", "handle_color": HANDLE}, {"width": "26rem", "max_width": "100%"}
     if isinstance(step, float):
         return ipywidgets.FloatSlider(
             value,
@@ -475,7 +476,7 @@ def layer_editor(name="alexnet_slide"):
         grid += cells[layer.name]
     columns = "4.4rem repeat(5, 5rem) minmax(11rem, 1fr) 7rem"
     table = ipywidgets.GridBox(
-        grid, layout={"grid_template_columns": columns, "width": "54rem", "align_items": "center"}
+        grid, layout={"grid_template_columns": columns, "width": "48rem", "align_items": "center"}
     )
     panel = ipywidgets.VBox([controls["input_size"], ipywidgets.Box([table], layout={"overflow": "auto"})])
     explorer = Explorer(controls, functools.partial(_layer_editor, base, cells), panel)
