@@ -23,12 +23,15 @@ run = widgets.live_training(model, tema9.data.digits(), replace(recipes.LENET5_D
 run"""
 
 
-def opened(lab, page, name, *cells, wait=True):
-    """A notebook of those cells, open and run, or running."""
+def opened(lab, page, *cells, wait=True):
+    """A notebook of those cells, open and run, or running.
+
+    It always has the same name, so its kernel stays, with torch imported.
+    """
     notebook = new_notebook(cells=[new_code_cell(text) for text in cells])
     notebook.metadata.kernelspec = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-    nbformat.write(notebook, lab.root / f"{name}.ipynb")
-    lab.open(page, f"{name}.ipynb")
+    nbformat.write(notebook, lab.root / "widgets.ipynb")
+    lab.open(page, "widgets.ipynb")
     lab.run_all(page, wait=wait)
     return page.locator(".jp-Notebook .jp-CodeCell")
 
@@ -58,7 +61,7 @@ def gallery():
 
 def test_every_slider_moves_by_keyboard_and_by_mouse_and_the_picture_follows(lab, page, gallery):
     texts = [f"from tema9 import widgets\n{call}" for _, (call, _) in gallery]
-    cells = opened(lab, page, "all", *texts)
+    cells = opened(lab, page, *texts)
     for place, (name, (_, sliders)) in enumerate(gallery):
         cell = cells.nth(place)
         cell.scroll_into_view_if_needed()
@@ -81,7 +84,7 @@ def test_every_slider_moves_by_keyboard_and_by_mouse_and_the_picture_follows(lab
 def test_choices_boxes_and_numbers_work_too_and_what_cannot_be_is_said_in_place(lab, page):
     calls = ("widgets.input_224()", "widgets.two_gpus()", "widgets.layer_editor()", "widgets.convolution()")
     choice, boxes, table, convolution = opened(
-        lab, page, "others", *(f"from tema9 import widgets\n{call}" for call in calls)
+        lab, page, *(f"from tema9 import widgets\n{call}" for call in calls)
     ).all()
     changed(choice, lambda: choice.get_by_role("combobox").select_option(index=1))
     assert "CONV1 da 54 × 54" in choice.locator(".tema9-explorer figcaption").inner_text()
@@ -106,7 +109,7 @@ def test_choices_boxes_and_numbers_work_too_and_what_cannot_be_is_said_in_place(
 
 
 def test_a_digit_is_drawn_with_the_mouse_or_chosen_with_the_keyboard(lab, page):
-    (cell,) = opened(lab, page, "digit", "from tema9 import models, widgets\nwidgets.digit(models.LeNet5())").all()
+    (cell,) = opened(lab, page, "from tema9 import models, widgets\nwidgets.digit(models.LeNet5())").all()
     pad = cell.locator(".tema9-pad canvas, canvas.tema9-pad").first
     box = pad.bounding_box()
     assert box["width"] == box["height"] < 260
@@ -129,7 +132,7 @@ def test_a_digit_is_drawn_with_the_mouse_or_chosen_with_the_keyboard(lab, page):
 
 
 def test_the_stop_button_ends_the_run_and_the_model_can_be_used(lab, page):
-    cells = opened(lab, page, "training", TRAIN)
+    cells = opened(lab, page, TRAIN)
     cell = cells.nth(0)
     cell.locator(".tema9-explorer").get_by_text("Época 2 de 500").wait_for(timeout=60_000)
     cell.get_by_role("button", name="Parar al acabar la época").click()
@@ -145,9 +148,7 @@ def test_the_stop_button_ends_the_run_and_the_model_can_be_used(lab, page):
 
 
 def test_interrupting_the_cell_that_waits_ends_the_run_and_the_model_can_be_used(lab, page):
-    cells = opened(
-        lab, page, "waiting", TRAIN, "history = run.result()\nprint(f'usable: {len(history.epochs) > 0}')", wait=False
-    )
+    cells = opened(lab, page, TRAIN, "history = run.result()\nprint(f'usable: {len(history.epochs) > 0}')", wait=False)
     cells.nth(0).locator(".tema9-explorer").get_by_text("Época 2 de 500").wait_for(timeout=60_000)
     page.evaluate("() => { jupyterapp.commands.execute('notebook:interrupt-kernel'); }")
     cells.nth(1).get_by_text("Interrumpido").wait_for()
@@ -157,6 +158,6 @@ def test_interrupting_the_cell_that_waits_ends_the_run_and_the_model_can_be_used
 
 def test_a_figure_has_its_alternative_text(lab, page):
     code = "from tema9 import figures\nfigures.describe_pictures()\nax = figures.windows(8, 3, 2)"
-    (cell,) = opened(lab, page, "figure", code).all()
+    (cell,) = opened(lab, page, code).all()
     (image,) = cell.locator(".jp-OutputArea-output img").all()
     assert image.is_visible() and "píxel de la fila (px)" in image.get_attribute("alt")
