@@ -198,6 +198,24 @@ def test_marking_the_prose_by_hand_makes_the_perfect_student_reach_100(graded):
     assert "100 de 100 puntos" in page
 
 
+def test_nbgraders_generate_feedback_gives_our_page_of_what_was_recorded_and_its_own_of_the_rest(graded):
+    root, _ = graded
+    made = course.Course(root)
+    path, handed_in = root / "feedback/explores/1_mini/1_mini.html", made.submitted("explores", "1_mini")
+    ours, before = path.read_bytes(), handed_in.read_bytes()
+    with course.quiet():
+        assert made.api.generate_feedback("1_mini", "explores")["success"]
+    assert path.read_bytes() == ours
+    try:
+        handed_in.write_bytes(before + b"\n")  # handed in again, and not graded by `tema9 grade` since
+        with course.quiet():
+            assert made.api.generate_feedback("1_mini", "explores")["success"]
+        assert "Score:" in path.read_text(encoding="utf-8")
+    finally:
+        handed_in.write_bytes(before)
+        path.write_bytes(ours)
+
+
 def test_the_grader_sees_the_mark_scheme_and_the_student_does_not(graded):
     root, _ = graded
     assert "hablar de ventanas" in (root / "autograded/alumno-001/1_mini/1_mini.ipynb").read_text(encoding="utf-8")

@@ -15,6 +15,7 @@ Every notebook is an nbgrader assignment of its own, with its own name.
 """
 
 import contextlib
+import functools
 import logging
 import os
 import re
@@ -115,11 +116,18 @@ def settings(root) -> Config:
         GetGrades,
         CSSHTMLHeaderPreprocessor,
     ]
+    c.GenerateFeedback.post_convert_hook = functools.partial(_feedback, Path(root).resolve())
     c.HTMLExporter.sanitize_html = True
     c.HTMLExporter.filters = {"markdown2html": formulas.markdown}
     c.HTMLExporter.language_code = "es"
     c.HTMLExporter.exclude_anchor_links = True
     return c
+
+
+def _feedback(root, **converted):
+    from tema9.classroom import feedback  # which builds on this module
+
+    feedback.after_nbgrader(root, **converted)
 
 
 class Folder(CourseDirectory):

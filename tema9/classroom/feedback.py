@@ -1,10 +1,13 @@
 """What a student reads of a graded submission: a page in Spanish, without hidden tests or expected values."""
 
+import hashlib
 import re
+from pathlib import Path
 
 import nbformat
 
-from tema9.classroom import pages
+from tema9.classroom import pages, sources
+from tema9.classroom.course import Course
 from tema9.classroom.judge import OUTCOMES
 from tema9.classroom.record import Record
 
@@ -23,6 +26,23 @@ def write_all(course, known, students, track=lambda jobs: jobs) -> list:
     with Record(course, read_only=True) as record:
         there = [(s, n) for s in students for n in known if record.receipt_path(s, n).is_file()]
         return [write(record, known[notebook], student) for student, notebook in track(there)]
+
+
+def after_nbgrader(root, assignment, student, notebooks):
+    """Write our page over the one that nbgrader has just made, where what it shows is what `tema9 grade` recorded.
+
+    Args:
+        root: of the course.
+        assignment, student: as nbgrader names them, patterns perhaps.
+        notebooks: the paths that it converted, in autograded/STUDENT/NOTEBOOK/.
+    """
+    course, known = Course(root), {source.name: source for source in sources.all_sources()}
+    with Record(course) as record:
+        for path in map(Path, notebooks):
+            owner, name = path.parts[-3], path.stem
+            receipt, handed_in = record.receipt(owner, name), course.submitted(owner, name)
+            if receipt and hashlib.sha256(handed_in.read_bytes()).hexdigest() == receipt["sha256"]:
+                write(record, known[name], owner)
 
 
 def write(record, source, student):
