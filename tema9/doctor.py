@@ -20,7 +20,7 @@ from tema9.tables import Table
 
 GIB = 2**30
 LEAST_MEMORY, LEAST_DISK = 3 * GIB, GIB // 2
-PACKAGES = ("torch", "torchvision", "jupyterlab", "nbgrader", "ipykernel", "ipywidgets", "matplotlib")
+PACKAGES = ("torch", "torchvision", "jupyterlab", "nbgrader", "ipykernel", "ipywidgets", "ipycanvas", "matplotlib")
 INSTALL = f"{Path(sys.executable).name} -m pip install ."
 
 
