@@ -5,9 +5,10 @@
     python benchmarks/grading.py attacks
 
 `speed`: the same submissions of the six notebooks, graded by stock `nbgrader autograde` (its own settings,
-kernels without a sandbox), by `tema9 grade`, and the limit: the time that the needed cells (set-up, answers
-and tests) take in processes that have everything in memory already, one per core, without a kernel, a
-sandbox, a notebook or a gradebook. Stock shortens the explorations too: they do so themselves when graded.
+kernels without a sandbox), by `tema9 grade`, and the limit: the time that the needed cells take in processes that
+have everything in memory already, one per core, without a kernel, a sandbox, a notebook or a gradebook. Needed
+are set-up, answers, tests, and the check of an exercise that lost one, whose words are in the feedback. Stock
+shortens the explorations too: they do so themselves when graded.
 
 `growth`: seconds per student and peak memory, over all processes, of classes of several sizes.
 
@@ -35,6 +36,7 @@ from machine import describe
 from nbgrader.api import Gradebook, MissingEntry
 from tqdm import tqdm
 
+from tema9 import checks
 from tema9.classroom import attacks, grade, rehearse, sandbox, sources
 from tema9.classroom.course import CODE_STUB, TEXT_STUB, Course
 
@@ -119,26 +121,37 @@ def stock_scores(folder):
 
 
 def needed(path, source_path):
-    """The cells of a submission that grading needs: set-up, answers, and the tests of the source."""
+    """The cells of a submission that grading needs, as (exercise, whether it is a test, text).
+
+    Set-up and answers are the student's, tests those of the source.
+    """
     handed_in, source = (json.loads(Path(one).read_text(encoding="utf-8")) for one in (path, source_path))
     tests = {c["metadata"]["nbgrader"]["grade_id"]: c for c in source["cells"] if "nbgrader" in c["metadata"]}
-    cells = []
+    cells, exercise = [], ""
     for cell in handed_in["cells"]:
         role = cell["metadata"].get("nbgrader", {})
         if cell["cell_type"] == "code" and "explore" not in cell["metadata"].get("tags", []):
-            original = tests[role["grade_id"]] if role.get("grade") and not role["solution"] else cell
-            cells.append("".join(original["source"]))
+            is_test = bool(role.get("grade") and not role["solution"])
+            exercise = role.get("grade_id", "") if not is_test else exercise
+            cells.append((exercise, is_test, "".join((tests[role["grade_id"]] if is_test else cell)["source"])))
     return cells
 
 
 def run_needed(cells):
-    """Run cells in this process; return the seconds."""
-    space = {"__name__": "__main__"}
+    """Run cells in this process, and the check of what was answered and lost a test; return the seconds."""
+    space, unanswered, lost = {"__name__": "__main__"}, set(), {}
     started = time.perf_counter()
-    for text in cells:
-        quiet = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
-        with quiet[0], quiet[1], contextlib.suppress(Exception):  # a wrong answer, and the tests that it loses
-            exec(compile(text, "<cell>", "exec"), space)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        for exercise, is_test, text in cells:
+            try:
+                exec(compile(text, "<cell>", "exec"), space)
+            except NotImplementedError:
+                unanswered.add(exercise)
+            except Exception:  # a wrong answer
+                lost[exercise] = is_test
+        for exercise, is_test in lost.items():
+            if is_test and exercise not in unanswered:
+                checks.verdict(exercise, space)
     return time.perf_counter() - started
 
 

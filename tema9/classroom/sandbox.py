@@ -404,6 +404,7 @@ def _environment(top):
         "PYTHONDONTWRITEBYTECODE": "1",
         "CUDA_VISIBLE_DEVICES": "",
         "NBGRADER_EXECUTION": "autograde",
+        "THP_MEM_ALLOC_ENABLE": "1",  # torch asks for large pages: a network of 62 million parameters is there sooner
         "TEMA9_FONTS": (_fonts() or "") if bare else "/fonts",
         "TEMA9_WRITABLE": json.dumps([str(top)] if bare else [str(BOX), "/dev/shm"]),
     }
