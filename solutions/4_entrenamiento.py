@@ -766,7 +766,8 @@ recipe = replace(recipes.ALEXNET_MINI, epochs=1 if SHORT else 2)
 torch.manual_seed(0)
 mini = tema9.models.build("alexnet_mini")
 history = tema9.training.train(mini, tema9.data.textures(), recipe)
-print(f"error de validación: {spanish(history.epochs[-1].validation_error, 1)} %")
+if history.epochs:  # vacío si se ha interrumpido la primera época
+    print(f"error de validación: {spanish(history.epochs[-1].validation_error, 1)} %")
 
 # %% [markdown]
 # Así son los filtros de la primera capa tras el entrenamiento largo que viene con el curso

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from test_sandbox import needed
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -24,3 +25,12 @@ def test_a_benchmark_runs_and_prints_its_ratios(name, prints):
     result = subprocess.run(script, capture_output=True, text=True, timeout=300, check=True)
     said = result.stdout + result.stderr
     assert all(words in said for words in [*prints, "torch"]), said
+
+
+@needed
+@pytest.mark.slow
+def test_the_benchmark_of_grading_compares_with_stock_and_with_the_limit():
+    script = [sys.executable, BENCHMARKS / "grading.py", "speed", "--quick", "--students", "2"]
+    said = subprocess.run(script, capture_output=True, text=True, timeout=300, check=True).stdout
+    assert "times stock's throughput" in said and "times the limit" in said
+    assert "stock graded 2 of 2; 2 scores equal ours" in said
