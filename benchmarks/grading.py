@@ -105,7 +105,7 @@ def nbgrader(folder, *arguments):
     for name in ("JUPYTER_PATH", "OMP_NUM_THREADS"):
         environment.pop(name, None)
     command = [sys.executable, "-m", "nbgrader", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=600)
 
 
 def stock_scores(folder):

@@ -12,7 +12,7 @@ import pytest
 from test_cli import run
 from test_sandbox import needed
 
-from tema9.classroom import browser, course, feedback, grade, pages, report, similar
+from tema9.classroom import course, feedback, grade, pages, report, similar
 from tema9.classroom.sandbox import Limits
 
 TWO = mini.SOURCE.replace(
@@ -108,24 +108,6 @@ def test_pages_ask_for_nothing_and_run_nothing(made):
 
 @needed
 @pytest.mark.slow
-def test_a_browser_shows_and_prints_both_pages_without_a_request(made):
-    if not (browser.find() and browser.importable()):
-        pytest.skip("no Chromium, or no Playwright, to look through")
-    root, _, _ = made
-    asked, said = [], []
-    with browser.launched() as chromium:
-        for path in (root / "report.html", root / "feedback/a3/1_mini/1_mini.html"):
-            page = chromium.new_page(viewport={"width": 800, "height": 900})
-            page.on("request", lambda request: asked.append(request.url))
-            page.on("console", lambda message: said.append(message.text))
-            page.goto(path.as_uri())
-            assert page.evaluate("document.documentElement.scrollWidth") <= 800, "nothing sticks out"
-            broken = page.evaluate("[...document.images].filter(image => !image.naturalWidth).length")
-            assert broken == 0
-            assert page.pdf(format="A4").startswith(b"%PDF")
-    assert [url for url in asked if not url.startswith(("file:", "data:"))] == [] and said == []
-
-
 def receipts(scores):
     """Receipts of a class by the points of each student in two exercises, of 90 and 20."""
     found = {}

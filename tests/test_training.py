@@ -210,7 +210,7 @@ def test_progress_goes_to_the_standard_output_and_only_when_asked(capsys):
     assert capsys.readouterr() == ("", "")
     train(nn.Linear(2, 3), clouds(), replace(RECIPE, epochs=1))
     printed = capsys.readouterr()
-    assert "validation error" in printed.out and printed.err == ""
+    assert "error de validación" in printed.out and printed.err == ""
 
 
 def test_the_history_becomes_one_line_per_epoch(tmp_path):
