@@ -72,8 +72,8 @@ IN_THE_CELL = {
     "a-million-lines": "for _ in range(1_000_000):\n    print('línea')\ndef NAME(*args, **kwargs):\n    return -1",
     "reads-the-course": (
         "import os, pathlib\nfound = []\n"
-        "for top in ('/work', '/home', '/root', '/srv', '/mnt', '/tmp', '/var'):\n"
-        "    for folder, folders, files in os.walk(top):\n"
+        "for top in sorted(set(os.listdir('/')) - {'proc', 'sys', 'dev', 'usr'}):\n"
+        "    for folder, folders, files in os.walk('/' + top):\n"
         "        folders[:] = [name for name in folders if name not in ('lib', 'bin', 'include', '.pyenv')]\n"
         "        found += [f for f in files if f == 'gradebook.db' or folder.endswith(('/solutions', '/submitted'))]\n"
         "print('SEEN', found)\ndef NAME(*args, **kwargs):\n    return -1"
