@@ -59,10 +59,12 @@ class Record:
 
     def is_recorded(self, judged) -> bool:
         """Whether this very result is what was last recorded, in this very gradebook."""
-        before, now = self.receipt(judged.student, judged.notebook), receipt(judged)
-        if judged.ran or before is None or not self.points(judged.student, judged.notebook):
+        if judged.ran:
             return False
-        return before["sha256"] == now["sha256"] and before["verdicts"] == list(now["verdicts"])
+        before = self.receipt(judged.student, judged.notebook)
+        if before is None or not self.points(judged.student, judged.notebook):
+            return False
+        return before["sha256"] == judged.sha256 and before["verdicts"] == list(receipt(judged)["verdicts"])
 
     def receipt(self, student, notebook) -> dict | None:
         """What was written when a submission was last recorded; None if it never was."""
