@@ -35,13 +35,14 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from traitlets.config import Config
 
+from tema9 import progress
 from tema9.classroom import formulas, sources
 from tema9.classroom.judge import Judge
 from tema9.classroom.rebuild import Rebuild, ShowRepairs
 from tema9.files import whole
 
-CODE_STUB = "# ESCRIBE TU CÓDIGO AQUÍ\nraise NotImplementedError()"
-TEXT_STUB = "*ESCRIBE TU RESPUESTA AQUÍ*"
+CODE_STUB = f"{progress.CODE_STUB}\nraise NotImplementedError()"
+TEXT_STUB = progress.TEXT_STUB
 SECONDS_PER_CELL = 120  # where a kernel runs it, explorations included
 KERNEL = "tema9-sandbox"
 COURSE_ID = "tema9"
