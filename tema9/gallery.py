@@ -20,7 +20,6 @@ CHANGES = (
     ("pooling antes que LRN (capa 1)", "120-2012", "131", ("multi", "multi")),
 )
 
-CROSSING = crossing_values(layer_table("alexnet_paper"))
 SHAPES = {"circle": "círculo", "ring": "anillo", "square": "cuadrado", "triangle": "triángulo", "cross": "cruz"}
 
 
@@ -37,6 +36,13 @@ def zfnet():
         millions = figures.spanish(table.total("parameters") / 1e6, 1)
         ax.set_title(f"{words}: {millions} millones de parámetros", fontsize=figures.HEADING, loc="left")
     return figure
+
+
+def lanes():
+    """The two GPUs beside the deck's list of layers, with what crosses in bold."""
+    table = layer_table("caffenet")
+    crossing = crossing_values(table)
+    return figures.lanes(table, crossing, list(crossing))
 
 
 def ablation():
@@ -116,8 +122,10 @@ def _winners(**how):
 # Name -> a function without arguments that draws it and returns the Axes or the Figure.
 GALLERY = {
     **{name: _of_a_table(figures.volumes, name) for name in ARCHITECTURES},
-    "alexnet_two_gpus": lambda: figures.two_gpus(layer_table("alexnet_paper"), CROSSING),
-    "alexnet_lanes": lambda: figures.lanes(layer_table("caffenet"), CROSSING, list(CROSSING)),
+    "alexnet_two_gpus": lambda: figures.two_gpus(
+        layer_table("alexnet_paper"), crossing_values(layer_table("alexnet_paper"))
+    ),
+    "alexnet_lanes": lanes,
     "zfnet": zfnet,
     **{
         f"{name}_{quantity}": _of_a_table(figures.per_layer, name, quantity)
