@@ -4,7 +4,7 @@ A test cell is ordinary Python that uses names it does not define itself: the
 student's. `judge` runs it with a proxy in the place of each; a call through a proxy
 encodes its arguments, calls the student's object, and decodes what comes back. What is
 on the other side is a `Here`, the same process, which proves that a test would work with
-a process between them, or a `there.Kept`, another one.
+a process between them, or a `sandbox.Work`, another one.
 """
 
 import ast
