@@ -2,6 +2,7 @@
 
 import ast
 import os
+import select
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError
 
-from tema9.classroom import border, course, sandbox
+from tema9.classroom import border, course, judge, sandbox
 
 needed = pytest.mark.skipif(
     bool(sandbox.why_not()) and "CI" not in os.environ, reason=sandbox.why_not() or "there is one"
@@ -116,6 +117,19 @@ def test_what_ends_a_process_is_told_and_the_next_one_runs(box, code, outcome):
     assert gone.value.outcome == outcome
     box.clean()
     assert said(box.work(), "print(1)") == "1"
+    box.clean()
+
+
+def test_who_kills_the_warm_process_is_found_however_slowly_it_dies(box, monkeypatch):
+    monkeypatch.setattr(sandbox, "GRACE", 0)
+    side = judge._Replayed(box)
+    side.run("a = 1", "first")
+    side.run("import os\nos.kill(os.getppid(), 9)\nb = 2", "second")
+    side.run("c = 3", "third")
+    assert select.select([side.work.pidfd], [], [], 10)[0]
+    assert side.judge("assert (a, c) == (1, 3)")
+    assert side.killers == {side.last["second"]: "kernel-died"}
+    side.end()
     box.clean()
 
 

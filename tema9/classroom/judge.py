@@ -284,30 +284,43 @@ class _Replayed:
 
     def run(self, code, exercise=""):
         """Run a cell, the answer to an exercise or set-up; return what it printed and its error."""
-        self._alive()
         number = self.last[exercise] = len(self.cells)
-        self.cells.append(code)
         try:
-            with self.work.within(self.sandbox.limits.seconds):
-                return self.work.run(code)
+            answer = self._do(lambda: self.work.run(code))
         except border.Gone as gone:
             self.killers[number] = gone.outcome
-            return {"stdout": "", "stderr": "", "error": [gone.outcome, OUTCOMES[gone.outcome]]}
+            answer = {"stdout": "", "stderr": "", "error": [gone.outcome, OUTCOMES[gone.outcome]]}
         except border.NotPlainData as error:
-            return {"stdout": "", "stderr": "", "error": ["NotPlainData", str(error)]}
+            answer = {"stdout": "", "stderr": "", "error": ["NotPlainData", str(error)]}
+        self.cells.append(code)
+        return answer
 
     def judge(self, test):
-        for _ in range(2):
+        try:
+            return self._do(lambda: self._judged(test))
+        except border.Gone as gone:
+            return border.Verdict(gone.outcome)
+
+    def _judged(self, test):
+        verdict = border.judge(test, self.work)
+        if verdict.outcome == "kernel-died":
+            raise border.Gone(verdict.outcome)
+        return verdict
+
+    def _do(self, action):
+        """Do something with the process; again, if it dies of what a cell before had left behind."""
+        while True:
             self._alive()
             known = len(self.killers)
-            with self.work.within(self.sandbox.limits.seconds):
-                verdict = border.judge(test, self.work)
-            if verdict.outcome != "kernel-died":
-                break
+            try:
+                with self.work.within(self.sandbox.limits.seconds):
+                    return action()
+            except border.Gone as gone:
+                if gone.outcome != "kernel-died":
+                    raise
             self._alive()
-            if len(self.killers) == known:  # the test's own calls did it, and not what a cell had left behind
-                break
-        return verdict
+            if len(self.killers) == known:
+                raise border.Gone("kernel-died")
 
     def check(self, exercise):
         """What the check cell says; "" where it cannot say."""

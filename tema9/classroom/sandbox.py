@@ -30,7 +30,7 @@ PACKAGE = Path(__file__).parents[1]
 ROOT = PACKAGE.parent
 BOX = Path("/box")  # what is writable in a sandbox
 SECONDS_TO_START = 120
-GRACE = 0.05  # seconds from a signal to the death of all that is in a sandbox
+GRACE = 0.05  # seconds in which what a cell has started may still end its process
 REASONS = {
     "missing": "bubblewrap (the command bwrap) is not installed",
     "refused": "bubblewrap cannot make a sandbox on this machine",
@@ -185,6 +185,13 @@ class Sandbox:
         if self.top:
             shutil.rmtree(self.top, ignore_errors=True)
 
+    def answers(self):
+        """Whether the warm process is there: nothing has killed or stopped it."""
+        try:
+            return self.process is not None and self._ask({"do": "answer"}, seconds=5)["there"]
+        except (RuntimeError, OSError):
+            return False
+
     def exceeds(self):
         """Whether all the processes inside together are over the limits."""
         below = _below(self.process.pid)
@@ -282,8 +289,8 @@ class Work:
         return answer[:2000] if isinstance(answer, str) else ""
 
     def still_there(self):
-        """Raise `border.Gone` if the process is about to be dead, by a signal to those above it."""
-        if select.select([self.pidfd], [], [], GRACE)[0] or self.sandbox.process.poll() is not None:
+        """Raise `border.Gone` if the process is about to be dead, with the one that it was forked from or alone."""
+        if select.select([self.pidfd], [], [], GRACE)[0] or not self.sandbox.answers():
             self._gone("kernel-died")
 
     def end(self):

@@ -51,6 +51,8 @@ def main():
                 run_setup(order["code"])
                 settle()
                 control.send(b'{"warm": true}')
+            case "answer":
+                control.send(b'{"there": true}')
             case "clean":
                 control.send(json.dumps({"clean": end_all() and wipe(folders)}).encode())
             case "work" | "kernel":
