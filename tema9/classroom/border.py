@@ -228,7 +228,7 @@ def judge(test, side) -> Verdict:
     """
     side = Here(side) if isinstance(side, dict) else side
     try:
-        seen = side.look(_compiled(test)[1])
+        seen = side.look(_compiled(test).names)
     except NotPlainData as error:
         return Verdict("error", str(error))
     except Gone as gone:
@@ -244,7 +244,7 @@ def run_beside(test, namespace) -> Verdict:
 def _run(test, namespace):
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            exec(_compiled(test)[0], namespace)
+            exec(_compiled(test).code, namespace)
     except Gone as gone:
         return Verdict(gone.outcome)
     except MemoryError:
@@ -256,19 +256,31 @@ def _run(test, namespace):
     return Verdict("pass")
 
 
+@dataclass(frozen=True)
+class _Test:
+    """A test, compiled once for a whole class.
+
+    names: what it expects of the work. spoken: the first and last lines of its assertions with a message.
+    """
+
+    code: object
+    names: frozenset
+    spoken: tuple[tuple[int, int], ...]
+
+
 @functools.lru_cache(maxsize=1024)
 def _compiled(test):
-    """The code of a test, the same for a whole class, and the names that it expects of the work."""
     tree = ast.parse(test)
-    return compile(tree, "<test>", "exec"), frozenset(free_names(tree))
+    asserts = (node for node in ast.walk(tree) if isinstance(node, ast.Assert) and node.msg is not None)
+    spoken = tuple((node.lineno, node.end_lineno) for node in asserts)
+    return _Test(compile(tree, "<test>", "exec"), frozenset(free_names(tree)), spoken)
 
 
 def _is_written(error, test):
     """Whether the message of an assertion stands in the test."""
     *_, last = traceback.walk_tb(error.__traceback__)
     frame, line = last
-    written = (node for node in ast.walk(ast.parse(test)) if isinstance(node, ast.Assert) and node.msg is not None)
-    return frame.f_code.co_filename == "<test>" and any(n.lineno <= line <= n.end_lineno for n in written)
+    return frame.f_code.co_filename == "<test>" and any(a <= line <= b for a, b in _compiled(test).spoken)
 
 
 def _is_hidden(error, test):
