@@ -37,7 +37,7 @@ from nbgrader.api import Gradebook, MissingEntry
 from tqdm import tqdm
 
 from tema9 import checks
-from tema9.classroom import attacks, grade, rehearse, sandbox, sources
+from tema9.classroom import attacks, grade, rehearse, sandbox, sources, workers
 from tema9.classroom.course import CODE_STUB, TEXT_STUB, Course
 
 STOCK = f"""c = get_config()
@@ -180,7 +180,7 @@ def limit(root, cores):
 
 
 def speed(arguments):
-    cores = grade.default_workers()
+    cores = workers.default_workers()
     with tempfile.TemporaryDirectory() as folder:
         root = rehearse.rehearse(Path(folder) / "ours", students=arguments.students)
         handed_in = sorted((root / "submitted").glob("*/*/*.ipynb"))

@@ -547,6 +547,10 @@ def grade(
     Exit code 1 if anything needs attention: a submission that cannot be read or was killed, a change
     that was not recorded, a rehearsed score that is not the expected one.
     """
+    from tema9.classroom import workers as processes
+
+    if dask is None and workers != 1:
+        processes.start()  # they import torch while this process imports the rest
     from tema9.classroom import grade as grading
     from tema9.classroom import report as reporting
     from tema9.classroom.sandbox import Limits

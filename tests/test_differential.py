@@ -11,8 +11,9 @@ import pytest
 from nbgrader.api import Gradebook
 from test_sandbox import needed
 
-from tema9.classroom.judge import Job, judge
+from tema9.classroom.judge import judge
 from tema9.classroom.sandbox import Limits
+from tema9.classroom.verdicts import Job
 
 pytestmark = [needed, pytest.mark.slow]
 FILES = Path(nbgrader.__file__).parent / "tests" / "apps" / "files"

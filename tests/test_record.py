@@ -19,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 from test_cli import run
 from test_sandbox import needed
 
-from tema9.classroom import border, course, grade, judge
+from tema9.classroom import border, course, grade, judge, verdicts
 from tema9.classroom.record import Record
 from tema9.classroom.sandbox import Limits
 
@@ -113,7 +113,7 @@ def test_an_error_at_any_statement_of_a_save_leaves_the_gradebook_as_it_was(root
     settings = {"limits": Limits(seconds=5), "hide": (str(opened.root),)}
     for student in ("ana", "nuevo"):
         content = opened.submitted(student, "1_mini").read_bytes()
-        judged = judge.judge(judge.Job(student, "1_mini", content, **job, **settings))
+        judged = judge.judge(verdicts.Job(student, "1_mini", content, **job, **settings))
         with Record(opened) as record:  # what can be read first, is
             record.change(judged)
         broken = 0

@@ -10,7 +10,7 @@ import pytest
 from test_cli import run
 from test_sandbox import needed
 
-from tema9.classroom import course, grade, judge
+from tema9.classroom import course, grade, judge, workers
 from tema9.classroom.sandbox import Limits
 
 pytestmark = needed
@@ -62,7 +62,7 @@ def test_two_processes_give_the_scores_of_one(root):
 
 
 def test_a_process_that_dies_and_a_bug_of_the_judge_cost_one_submission_each(root, monkeypatch):
-    monkeypatch.setattr(grade, "judge", mini.with_bugs)
+    monkeypatch.setattr(workers, "judge", mini.with_bugs)
     rows = graded(root, workers=2)
     assert scores(rows) == DESERVED | {"luis": 0}
     assert {student: row.status for student, row in rows.items()} == {
@@ -91,7 +91,7 @@ def test_a_process_that_dies_by_accident_costs_nothing(root):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_no_process_can_do_is_no_submissions_fault(root, workers, monkeypatch):
     monkeypatch.setattr(judge, "_sandbox", lambda *_: mini.never())
-    monkeypatch.setattr(grade, "_begin", mini.never)
+    monkeypatch.setattr("tema9.classroom.workers._begin", mini.never)
     with pytest.raises(RuntimeError, match=r"grading does not work here, not even for a notebook without answers: \w+"):
         graded(root, workers=workers)
     assert not (root / "receipts").exists() and not (root / grade.SCORES).exists(), "nobody is blamed"
@@ -127,7 +127,7 @@ def test_a_cluster_of_two_gives_the_scores_of_one(root, cluster):
 
 def test_a_wrong_address_of_a_cluster_is_one_line_in_seconds(root, monkeypatch):
     pytest.importorskip("distributed", reason="distributed is not installed")
-    monkeypatch.setattr(grade, "SECONDS_TO_ANSWER", 1)
+    monkeypatch.setattr(workers, "SECONDS_TO_ANSWER", 1)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"

@@ -4,7 +4,7 @@ A test cell is ordinary Python that uses names it does not define itself: the
 student's. `judge` runs it with a proxy in the place of each; a call through a proxy
 encodes its arguments, calls the student's object, and decodes what comes back. What is
 on the other side is a `Here`, the same process, which proves that a test would work with
-a process between them, or a `sandbox.Work`, another one.
+a process between them, or a `work.Work`, another one.
 """
 
 import ast
@@ -224,7 +224,7 @@ def judge(test, side) -> Verdict:
 
     Args:
         test: Python.
-        side: a `Here` or a `sandbox.Work`; or a namespace, which stands for a `Here` of it.
+        side: a `Here` or a `work.Work`; or a namespace, which stands for a `Here` of it.
     """
     side = Here(side) if isinstance(side, dict) else side
     try:

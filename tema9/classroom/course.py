@@ -30,15 +30,14 @@ from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, Execute, GetGrades, NbGraderPreprocessor
+from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, Execute, GetGrades
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from traitlets.config import Config
 
 from tema9 import progress
 from tema9.classroom import formulas, sources
-from tema9.classroom.judge import Judge
-from tema9.classroom.rebuild import Rebuild, ShowRepairs
+from tema9.classroom.steps import CutTracebacks, Judge, Rebuild, ShowRepairs
 from tema9.files import whole
 
 CODE_STUB = f"{progress.CODE_STUB}\nraise NotImplementedError()"
@@ -57,16 +56,6 @@ from tema9.classroom.course import settings
 c = get_config()  # noqa: F821, nbgrader defines it
 c.merge(settings(Path(__file__).parent{subfolder}))
 '''
-
-
-class CutTracebacks(NbGraderPreprocessor):
-    """Leaves of an error its name and message: a traceback would show the lines of the hidden tests."""
-
-    def preprocess_cell(self, cell, resources, cell_index):
-        for output in cell.get("outputs", []):
-            if output.output_type == "error":
-                output.traceback = [f"{output.ename}: {output.evalue}"]
-        return cell, resources
 
 
 def settings(root) -> Config:

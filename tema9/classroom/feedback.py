@@ -8,8 +8,8 @@ import nbformat
 
 from tema9.classroom import pages, sources
 from tema9.classroom.course import Course
-from tema9.classroom.judge import OUTCOMES
 from tema9.classroom.record import Record
+from tema9.classroom.verdicts import OUTCOMES
 
 MARKS = {"good": "✔", "bad": "✘", "wait": "…"}
 

@@ -6,7 +6,6 @@ machine. Nothing here writes: `record` does.
 
 import atexit
 import contextlib
-import copy
 import functools
 import hashlib
 import json
@@ -15,102 +14,19 @@ import platform
 import re
 import threading
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
-import jupytext
 import nbformat
 import torch
-from nbgrader.preprocessors import NbGraderPreprocessor
-from traitlets import Unicode
 
 from tema9.classroom import border, rebuild
-from tema9.classroom.sandbox import Limits, Sandbox
-
-NO_SANDBOX = "TEMA9_NO_SANDBOX"  # set to 1, stock nbgrader too does without
-
-OUTCOMES = {
-    "pass": "correcto",
-    "fail": "no pasa la prueba",
-    "error": "da un error",
-    "timeout": "tarda demasiado",
-    "memory": "usa demasiada memoria",
-    "kernel-died": "termina el proceso de Python",
-    "not-answered": "sin contestar",
-    "missing": "la celda no estaba en la entrega",
-}
+from tema9.classroom.sandbox import Sandbox
+from tema9.classroom.verdicts import OUTCOMES, CellVerdict, Judged
 
 
 class Unreadable(ValueError):
     """A submission that is no notebook, however one looks at it."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """A submission to judge.
-
-    content: the file, as handed in; refused: why there is none. source, released: the notebook with hidden tests
-    and without, as JSON.
-    previous: the receipt of the last time, whose verdicts stand where nothing that they depend on has changed.
-    """
-
-    student: str
-    notebook: str
-    content: bytes
-    source: str
-    released: str
-    limits: Limits = field(default_factory=Limits)
-    bare: bool = False
-    hide: tuple[str, ...] = ()
-    previous: dict | None = None
-    refused: str = ""
-
-
-@dataclass(frozen=True)
-class CellVerdict:
-    """What became of a test cell.
-
-    outcome: a key of OUTCOMES. message: for the student, in Spanish or Python's; never of a hidden test
-    but what its author wrote. tampered: the cell was not as released, and the original was used.
-    """
-
-    name: str
-    exercise: str
-    outcome: str
-    points: float
-    max_points: float
-    message: str = ""
-    tampered: bool = False
-    seconds: float = 0.0
-    test: str = ""  # the hash of its text
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A submission with its verdicts.
-
-    graded: the notebook as it was graded, as JSON. checks: what the check cell says, by exercise, where a test
-    was lost. cells: the hash of what the student wrote, by cell. sha256: of the file.
-    """
-
-    student: str
-    notebook: str
-    sha256: str
-    status: str = "graded"
-    verdicts: tuple[CellVerdict, ...] = ()
-    checks: dict = field(default_factory=dict)
-    repairs: tuple[str, ...] = ()
-    cells: dict = field(default_factory=dict)
-    unanswered: tuple[str, ...] = ()
-    environment: dict = field(default_factory=dict)
-    limits: dict = field(default_factory=dict)
-    graded: str = ""
-    seconds: float = 0.0
-    ran: bool = True
-
-    @property
-    def points(self):
-        return sum(verdict.points for verdict in self.verdicts)
 
 
 def judge(job) -> Judged:
@@ -126,8 +42,7 @@ def judge(job) -> Judged:
     source, released = _parsed(job.source), _parsed(job.released)
     rebuilt = rebuild.rebuild(submission, released)
     graded = whole(rebuilt.notebook, source)
-    with _one_at_a_time:
-        sandbox = _sandbox(job.limits, job.bare, job.hide)
+    with open_sandbox(job.limits, job.bare, job.hide) as sandbox:
         verdicts, checks, ran = examine(sandbox, graded, released, rebuilt, job.previous)
     return Judged(
         student=job.student,
@@ -177,6 +92,8 @@ def read(content) -> dict:
 
 
 def _read_script(text):
+    import jupytext  # few need it, and every process that judges would import it
+
     try:
         compile(text.replace("\n%", "\n#%"), "script", "exec")
         if "def " not in text and "class " not in text:
@@ -467,8 +384,14 @@ _one_at_a_time = threading.Lock()  # of a process: tests redirect its output
 _open = {}
 
 
+@contextlib.contextmanager
+def open_sandbox(limits, bare, hide):
+    """This process's sandbox, with these settings; one submission at a time has it."""
+    with _one_at_a_time:
+        yield _sandbox(limits, bare, hide)
+
+
 def _sandbox(limits, bare, hide):
-    """This process's sandbox, with these settings."""
     wanted = (limits, bare, tuple(hide))
     if wanted not in _open or os.getpid() != _open[wanted][0]:
         for pid, other in _open.values():
@@ -487,28 +410,3 @@ def close():
             with contextlib.suppress(Exception):
                 sandbox.close()
     _open.clear()
-
-
-class Judge(NbGraderPreprocessor):
-    """In the place of nbgrader's Execute: cells run in the sandbox and tests are judged outside of it."""
-
-    release = Unicode("", help="The folder of the released notebooks.").tag(config=True)
-    hide = Unicode("", help="The course folder, which nothing in the sandbox sees.").tag(config=True)
-
-    def preprocess(self, nb, resources):
-        name = resources["nbgrader"]["notebook"]
-        released = nbformat.read(Path(self.release) / name / f"{name}.ipynb", as_version=4)
-        notes = nb.metadata.get("tema9", {})
-        rebuilt = rebuild.Rebuilt(nb, (), tuple(notes.get("missing", ())), tuple(notes.get("changed", ())))
-        with _one_at_a_time:
-            sandbox = _sandbox(Limits(), os.environ.get(NO_SANDBOX) == "1", (self.hide,))
-            examine(sandbox, whole(nb, nb), released, rebuilt)
-        return nb, resources
-
-
-def receipt(judged) -> dict:
-    """What stays of a judged submission: all but the notebook itself, as plain data."""
-    kept = asdict(judged)
-    kept.pop("graded")
-    kept.pop("ran")
-    return copy.deepcopy(kept)

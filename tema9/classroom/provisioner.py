@@ -16,8 +16,7 @@ from pathlib import Path
 
 from jupyter_client.provisioning import LocalProvisioner
 
-from tema9.classroom.judge import NO_SANDBOX
-from tema9.classroom.sandbox import Limits, Sandbox
+from tema9.classroom.sandbox import NO_SANDBOX, Limits, Sandbox
 
 # An exploration may take longer than a test, and a kernel's threads need room.
 LIMITS = Limits(seconds=120, cpu_seconds=3600)

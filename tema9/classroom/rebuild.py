@@ -10,11 +10,8 @@ import functools
 import re
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
 
 import nbformat
-from nbgrader.preprocessors import NbGraderPreprocessor
-from traitlets import Integer, Unicode
 
 LONGEST = 200_000  # characters of a cell
 
@@ -163,31 +160,3 @@ def _the_rest(released, cells, used):
         if cell.kind == "code" and cell.text.strip() and _bare(cell.text) not in known and cell.grade_id not in locked
     ]
     return changed, len(added)
-
-
-class Rebuild(NbGraderPreprocessor):
-    """The first step of nbgrader's autograde: it goes on with the rebuilt notebook."""
-
-    release = Unicode("", help="The folder of the released notebooks.").tag(config=True)
-    longest = Integer(LONGEST, help="Characters of a student's cell.").tag(config=True)
-
-    def preprocess(self, nb, resources):
-        name = resources["nbgrader"]["notebook"]
-        path = Path(self.release) / name / f"{name}.ipynb"
-        rebuilt = rebuild(nb, nbformat.read(path, as_version=4), self.longest)
-        return rebuilt.notebook, resources
-
-
-class ShowRepairs(NbGraderPreprocessor):
-    """The first cell of the feedback says what was repaired."""
-
-    def preprocess(self, nb, resources):
-        if repairs := nb.metadata.get("tema9", {}).get("repairs"):
-            lines = "\n".join(f"- {line}" for line in repairs)
-            nb.cells.insert(0, nbformat.v4.new_markdown_cell(f"**Al corregir se ha reparado la entrega:**\n\n{lines}"))
-        return nb, resources
-
-
-def repairs(autograded) -> tuple[str, ...]:
-    """The repairs that were noted in an autograded notebook, by its path."""
-    return tuple(nbformat.read(autograded, as_version=4).metadata.get("tema9", {}).get("repairs", ()))

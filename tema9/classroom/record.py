@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tema9 import __version__
 from tema9.classroom.course import GradebookError, quiet
-from tema9.classroom.judge import Judged, receipt
+from tema9.classroom.verdicts import Judged, receipt
 from tema9.files import whole
 
 
