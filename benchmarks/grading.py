@@ -1,16 +1,17 @@
 """Grading against stock nbgrader and against the limit; how it grows with the class; what attacks win in each.
 
     python benchmarks/grading.py speed [--students 5] [--quick]
-    python benchmarks/grading.py growth [--students 30,60,120] [--hostile 20]
+    python benchmarks/grading.py growth [--students 5,30,120] [--hostile 20]
     python benchmarks/grading.py attacks
 
 `speed`: the same submissions of the six notebooks, graded by stock `nbgrader autograde` (its own settings,
-kernels without a sandbox), by `tema9 grade`, and the limit: the time that the needed cells take in processes that
-have everything in memory already, one per core, without a kernel, a sandbox, a notebook or a gradebook. Needed
-are set-up, answers, tests, and the check of an exercise that lost one, whose words are in the feedback. Stock
-shortens the explorations too: they do so themselves when graded.
+kernels without a sandbox), by the command `tema9 grade`, and the limit: the time that the needed cells take in
+processes that have everything in memory already, one per core, without a kernel, a sandbox, a notebook or a
+gradebook. Needed are set-up, answers, tests, and the check of an exercise that lost one, whose words are in the
+feedback. Stock shortens the explorations too: they do so themselves when graded.
 
-`growth`: seconds per student and peak memory, over all processes, of classes of several sizes.
+`growth`: seconds and peak memory, over all processes, of classes of several sizes, against the limit of each; and
+what each further submission takes.
 
 `attacks`: each hostile submission of `tema9.classroom.attacks`, graded by both, one at a time. Stock is spared
 what would harm the machine: it has no sandbox.
@@ -108,6 +109,14 @@ def nbgrader(folder, *arguments):
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=600)
 
 
+def tema9_grade(root):
+    """The command, as an instructor gives it. Exit code 1 says that a submission was killed or cannot be read."""
+    command = [sys.executable, "-m", "tema9", "grade", str(root)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode not in (0, 1):
+        raise RuntimeError(done.stderr)
+
+
 def stock_scores(folder):
     """{(student, notebook): points} of a stock gradebook."""
     found = {}
@@ -192,9 +201,9 @@ def speed(arguments):
         stock_root = stock_course(root, 60)
         names = sorted({path.stem for path in handed_in})
         stock = sum(timed(nbgrader, stock_root, "autograde", name)[0] for name in tqdm(names, "stock", leave=False))
-        ours, done = timed(grade.grade, root)
+        ours, _ = timed(tema9_grade, root)
         bound = limit(root, cores)
-        same = {(row.student, row.notebook): row.machine for row in done.rows}
+        same = {(row.student, row.notebook): row.machine for row in grade.scores(root)}
         theirs = stock_scores(stock_root)
         shutil.rmtree(stock_root)
     count = len(handed_in)
@@ -208,20 +217,30 @@ def speed(arguments):
 
 
 def growth(arguments):
+    cores, before = workers.default_workers(), None
     for students in map(int, arguments.students.split(",")):
         with tempfile.TemporaryDirectory() as folder:
             root = rehearse.rehearse(Path(folder), students=students, hostile=arguments.hostile)
             wanted = rehearse.expected(root)
             with Memory() as memory:
-                seconds, done = timed(grade.grade, root, track=lambda r, n: tqdm(r, "grading", n, leave=False))
-            given = {(row.student, row.notebook): row.machine for row in done.rows}
-            right = sum(given[key] == points for key, (points, _) in wanted.items())
-            print(
-                f"{students:4d} students, {arguments.hostile} hostile ones, {len(wanted)} submissions:"
-                f" {seconds:6.1f} s, {seconds / len(wanted):.3f} s a submission, peak {memory.peak / 2**20:,.0f} MiB;"
-                f" {right} of {len(wanted)} scores as expected",
-                flush=True,
-            )
+                seconds, _ = timed(tema9_grade, root)
+            given = {(row.student, row.notebook): row.machine for row in grade.scores(root)}
+            bound = 0 if arguments.hostile else limit(root, cores)  # attacks run in the sandbox only
+        count, right = len(wanted), sum(given[key] == points for key, (points, _) in wanted.items())
+        print(
+            f"{students:4d} students, {arguments.hostile} hostile ones, {count} submissions: {seconds:6.1f} s,"
+            f" {seconds / count:.3f} s a submission{_times(seconds, bound)}, peak {memory.peak / 2**20:,.0f} MiB;"
+            f" {right} of {count} scores as expected",
+            flush=True,
+        )
+        if before:
+            further, taken, least = (now - then for now, then in zip((count, seconds, bound), before, strict=True))
+            print(f"     each further submission: {taken / further:.3f} s{_times(taken, least)}", flush=True)
+        before = count, seconds, bound
+
+
+def _times(seconds, bound):
+    return f", {seconds / bound:.2f} times the limit" if bound else ""
 
 
 def attacks_(arguments):
@@ -254,7 +273,7 @@ def main():
     one.add_argument("--quick", action="store_true", help="One notebook of the six.")
     one.set_defaults(run=speed)
     one = commands.add_parser("growth")
-    one.add_argument("--students", default="30,60,120")
+    one.add_argument("--students", default="5,30,120")
     one.add_argument("--hostile", type=int, default=0)
     one.set_defaults(run=growth)
     commands.add_parser("attacks").set_defaults(run=attacks_)
