@@ -454,8 +454,8 @@ def release(
     out = course / STUDENTS_ZIP
     if not dry_run:
         opened = Course(course)
-        if database:
-            opened.use_database(database)
+        if database and opened.use_database(database):
+            console.print("the gradebook so far, marks by hand and comments in it, was copied to the new one")
         opened.prepare()
         bundling.bundle(out)
     verb = "would release" if dry_run else "released"

@@ -113,11 +113,21 @@ def test_a_class_is_graded_into_postgresql_as_into_sqlite(small, url, tmp_path, 
 def test_a_class_that_moves_to_postgresql_keeps_its_scores_and_runs_nothing(small, url, tmp_path):
     opened = course.Course(tmp_path)
     opened.prepare()
-    mini.hand_in(opened, "ana", mini.size())
+    mini.hand_in(opened, "ana", mini.size(), "Por las ventanas.")
     points(tmp_path)
-    opened.use_database(url)
+    with Record(opened) as record:
+        record.enroll([{"id": "zoe", "email": "zoe@example.org"}])
+        answer = record.gradebook.find_grade("n1-why", "1_mini", "1_mini", "ana")
+        answer.manual_score, answer.needs_manual_grade = 8, False
+        comment = record.gradebook.find_comment("n1-why", "1_mini", "1_mini", "ana")
+        comment.manual_comment = "Faltan los bordes."
+        record.gradebook.db.commit()
+    assert opened.use_database(url)
     scores, done = points(tmp_path)
-    assert scores == {"ana": (90, 0)} and (done.ran, done.kept) == (0, 1)
+    assert scores == {"ana": (98, 0), "zoe": (0, 0)} and (done.ran, done.kept) == (0, 1)
+    with Record(opened, read_only=True) as record:
+        assert record.comments("ana", "1_mini") == {"n1-why": "Faltan los bordes."}
+    assert not opened.use_database(f"sqlite:///{tmp_path}/gradebook.db"), "what a gradebook holds is not overwritten"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """What grading leaves behind: whole or not at all, anew each time, and no more work than what has changed asks for."""
 
+import contextlib
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -19,8 +21,9 @@ from sqlalchemy.exc import OperationalError
 from test_cli import run
 from test_sandbox import needed
 
+from tema9 import cli
 from tema9.classroom import border, course, grade, judge, verdicts
-from tema9.classroom.record import Record
+from tema9.classroom.record import Change, Record
 from tema9.classroom.sandbox import Limits
 
 pytestmark = needed
@@ -245,6 +248,25 @@ def test_a_gradebook_that_is_not_there_any_more_is_written_anew_from_the_receipt
     assert points(done)["ana", "1_mini"] == 90 and points(done)["luis", "1_mini"] == 30
 
 
+def test_a_gradebook_that_moves_takes_everything_with_it_and_overwrites_nothing(root):
+    opened = course.Course(root)
+    mark(root, "ana", 8)
+    with Record(opened) as record:
+        record.gradebook.find_comment("n1-why", "1_mini", "1_mini", "ana").manual_comment = "Faltan los bordes."
+        record.gradebook.db.commit()
+    before = grade.scores(root)
+    assert opened.use_database(f"sqlite:///{root}/other.db")
+    (root / "gradebook.db").unlink()
+    assert grade.scores(root) == before
+    with Record(opened, read_only=True) as record:
+        assert record.comments("ana", "1_mini") == {"n1-why": "Faltan los bordes."}
+    with contextlib.closing(Gradebook(f"sqlite:///{root}/third.db", "tema9")) as third:
+        third.add_student("zoe")
+    assert not opened.use_database(f"sqlite:///{root}/third.db")
+    with Record(opened, read_only=True) as record:
+        assert [student.id for student in record.students()] == ["zoe"]
+
+
 @pytest.fixture
 def weaker(root, tmp_path):
     """A test that was wrong and is right now: Luis wins by it, Ana and Eva lose."""
@@ -265,6 +287,18 @@ def test_changed_scores_are_shown_and_without_yes_or_a_terminal_not_recorded(wea
     assert "tema9 grade --yes" in said
     assert {k: v for k, v in dump(weaker).items() if k == "grade"} == {"grade": before["grade"]}
     assert receipt(weaker, "luis")["verdicts"][0]["points"] == 0
+
+
+@pytest.mark.parametrize(("typed", "recorded"), [("y\n", True), ("n\n", False), ("\n", False)])
+def test_at_a_terminal_it_asks(typed, recorded, monkeypatch, capsys):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Terminal(typed))
+    assert cli._approve([Change("ana", "1_mini", 90, 30, ("handed in again",))], yes=False) is recorded
+    said = capsys.readouterr().out
+    assert "1 students change, 1 go down" in said and "Record these changes? [y/N]" in said
 
 
 def test_changed_scores_are_recorded_with_yes(weaker):

@@ -26,7 +26,7 @@ from pathlib import Path
 
 import nbformat
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
-from nbgrader.api import Gradebook
+from nbgrader.api import Base, Gradebook
 from nbgrader.apps import NbGraderAPI
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
@@ -179,21 +179,28 @@ class Course:
     def use_database(self, url):
         """Keep the gradebook at an SQLAlchemy URL from now on, if it can be opened; what is graded stays on disk.
 
-        A `postgresql://` that names no driver gets psycopg2, whatever this version of SQLAlchemy would take.
+        What the gradebook holds so far is copied if the other one is empty: students, scores, marks by hand and
+        comments. A `postgresql://` that names no driver gets psycopg2, whatever this version of SQLAlchemy would take.
+
+        Returns:
+            Whether anything was copied.
 
         Raises:
-            GradebookError: it cannot be opened; nothing has changed.
+            GradebookError: one of the two cannot be opened or written; nothing has changed.
         """
         if url.startswith(("postgresql://", "postgres://")):
             url = f"postgresql+psycopg2://{url.partition('://')[2]}"
-        before, self.api.coursedir.db_url = self.url, url
-        try:
-            self.gradebook().close()
-        except GradebookError:
-            self.api.coursedir.db_url = before
-            raise
+        with contextlib.closing(self.gradebook(read_only=True)) as before:
+            old, self.api.coursedir.db_url = self.url, url
+            try:
+                with contextlib.closing(self.gradebook()) as after:
+                    copied = _copy(before, after)
+            except (GradebookError, SQLAlchemyError) as error:
+                self.api.coursedir.db_url = old
+                raise error if isinstance(error, GradebookError) else GradebookError(url, error) from error
         with whole(self.root / DATABASE, mode=0o600) as temporary:  # it may hold a password
             temporary.write_text(url + "\n", encoding="utf-8")
+        return copied
 
     def submitted(self, student, notebook) -> Path:
         """Where a student's submission of a notebook lies."""
@@ -241,6 +248,22 @@ class Course:
                 result = self.api.generate_assignment(source.name, force=True, create=True)
             if not result["success"]:
                 raise RuntimeError(f"nbgrader could not release {source.name}: {reason(result)}")
+
+
+def _copy(before, after):
+    """Copy what a gradebook holds into an empty one, all or nothing; say whether there was anything to copy."""
+    tables = Base.metadata.sorted_tables
+    with before.engine.connect() as source, after.engine.begin() as target:
+        found = {table: [dict(row) for row in source.execute(table.select()).mappings()] for table in tables}
+        there = sum(len(target.execute(table.select()).all()) for table in tables if table.name != "course")
+        if there or not any(rows for table, rows in found.items() if table.name != "course"):
+            return False
+        for table in reversed(tables):
+            target.execute(table.delete())
+        for table, rows in found.items():
+            if rows:
+                target.execute(table.insert(), rows)
+    return True
 
 
 def reason(result):
