@@ -9,7 +9,6 @@ import os
 import signal
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, ProcessPoolExecutor, wait
 from dataclasses import replace
-from multiprocessing import forkserver
 
 import psutil
 
@@ -22,6 +21,8 @@ MEMORY_OF_A_WORKER = 1.5 * 2**30  # the judge and the warm process, both with to
 def start():
     """Begin to import what judging needs, in a process beside this one; who calls this early has it sooner."""
     if _context().get_start_method() == "forkserver":
+        from multiprocessing import forkserver
+
         forkserver.ensure_running()
 
 
