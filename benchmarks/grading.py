@@ -76,7 +76,7 @@ class Memory:
         self.thread.join()
 
     def _watch(self):
-        while not self.ended.wait(2):
+        while not self.ended.wait(5):
             total = 0
             for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
                 with contextlib.suppress(psutil.Error):
