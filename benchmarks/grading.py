@@ -221,7 +221,7 @@ def growth(arguments):
     for students in map(int, arguments.students.split(",")):
         with tempfile.TemporaryDirectory() as folder:
             root = rehearse.rehearse(Path(folder), students=students, hostile=arguments.hostile)
-            wanted = rehearse.expected(root)
+            wanted = grade.expected(root)
             with Memory() as memory:
                 seconds, _ = timed(tema9_grade, root)
             given = {(row.student, row.notebook): row.machine for row in grade.scores(root)}

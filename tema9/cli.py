@@ -516,14 +516,13 @@ def rehearse(
 ):
     """Fill a course folder with submissions made from the bank, with known scores."""
     from tema9.classroom import rehearse as rehearsals
+    from tema9.classroom.grade import EXPECTED
 
     if dry_run:
         console.print(f"would fill {_short(course)} with {students} students and {hostile} hostile ones")
         return
     root = rehearsals.rehearse(course, students, seed, hostile)
-    console.print(
-        f"{students + hostile} students handed in; the scores they deserve: {_short(root / rehearsals.EXPECTED)}"
-    )
+    console.print(f"{students + hostile} students handed in; the scores they deserve: {_short(root / EXPECTED)}")
 
 
 @app.command()
@@ -677,9 +676,8 @@ def export(
 def _print_scores(course, rows):
     """Print a line per row; return how many scores are not as rehearsed."""
     from tema9.classroom import grade as grading
-    from tema9.classroom import rehearse as rehearsals
 
-    wanted = rehearsals.expected(course)
+    wanted = grading.expected(course)
     table = Table(box=box.SIMPLE_HEAD)
     columns = ("student", "notebook", "by machine", "by hand", "to mark", "status")
     for column in (*columns, "expected", "what") if wanted else columns:

@@ -22,7 +22,7 @@ def attacked(tmp_path_factory):
 @pytest.mark.parametrize("name", attacks.ATTACKS)
 def test_what_is_forged_is_0_and_what_is_earned_stays(attacked, name):
     root, rows = attacked
-    deserved = {who: points for who, (points, what) in rehearse.expected(root).items() if what == f"attack: {name}"}
+    deserved = {who: points for who, (points, what) in grade.expected(root).items() if what == f"attack: {name}"}
     ((student, notebook), points), *_ = deserved.items()
     row = next(row for row in rows if (row.student, row.notebook) == (student, notebook))
     assert row.machine == points, row
@@ -30,7 +30,7 @@ def test_what_is_forged_is_0_and_what_is_earned_stays(attacked, name):
 
 def test_the_honest_ones_are_untouched(attacked):
     root, rows = attacked
-    honest = {who: points for who, (points, what) in rehearse.expected(root).items() if "attack" not in what}
+    honest = {who: points for who, (points, what) in grade.expected(root).items() if "attack" not in what}
     assert len(honest) == 12
     assert {(r.student, r.notebook): r.machine for r in rows if (r.student, r.notebook) in honest} == honest
 

@@ -108,7 +108,7 @@ def graded(small, tmp_path_factory):
 
 def test_every_rehearsed_score_is_the_expected_one(graded):
     root, rows = graded
-    for (student, _), (score, what) in rehearse.expected(root).items():
+    for (student, _), (score, what) in grade.expected(root).items():
         assert rows[student].machine == score, what
         assert rows[student].status == "graded"
 

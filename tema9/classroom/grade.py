@@ -15,6 +15,7 @@ from tema9.classroom.workers import spread
 from tema9.files import whole
 
 SCORES = "scores.csv"
+EXPECTED = "expected.csv"  # of a rehearsed class
 
 
 @dataclass(frozen=True)
@@ -222,3 +223,12 @@ def write_scores(path, rows):
         writer = csv.DictWriter(file, [*(field.name for field in fields(Row)), "total"])
         writer.writeheader()
         writer.writerows(asdict(row) | {"total": row.total} for row in rows)
+
+
+def expected(root) -> dict[tuple[str, str], tuple[float, str]]:
+    """The expected (machine score, what) by (student, notebook); empty where nothing was rehearsed."""
+    path = Path(root) / EXPECTED
+    if not path.is_file():
+        return {}
+    with path.open(newline="", encoding="utf-8") as file:
+        return {(row["student"], row["notebook"]): (float(row["machine"]), row["what"]) for row in csv.DictReader(file)}

@@ -11,8 +11,8 @@ import nbformat
 from tema9.classroom import attacks, sources
 from tema9.classroom import bank as banks
 from tema9.classroom.course import Course
+from tema9.classroom.grade import EXPECTED
 
-EXPECTED = "expected.csv"
 FREE_TEXT = "Creo que depende del tamaño de la entrada, pero no estoy seguro."
 
 
@@ -132,12 +132,3 @@ def rehearse(root, students=12, seed=0, hostile=0) -> Path:
         writer.writerow(("student", "notebook", "machine", "what"))
         writer.writerows(sorted(rows))
     return root
-
-
-def expected(root) -> dict[tuple[str, str], tuple[float, str]]:
-    """The expected (machine score, what) by (student, notebook); empty where nothing was rehearsed."""
-    path = Path(root) / EXPECTED
-    if not path.is_file():
-        return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        return {(row["student"], row["notebook"]): (float(row["machine"]), row["what"]) for row in csv.DictReader(file)}
