@@ -23,6 +23,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -101,12 +102,28 @@ def stock_course(root, seconds):
     return folder
 
 
-def nbgrader(folder, *arguments):
+def nbgrader(folder, *arguments, seconds=600):
+    """Run nbgrader's command; say whether it came to an end within so many seconds."""
     environment = os.environ | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
     for name in ("JUPYTER_PATH", "OMP_NUM_THREADS"):
         environment.pop(name, None)
     command = [sys.executable, "-m", "nbgrader", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=600)
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        try:
+            process.wait(seconds)
+            return True
+        except subprocess.TimeoutExpired:
+            return False
+        finally:  # its kernels too
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def tema9_grade(root):
@@ -253,10 +270,11 @@ def attacks_(arguments):
         for name, one in made.items():
             attacks.hand_in(course, name, source.name, one)
         ours = {row.student: row for row in grade.grade(folder, limits=sandbox.Limits(seconds=5)).rows}
-        stock_root = stock_course(course.root, 10)
+        stock_root, hung = stock_course(course.root, 10), {}
         for name in tqdm(sorted(set(made) - set(HARMFUL)), "stock", leave=False):
-            nbgrader(stock_root, "autograde", source.name, f"--student={name}")
-        theirs = {name: f"{points:g}" for (name, _), points in stock_scores(stock_root).items()}
+            if not nbgrader(stock_root, "autograde", source.name, f"--student={name}", seconds=120):
+                hung[name] = "hangs"
+        theirs = {name: f"{points:g}" for (name, _), points in stock_scores(stock_root).items()} | hung
         shutil.rmtree(stock_root)
     print("| attack | deserves | stock nbgrader | ours | ours says |\n|---|---|---|---|---|")
     for name, one in made.items():
