@@ -548,8 +548,7 @@ def grade(
     """
     from tema9.classroom import workers as processes
 
-    if dask is None and workers != 1:
-        processes.start()  # they import torch while this process imports the rest
+    processes.start(workers, dask)  # they import torch while this process imports the rest
     from tema9.classroom import grade as grading
     from tema9.classroom import report as reporting
     from tema9.classroom.sandbox import Limits

@@ -18,9 +18,9 @@ SECONDS_TO_ANSWER = 10  # of a Dask scheduler
 MEMORY_OF_A_WORKER = 1.5 * 2**30  # the judge and the warm process, both with torch
 
 
-def start():
-    """Begin to import what judging needs, in a process beside this one; who calls this early has it sooner."""
-    if _context().get_start_method() == "forkserver":
+def start(workers=None, dask=None):
+    """Begin to import what `spread` will need for these, in a process beside this one."""
+    if dask is None and (workers or default_workers()) > 1 and _context().get_start_method() == "forkserver":
         from multiprocessing import forkserver
 
         forkserver.ensure_running()
