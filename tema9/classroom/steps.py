@@ -1,6 +1,5 @@
 """The steps of nbgrader's own commands that are ours: what `nbgrader autograde` and `generate_feedback` do here."""
 
-import os
 from pathlib import Path
 
 import nbformat
@@ -8,7 +7,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Integer, Unicode
 
 from tema9.classroom import rebuild
-from tema9.classroom.sandbox import NO_SANDBOX, Limits
+from tema9.classroom.sandbox import Limits, switched_off
 
 
 class Rebuild(NbGraderPreprocessor):
@@ -47,7 +46,7 @@ class Judge(NbGraderPreprocessor):
         released = nbformat.read(Path(self.release) / name / f"{name}.ipynb", as_version=4)
         notes = nb.metadata.get("tema9", {})
         rebuilt = rebuild.Rebuilt(nb, (), tuple(notes.get("missing", ())), tuple(notes.get("changed", ())))
-        with judge.open_sandbox(Limits(), os.environ.get(NO_SANDBOX) == "1", (self.hide,)) as sandbox:
+        with judge.open_sandbox(Limits(), switched_off(), (self.hide,)) as sandbox:
             judge.examine(sandbox, judge.whole(nb, nb), released, rebuilt)
         return nb, resources
 
