@@ -73,6 +73,17 @@ def test_nothing_of_the_course_is_to_be_seen(work):
     assert set(ast.literal_eval(said(work, code))) == {"tema9"} | inside
 
 
+def test_where_the_command_was_given_is_not_to_be_seen(tmp_path, monkeypatch):
+    """`python -m` puts the working directory into sys.path, a course folder or a home; PYTHONPATH what it likes."""
+    (tmp_path / "gradebook.db").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    made = sandbox.Sandbox()
+    try:
+        assert said(made.work(), f"import os; os.listdir({str(tmp_path)!r})")[0] == "FileNotFoundError"
+    finally:
+        made.close()
+
+
 def test_the_environment_of_the_grader_does_not_come_in(box, monkeypatch):
     monkeypatch.setenv("SECRET_OF_THE_GRADER", "1")
     fresh = sandbox.Sandbox()

@@ -254,7 +254,7 @@ def _bwrap(limits, hide):
         elif path.is_dir():
             command += ["--ro-bind", str(path), str(path)]
     seen = [Path("/usr")]
-    for path in (sys.prefix, sys.exec_prefix, sys.base_prefix, *sys.path, str(PACKAGE)):
+    for path in (sys.prefix, sys.exec_prefix, sys.base_prefix, *_imported_from(), PACKAGE):
         path = Path(path).resolve()
         # Of a checkout, the package and Python's environment, and nothing else.
         if path.is_relative_to(ROOT) and path != PACKAGE and not path.is_relative_to(Path(sys.prefix).resolve()):
@@ -276,6 +276,13 @@ def _bwrap(limits, hide):
     if not any(path.is_relative_to("/tmp") for path in seen):
         command += ["--symlink", str(BOX / "work"), "/tmp"]
     return [*command, "--remount-ro", "/", "--"]
+
+
+@functools.cache
+def _imported_from():
+    """Where Python imports from by itself: not the working directory or PYTHONPATH, which may be a home or a course."""
+    command = [sys.executable, "-E", "-P", "-s", "-c", "import sys; print(*sys.path, sep='\\n')"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
 @functools.cache
