@@ -184,10 +184,15 @@ def _rows(record, known):
     """A row for each student, enrolled or handed in, and each notebook that anyone handed in."""
     folders = {path.name for path in (record.root / "submitted").iterdir() if path.is_dir()}
     students = sorted(folders | {student.id for student in record.students()})
-    return [_row(record, student, source) for student in students for source in known.values()]
+    points = record.all_points()
+    return [
+        _row(record, student, source, points.get((student, source.name), {}))
+        for student in students
+        for source in known.values()
+    ]
 
 
-def _row(record, student, source):
+def _row(record, student, source, points):
     machine_max = sum(test.points for exercise in source.exercises.values() for test in exercise.tests)
     written = record.receipt(student, source.name)
     if not record.course.submitted(student, source.name).is_file():
@@ -196,7 +201,7 @@ def _row(record, student, source):
         status = written["status"] if written else "not graded yet"
     machine = by_hand = pending = 0
     if written:
-        for name, (score, waits) in record.points(student, source.name).items():
+        for name, (score, waits) in points.items():
             if source.exercises.get(name):  # an answer in prose; tests have names of their own
                 by_hand, pending = by_hand + score, pending + waits
             else:

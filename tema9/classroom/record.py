@@ -9,7 +9,16 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from nbgrader.api import Comment, Grade, InvalidEntry, MissingEntry
+from nbgrader.api import (
+    Comment,
+    Grade,
+    GradeCell,
+    InvalidEntry,
+    MissingEntry,
+    Notebook,
+    SubmittedAssignment,
+    SubmittedNotebook,
+)
 from sqlalchemy.exc import SQLAlchemyError
 
 from tema9 import __version__
@@ -61,8 +70,9 @@ class Record:
         """Whether this very result is what was last recorded, in this very gradebook."""
         if judged.ran:
             return False
-        before = self.receipt(judged.student, judged.notebook)
-        if before is None or not self.points(judged.student, judged.notebook):
+        key = judged.student, judged.notebook
+        before = self.receipt(*key)
+        if before is None or not self.points(*key):
             return False
         return before["sha256"] == judged.sha256 and before["verdicts"] == list(receipt(judged)["verdicts"])
 
@@ -188,16 +198,18 @@ class Record:
 
     def points(self, student, notebook):
         """{cell: (score, whether it waits for a person)} of a recorded submission; {} if there is none."""
-        try:
-            found = self.gradebook.find_submission_notebook(notebook, notebook, student)
-        except MissingEntry:
-            return {}
-        names = self._cells_of(notebook)[0]
-        return {
-            names[grade.cell_id]: (grade.score or 0.0, bool(grade.needs_manual_grade))
-            for grade in found.grades
-            if grade.cell_id in names
-        }
+        found = self.all_points(SubmittedAssignment.student_id == student, Notebook.name == notebook)
+        return found.get((student, notebook), {})
+
+    def all_points(self, *which):
+        """{(student, notebook): what `points` returns} of what is recorded; `which` are conditions of SQLAlchemy."""
+        columns = SubmittedAssignment.student_id, Notebook.name, GradeCell.name, Grade.score, Grade.needs_manual_grade
+        cells = self.gradebook.db.query(*columns).select_from(Grade).join(GradeCell, Grade.cell_id == GradeCell.id)
+        cells = cells.join(Grade.notebook).join(SubmittedNotebook.assignment).join(SubmittedNotebook.notebook)
+        found = {}
+        for student, notebook, cell, score, waits in cells.filter(*which):
+            found.setdefault((student, notebook), {})[cell] = score or 0.0, bool(waits)
+        return found
 
     def comments(self, student, notebook):
         """{cell: what a person wrote to the student about it}."""

@@ -12,6 +12,7 @@ The start page is written in the same way, but has no exercises: it is built and
 released, handed in or graded.
 """
 
+import functools
 import hashlib
 import re
 from dataclasses import dataclass, field
@@ -113,7 +114,7 @@ class Source:
         """The code that every exercise may rely on."""
         return "\n\n".join(cell.text for cell in self.cells if cell.kind == "code" and not cell.role)
 
-    @property
+    @functools.cached_property
     def exercises(self):
         """The exercises by name, in their order."""
         found = {}
