@@ -1,0 +1,10 @@
+"""What every process that judges needs, imported once by the one that they are forked from: see `workers`."""
+
+import gc
+import importlib
+
+gc.disable()  # imports leave little to collect, and a collection looks at all that they have made
+for _name in ("tema9.classroom.judge", "torch._dynamo", "matplotlib"):  # torch asks for the second at the first seed
+    importlib.import_module(_name)
+gc.freeze()  # nor does any of the forks' collections
+gc.enable()
