@@ -64,6 +64,37 @@ def test_what_a_submission_may_not_do(work, code, error):
     assert kind in error.split(), message
 
 
+@pytest.mark.parametrize(
+    ("code", "stdout", "error"),
+    [
+        ("x = 1\nx", "Out[0]: 1", None),
+        ("%%capture\nprint(2)", "", None),
+        ("!echo shown", "shown", None),
+        ("import asyncio\nawait asyncio.sleep(0)\nprint(3)", "3", None),
+        ("def shows():\n    display(4)\nshows()\nx = 1", "4", None),
+        (
+            "import inspect\ndef one():\n    return 1\nprint(inspect.getsource(one), end='')",
+            "def one():\n    return 1",
+            None,
+        ),
+        ("import __main__\nx = 5\nprint(__name__, __main__.x)", "__main__ 5", None),
+        ("print(6)\nx = (", "", "SyntaxError"),
+        ("if True:\n    raise SystemExit(3)", "", "SystemExit"),
+        ("if True:\n    raise KeyboardInterrupt", "", "KeyboardInterrupt"),
+        ("x = 7\nprint(x)\nreturn x", "7", "SyntaxError"),
+    ],
+)
+def test_a_cell_runs_as_in_a_notebook(work, code, stdout, error):
+    """Magics, commands, await and a value at the end are IPython's; plain Python runs without it, to the same end."""
+    answer = work.run(code)
+    assert (answer["stdout"].strip(), (answer["error"] or [None])[0]) == (stdout, error)
+
+
+def test_a_future_holds_for_the_cells_after_it(work):
+    work.run("from __future__ import annotations\nx = 1")
+    assert work.run("def unknown(value: Nowhere): ...\nx = 2")["error"] is None
+
+
 def test_nothing_of_the_course_is_to_be_seen(work):
     code = (
         f"import os\nprint([n for n in os.listdir('{sandbox.ROOT}') if os.listdir(os.path.join('{sandbox.ROOT}', n))])"

@@ -7,6 +7,7 @@ process and empties every writable folder; what it cannot bring back to how it w
 """
 
 import array
+import ast
 import contextlib
 import ctypes
 import gc
@@ -25,6 +26,7 @@ from pathlib import Path
 PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
 LONGEST_ORDER = 4 * 2**20
 LONGEST_OUTPUT = 20_000  # characters of what a cell prints
+SECONDS_TO_END = 2  # for what starts processes faster than they are ended
 
 
 def main():
@@ -37,7 +39,9 @@ def main():
     make_home(folders[0])
     with contextlib.suppress(OSError):  # matplotlib's list of fonts takes seconds to make
         shutil.copytree(os.environ.pop("TEMA9_FONTS"), os.environ["MPLCONFIGDIR"], dirs_exist_ok=True)
+    gc.disable()  # imports leave little to collect, and a collection looks at all that they have made
     shell, own = warm_up()
+    gc.enable()
     wipe(folders)
     settle()
     control.send(json.dumps({"ready": os.getpid()}).encode())
@@ -56,6 +60,8 @@ def main():
             case "clean":
                 control.send(json.dumps({"clean": end_all() and wipe(folders)}).encode())
             case "work" | "kernel":
+                if order["do"] == "kernel":
+                    warm_up_kernels()
                 pid = os.fork()
                 if pid == 0:
                     control.close()
@@ -73,9 +79,6 @@ def warm_up():
     Returns:
         (IPython's shell, the modules that a `Desk` has to itself).
     """
-    import ipykernel.ipkernel
-    import ipykernel.kernelapp
-    import ipykernel.zmqshell  # noqa: F401
     import matplotlib.pyplot  # noqa: F401
     import torch
     import torchvision  # noqa: F401
@@ -100,10 +103,20 @@ def warm_up():
     shell = InteractiveShell.instance(config=config)
     shell.showtraceback = shell.showsyntaxerror = lambda *args, **kwargs: None
     shell.run_cell("1", store_history=False)
-    own = {name: copy_of(f"tema9.{name}") for name in ("measuring", "checks")}
+    own = {name: copy_of(f"tema9.{name}") for name in ("measuring", "checks", "classroom.border")}
     known = checks.known_fingerprints()
     own["checks"].known_fingerprints = lambda: known
     return shell, own
+
+
+def warm_up_kernels():
+    """Import what a Jupyter kernel is made of, if nobody has asked for one before."""
+    if "ipykernel.kernelapp" not in sys.modules:
+        import ipykernel.ipkernel
+        import ipykernel.kernelapp
+        import ipykernel.zmqshell  # noqa: F401
+
+        settle()
 
 
 def settle():
@@ -169,10 +182,9 @@ class Desk:
     """The student's side of the border: runs cells, and calls what they define."""
 
     def __init__(self, link, shell, own):
-        from tema9.classroom import border
-
-        self.link, self.shell, self.border, self.me = link, shell, border, os.getpid()
+        self.link, self.shell, self.me = link, shell, os.getpid()
         self.measuring, self.checks = own["measuring"], own["checks"]  # patching the modules does not reach these
+        self.border = own["classroom.border"]
 
     def serve(self):
         """Answer requests until the link closes."""
@@ -192,12 +204,31 @@ class Desk:
     def do_run(self, request):
         out, err = Capped(LONGEST_OUTPUT), Capped(LONGEST_OUTPUT)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            result = self.shell.run_cell(request["code"], store_history=False)
-        error = result.error_before_exec or result.error_in_exec
+            error = self.execute(request["code"])
         answer = {"stdout": out.text(), "stderr": err.text(), "error": None}
         if error is not None:
             answer["error"] = [type(error).__name__, _str(error)]
         return answer
+
+    def execute(self, code):
+        """Run a cell as IPython does, and return its exception or None.
+
+        IPython itself runs what is not plain Python, or shows its last value; the rest is spared its rounds.
+        """
+        shell, compiled = self.shell, None
+        with contextlib.suppress(Exception):  # magics, commands, await, or an error that IPython will find as well
+            tree = ast.parse(code)
+            if not (tree.body and isinstance(tree.body[-1], ast.Expr)):
+                compiled = shell.compile(tree, shell.compile.cache(code), "exec")
+        if compiled is None:
+            result = shell.run_cell(code, store_history=False)
+            return result.error_before_exec or result.error_in_exec
+        try:
+            with shell.builtin_trap:
+                exec(compiled, shell.user_ns)
+        except BaseException as error:  # SystemExit too
+            return error
+        return None
 
     def do_look(self, request):
         seen, space = {}, self.shell.user_ns
@@ -300,18 +331,18 @@ def end_all():
     """End every process below this one; say whether they are gone."""
     import psutil
 
-    for _ in range(40):
-        below = psutil.Process().children(recursive=True)
+    until = time.monotonic() + SECONDS_TO_END
+    while below := psutil.Process().children(recursive=True):
+        if time.monotonic() > until:
+            return False
         for process in below:
             with contextlib.suppress(psutil.Error):
                 process.kill()
         with contextlib.suppress(ChildProcessError):
+            os.waitpid(-1, 0)  # if it does not end, whoever waits for our answer ends all of us
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
-        if not below:
-            return True
-        time.sleep(0.002)
-    return False
+    return True
 
 
 def wipe(folders):
