@@ -282,7 +282,8 @@ def _bwrap(limits, hide):
 def _imported_from():
     """Where Python imports from by itself: not the working directory or PYTHONPATH, which may be a home or a course."""
     command = [sys.executable, "-E", "-P", "-s", "-c", "import sys; print(*sys.path, sep='\\n')"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return [line for line in printed.splitlines() if os.path.isabs(line)]
 
 
 @functools.cache
