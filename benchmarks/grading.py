@@ -252,6 +252,9 @@ def speed(arguments):
 def further(arguments):
     times, context = [], multiprocessing.get_context("spawn")
     cores = sorted(os.sched_getaffinity(0))[:2]
+    fewest = FIRST // len(sources.all_sources()) + 1
+    if len(cores) < 2 or arguments.students < fewest:
+        raise SystemExit(f"further takes two cores and --students {fewest} or more; here are {len(cores)} cores")
     with tempfile.TemporaryDirectory() as folder:
         root = rehearse.rehearse(Path(folder) / "class", students=arguments.students)
         for number in tqdm(range(arguments.rounds), leave=False):
