@@ -183,8 +183,8 @@ class Desk:
 
     def __init__(self, link, shell, own):
         self.link, self.shell, self.me = link, shell, os.getpid()
-        self.measuring, self.checks = own["measuring"], own["checks"]  # patching the modules does not reach these
-        self.border = own["classroom.border"]
+        # Patching the modules does not reach these.
+        self.measuring, self.checks, self.border = own["measuring"], own["checks"], own["classroom.border"]
 
     def serve(self):
         """Answer requests until the link closes."""
@@ -217,9 +217,10 @@ class Desk:
         """
         shell, compiled = self.shell, None
         with contextlib.suppress(Exception):  # magics, commands, await, or an error that IPython will find as well
-            tree = ast.parse(code)
+            name = shell.compile.cache(code, shell.execution_count)
+            tree = shell.compile.ast_parse(code, name)
             if not (tree.body and isinstance(tree.body[-1], ast.Expr)):
-                compiled = shell.compile(tree, shell.compile.cache(code), "exec")
+                compiled = shell.compile(tree, name, "exec")
         if compiled is None:
             result = shell.run_cell(code, store_history=False)
             return result.error_before_exec or result.error_in_exec
