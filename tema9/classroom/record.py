@@ -70,9 +70,8 @@ class Record:
         """Whether this very result is what was last recorded, in this very gradebook."""
         if judged.ran:
             return False
-        key = judged.student, judged.notebook
-        before = self.receipt(*key)
-        if before is None or not self.points(*key):
+        before = self.receipt(judged.student, judged.notebook)
+        if before is None or not self.points(judged.student, judged.notebook):
             return False
         return before["sha256"] == judged.sha256 and before["verdicts"] == list(receipt(judged)["verdicts"])
 
