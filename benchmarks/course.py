@@ -15,8 +15,11 @@ import torch
 from nbclient import NotebookClient
 
 from tema9 import data, models, recipes, training
-from tema9.classroom import bank, grade, rehearse, sources
+from tema9.classroom import sources
+from tema9.classroom.authoring import bank
 from tema9.classroom.course import Course
+from tema9.classroom.grading import grade
+from tema9.classroom.rehearsal import rehearse
 
 
 def seconds(action, *args, **kwargs):

@@ -18,7 +18,7 @@ that a submission costs, gradebook included, on that core. The first 30 submissi
 `growth`: seconds and peak memory, over all processes, of classes of several sizes, against the limit of each; and
 what each further submission takes.
 
-`attacks`: each hostile submission of `tema9.classroom.attacks`, graded by both, one at a time. Stock is spared
+`attacks`: each hostile submission of `tema9.classroom.rehearsal.attacks`, graded by both, one at a time. Stock is spared
 what would harm the machine: it has no sandbox.
 """
 
@@ -45,8 +45,11 @@ from nbgrader.api import Gradebook, MissingEntry
 from tqdm import tqdm
 
 from tema9 import checks
-from tema9.classroom import attacks, grade, rehearse, sandbox, sources, workers
+from tema9.classroom import sources
 from tema9.classroom.course import CODE_STUB, TEXT_STUB, Course
+from tema9.classroom.grading import grade, workers
+from tema9.classroom.rehearsal import attacks, rehearse
+from tema9.classroom.sandbox import sandbox
 
 STOCK = f"""c = get_config()
 c.CourseDirectory.course_id = "stock"

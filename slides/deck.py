@@ -26,7 +26,7 @@ from IPython.display import HTML, Markdown
 
 from tema9 import figures, looking, models, recipes, records
 from tema9.arithmetic import crossing_values, layer_table
-from tema9.classroom.slides import canvas, drawing
+from tema9.classroom.lecture.slides import canvas, drawing
 
 CASE_STUDY = "# Case Study: AlexNet\n\n[Krizhevsky et al. 2012]\n"
 WINNERS = "# ImageNet Large Scale Visual Recognition Challenge (ILSVRC) winners\n"

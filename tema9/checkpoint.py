@@ -6,7 +6,7 @@ from dataclasses import asdict
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from tema9.files import whole
+from tema9.files import atomic_write
 from tema9.views import Views
 
 
@@ -14,7 +14,7 @@ def save(model, path):
     """Write the weights, and the views of the model if it has them, to a safetensors file; whole or not at all."""
     packed = {name: value.detach().contiguous() for name, value in model.state_dict().items()}
     views = json.dumps(asdict(getattr(model, "views", Views())))
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         save_file(packed, temporary, metadata={"views": views})
 
 

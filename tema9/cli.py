@@ -172,7 +172,7 @@ def _words(quantity):
 @one_line_errors
 def notebooks():
     """Check the sources and build the notebooks that students open."""
-    from tema9.classroom.build import build
+    from tema9.classroom.authoring.build import build
 
     made = build(track=_tracker("reading the bank"))
     notebooks = [path for path in made if path.suffix == ".ipynb"]
@@ -188,7 +188,7 @@ def mistakes(
     exercise: Annotated[str | None, typer.Option(help="One exercise, as n1-conv-output-size.")] = None,
 ):
     """Run the bank of mistakes against the tests: the kill matrix. Exit code 1 if any answer fares otherwise."""
-    from tema9.classroom import bank
+    from tema9.classroom.authoring import bank
 
     chosen = _chosen(notebook)
     if exercise and not any(exercise in source.exercises for source in chosen):
@@ -240,7 +240,7 @@ def figures_(
         figure = gallery.draw(name)
         sizes = []
         for kind, dated in metadata.items():
-            with files.whole(out / f"{name}.{kind}") as path:
+            with files.atomic_write(out / f"{name}.{kind}") as path:
                 with pyplot.rc_context({"svg.hashsalt": "tema9"}):
                     figure.savefig(path, format=kind, dpi=150, metadata=dated)
                 sizes.append(f"{path.stat().st_size / 1024:,.0f}")
@@ -259,8 +259,8 @@ def slides(
     live: Annotated[bool, typer.Option("--live", help="Serve it here and follow its source, until Ctrl-C.")] = False,
 ):
     """Build the lecture's slides as one page of HTML that needs no network."""
-    from tema9.classroom import browser
-    from tema9.classroom import slides as deck
+    from tema9.classroom.lecture import browser
+    from tema9.classroom.lecture import slides as deck
 
     if pdf and live:
         raise ValueError("--pdf and --live do not go together: --live prints nothing")
@@ -281,7 +281,7 @@ def slides(
 
 
 def _build_deck(out):
-    from tema9.classroom import slides as deck
+    from tema9.classroom.lecture import slides as deck
 
     if missing := deck.missing():
         console.print(f"npm fetches {', '.join(missing)} (once)", highlight=False)
@@ -446,8 +446,8 @@ def release(
     dry_run: DryRun = False,
 ):
     """Make the course folder: what nbgrader releases, the gradebook, and the zip for the students."""
-    from tema9.classroom import bundle as bundling
     from tema9.classroom import sources
+    from tema9.classroom.authoring import bundle as bundling
     from tema9.classroom.course import Course
 
     found = sources.all_sources()
@@ -481,9 +481,9 @@ def collect(
 
     Exit code 1 if something was left out.
     """
-    from tema9.classroom import intake, people
     from tema9.classroom.course import Course
-    from tema9.classroom.record import Record
+    from tema9.classroom.grading import intake, people
+    from tema9.classroom.grading.record import Record
 
     enrolled = people.read(roster) if roster else []
     limits = intake.Limits(int(file_mib * 2**20), int(total_gib * 2**30), files)
@@ -515,8 +515,8 @@ def rehearse(
     dry_run: DryRun = False,
 ):
     """Fill a course folder with submissions made from the bank, with known scores."""
-    from tema9.classroom import rehearse as rehearsals
-    from tema9.classroom.grade import EXPECTED
+    from tema9.classroom.grading.grade import EXPECTED
+    from tema9.classroom.rehearsal import rehearse as rehearsals
 
     if dry_run:
         console.print(f"would fill {_short(course)} with {students} students and {hostile} hostile ones")
@@ -546,12 +546,12 @@ def grade(
     Exit code 1 if anything needs attention: a submission that cannot be read or was killed, a change
     that was not recorded, a rehearsed score that is not the expected one.
     """
-    from tema9.classroom import workers as processes
+    from tema9.classroom.grading import workers as processes
 
     processes.start(workers, dask)  # they import torch while this process imports the rest
-    from tema9.classroom import grade as grading
-    from tema9.classroom import report as reporting
-    from tema9.classroom.sandbox import Limits
+    from tema9.classroom.grading import grade as grading
+    from tema9.classroom.publishing import report as reporting
+    from tema9.classroom.sandbox.sandbox import Limits
 
     done = grading.grade(
         course,
@@ -608,8 +608,8 @@ def _print_changes(changes):
 @one_line_errors
 def feedback(course: CourseArgument = COURSE, dry_run: DryRun = False):
     """Write what each student reads: verdicts and recognised mistakes in Spanish, nothing hidden."""
-    from tema9.classroom import feedback as pages
-    from tema9.classroom import grade as grading
+    from tema9.classroom.grading import grade as grading
+    from tema9.classroom.publishing import feedback as pages
 
     opened, known, _ = grading.open_course(course)
     students = sorted({row.student for row in grading.scores(course)})
@@ -627,8 +627,8 @@ def report(course: CourseArgument = COURSE, dry_run: DryRun = False):
 
     Exit code 1 if something in it needs attention.
     """
-    from tema9.classroom import grade as grading
-    from tema9.classroom import report as reporting
+    from tema9.classroom.grading import grade as grading
+    from tema9.classroom.publishing import report as reporting
 
     opened, known, _ = grading.open_course(course)
     rows, path = grading.scores(course), course / "report.html"
@@ -651,9 +651,9 @@ def export(
 
     Exit code 1 if a score is not final: not graded, or waiting for a mark by hand.
     """
-    from tema9.classroom import export as exporting
-    from tema9.classroom import grade as grading
-    from tema9.classroom.record import Record
+    from tema9.classroom.grading import grade as grading
+    from tema9.classroom.grading.record import Record
+    from tema9.classroom.publishing import export as exporting
 
     opened, known, _ = grading.open_course(course)
     rows = grading.scores(course)
@@ -674,7 +674,7 @@ def export(
 
 def _print_scores(course, rows):
     """Print a line per row; return how many scores are not as rehearsed."""
-    from tema9.classroom import grade as grading
+    from tema9.classroom.grading import grade as grading
 
     wanted = grading.expected(course)
     table = Table(box=box.SIMPLE_HEAD)
@@ -712,7 +712,7 @@ def bundle(
     out: Annotated[Path, typer.Option(help="The zip to write.")] = COURSE / STUDENTS_ZIP,
 ):
     """Write the zip that students receive: the notebooks, their side of the package, and how to install it."""
-    from tema9.classroom import bundle as bundling
+    from tema9.classroom.authoring import bundle as bundling
 
     names = bundling.bundle(out)
     console.print(f"{len(names)} files, {out.stat().st_size / 2**20:.1f} MiB -> {_short(out)}", highlight=False)
@@ -723,8 +723,8 @@ def bundle(
 def course(students: Annotated[int, typer.Option(help="Students of the sample class.")] = 12):
     """Build the notebooks and the slides, train LeNet-5 on real digits, grade a sample class, and say what to open."""
     from tema9 import recipes
-    from tema9.classroom import build as building
     from tema9.classroom import sources
+    from tema9.classroom.authoring import build as building
     from tema9.data import digits
 
     started = time.perf_counter()
@@ -753,7 +753,7 @@ def course(students: Annotated[int, typer.Option(help="Students of the sample cl
 
 def _slides(out):
     """Build the deck; return what to say of it and what to open. Without its packages the course goes on."""
-    from tema9.classroom import slides as deck
+    from tema9.classroom.lecture import slides as deck
 
     try:
         _build_deck(out)
@@ -765,11 +765,11 @@ def _slides(out):
 
 def _sample_class(root, students, made):
     """Rehearse, grade and report a class; return how many scores are not the expected ones."""
-    from tema9.classroom import feedback as pages
-    from tema9.classroom import grade as grading
-    from tema9.classroom import rehearse as rehearsals
-    from tema9.classroom import report as reporting
-    from tema9.classroom import sandbox
+    from tema9.classroom.grading import grade as grading
+    from tema9.classroom.publishing import feedback as pages
+    from tema9.classroom.publishing import report as reporting
+    from tema9.classroom.rehearsal import rehearse as rehearsals
+    from tema9.classroom.sandbox import sandbox
 
     rehearsals.rehearse(root, students)
     bare = bool(reason := sandbox.why_not())
@@ -811,9 +811,9 @@ def classroom(
 
     Formgrader, which marks by hand and shows every submission, is in its menu Nbgrader.
     """
-    from tema9.classroom import grade as grading
-    from tema9.classroom import screens
     from tema9.classroom.course import Course
+    from tema9.classroom.grading import grade as grading
+    from tema9.classroom.lecture import screens
 
     if sample:
         course = COURSE / "rehearsal"
@@ -858,7 +858,7 @@ def time_(
 
     Exit code 1 if a notebook, or all of them, take longer than they may.
     """
-    from tema9.classroom import timing
+    from tema9.classroom.authoring import timing
 
     timed = [timing.measure(source) for source in _tracker("running")(_chosen(notebook))]
     table = Table(box=box.SIMPLE_HEAD, title=f"Budget: {timing.SECONDS_EACH} s each, {timing.SECONDS_ALL} s all")
@@ -889,7 +889,7 @@ def tour(
     from matplotlib import pyplot
 
     pyplot.switch_backend("agg")
-    from tema9.classroom import tour as tours
+    from tema9.classroom.lecture import tour as tours
 
     for path in tours.take(names or list(tours.PICTURES), out, _tracker("taking pictures")):
         console.print(f"{_short(path)}: {path.stat().st_size / 1024:.0f} KiB", highlight=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def whole(path, mode=0o666):
+def atomic_write(path, mode=0o666):
     """Yield a temporary path beside `path` that takes its name once everything is written.
 
     A full disk, an error or Ctrl-C leaves the old file as it was, and nothing else.

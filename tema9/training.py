@@ -24,7 +24,7 @@ from tqdm import tqdm
 from tema9 import augment
 from tema9.arithmetic import MIB, layer_table
 from tema9.checkpoint import save
-from tema9.files import whole
+from tema9.files import atomic_write
 from tema9.machine import Machine, processes, rank, total
 from tema9.views import Views
 
@@ -97,7 +97,7 @@ class History:
 
     def to_csv(self, path):
         """Write one line per epoch."""
-        with whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, [column.name for column in fields(Epoch)])
             writer.writeheader()
             writer.writerows(map(asdict, self.epochs))
@@ -282,7 +282,7 @@ class Run:
             "waited": self.waited,
             "drops": self.drops,
         }
-        with whole(Path(folder, LAST)) as temporary:
+        with atomic_write(Path(folder, LAST)) as temporary:
             packed = {name: value.detach().contiguous() for name, value in tensors.items()}
             save_file(packed, temporary, metadata={"progress": json.dumps(progress)})
 

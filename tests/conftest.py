@@ -33,7 +33,7 @@ def seeded():
 def deck(tmp_path_factory):
     """The lecture's slides: (the notebook that ran, the page). Without reveal.js and MathJax, which npm fetches, skips
     the test; in CI it fails."""
-    from tema9.classroom import slides
+    from tema9.classroom.lecture import slides
 
     try:
         slides.fetch()

@@ -110,7 +110,8 @@ def write(folder, source=SOURCE, bank=BANK):
 @contextlib.contextmanager
 def as_course(folder):
     """The notebook in a folder, as `write` leaves it, stands for the sources of the course; yields its source."""
-    from tema9.classroom import bank, sources
+    from tema9.classroom import sources
+    from tema9.classroom.authoring import bank
 
     found = [sources.read(path) for path in sorted(folder.glob("[0-9]_*.py"))]
     with pytest.MonkeyPatch.context() as patch:
@@ -144,7 +145,7 @@ def with_bugs(job):
     import os
     import signal
 
-    from tema9.classroom.judge import judge
+    from tema9.classroom.grading.judge import judge
 
     if b"# muere" in job.content:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -7,8 +7,11 @@ import psutil
 import pytest
 from test_sandbox import needed
 
-from tema9.classroom import attacks, feedback, grade, rehearse, report, sources
-from tema9.classroom.sandbox import Limits
+from tema9.classroom import sources
+from tema9.classroom.grading import grade
+from tema9.classroom.publishing import feedback, report
+from tema9.classroom.rehearsal import attacks, rehearse
+from tema9.classroom.sandbox.sandbox import Limits
 
 pytestmark = [needed, pytest.mark.slow]
 

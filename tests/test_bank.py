@@ -4,7 +4,8 @@ import mini
 import pytest
 
 from tema9 import checks
-from tema9.classroom import bank, sources
+from tema9.classroom import sources
+from tema9.classroom.authoring import bank
 
 
 @pytest.fixture

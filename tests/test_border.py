@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tema9.classroom.border import NotPlainData, Proxy, Verdict, decode, encode, free_names, judge, run_beside
+from tema9.classroom.sandbox.border import NotPlainData, Proxy, Verdict, decode, encode, free_names, judge, run_beside
 
 
 def work(code):

@@ -11,7 +11,8 @@ import zipfile
 import nbformat
 import pytest
 
-from tema9.classroom import bank, bundle, sources
+from tema9.classroom import sources
+from tema9.classroom.authoring import bank, bundle
 
 SOURCES = sources.all_sources()
 

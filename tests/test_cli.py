@@ -11,7 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from tema9.arithmetic import layer_table
-from tema9.classroom.grade import Row
+from tema9.classroom.grading.grade import Row
 from tema9.cli import _print_scores, app, console
 
 
@@ -103,7 +103,7 @@ def test_bad_input_gets_one_line_and_exit_code_2(arguments, words, tmp_path, mon
 
 
 def test_a_doctor_who_finds_a_needed_thing_wrong_ends_with_1(monkeypatch, tmp_path):
-    from tema9.classroom import sandbox
+    from tema9.classroom.sandbox import sandbox
 
     for reason, code in (("", 0), (sandbox.REASONS["missing"], 1)):
         monkeypatch.setattr(sandbox, "why_not", lambda reason=reason: reason)

@@ -10,7 +10,9 @@ from test_cli import run
 from test_docs import rows
 from test_sandbox import needed
 
-from tema9.classroom import bank, rehearse, sources
+from tema9.classroom import sources
+from tema9.classroom.authoring import bank
+from tema9.classroom.rehearsal import rehearse
 
 pytestmark = [needed, pytest.mark.slow]
 

@@ -11,9 +11,9 @@ import pytest
 from nbgrader.api import Gradebook
 from test_sandbox import needed
 
-from tema9.classroom.judge import judge
-from tema9.classroom.sandbox import Limits
-from tema9.classroom.verdicts import Job
+from tema9.classroom.grading.judge import judge
+from tema9.classroom.grading.verdicts import Job
+from tema9.classroom.sandbox.sandbox import Limits
 
 pytestmark = [needed, pytest.mark.slow]
 FILES = Path(nbgrader.__file__).parent / "tests" / "apps" / "files"

@@ -7,9 +7,10 @@ import pytest
 from test_cli import run
 from test_sandbox import needed
 
-from tema9.classroom import course, grade
-from tema9.classroom.record import Record
-from tema9.classroom.sandbox import Limits
+from tema9.classroom import course
+from tema9.classroom.grading import grade
+from tema9.classroom.grading.record import Record
+from tema9.classroom.sandbox.sandbox import Limits
 
 ENROLLED = [
     {"id": "ana", "first_name": "Ana", "last_name": "García, Núñez", "email": "ana@uni.es", "lms_user_id": "4321"},

@@ -5,12 +5,12 @@ import stat
 
 import pytest
 
-from tema9.files import whole
+from tema9.files import atomic_write
 
 
 def test_the_file_appears_once_everything_is_written(tmp_path):
     path = tmp_path / "new" / "file.txt"
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("all of it")
         assert not path.exists()
     assert path.read_text() == "all of it"
@@ -21,7 +21,7 @@ def test_the_file_appears_once_everything_is_written(tmp_path):
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path, error):
     path = tmp_path / "file.txt"
     path.write_text("old")
-    with pytest.raises(type(error)), whole(path) as temporary:
+    with pytest.raises(type(error)), atomic_write(path) as temporary:
         temporary.write_text("half")
         raise error
     assert path.read_text() == "old" and os.listdir(tmp_path) == ["file.txt"]
@@ -29,7 +29,7 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path, error):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no permission bits")
 def test_others_may_read_it_as_any_other_file(tmp_path):
-    with whole(tmp_path / "whole") as temporary:
+    with atomic_write(tmp_path / "whole") as temporary:
         temporary.write_text("")
     (tmp_path / "plain").write_text("")
     modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("whole", "plain")]

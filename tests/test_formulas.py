@@ -2,7 +2,8 @@
 
 import re
 
-from tema9.classroom import formulas, sources
+from tema9.classroom import sources
+from tema9.classroom.publishing import formulas
 
 
 def test_every_formula_of_the_notebooks_is_drawn():

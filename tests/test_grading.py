@@ -9,8 +9,12 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from tema9.classroom import bank, course, feedback, grade, intake, rehearse
-from tema9.classroom.sandbox import Limits
+from tema9.classroom import course
+from tema9.classroom.authoring import bank
+from tema9.classroom.grading import grade, intake
+from tema9.classroom.publishing import feedback
+from tema9.classroom.rehearsal import rehearse
+from tema9.classroom.sandbox.sandbox import Limits
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,8 @@ from pathlib import PurePosixPath
 import nbformat
 import pytest
 
-from tema9.classroom import intake, sources
+from tema9.classroom import sources
+from tema9.classroom.grading import intake
 
 NAMES = [source.name for source in sources.all_sources()]
 NOTEBOOK = (sources.NOTEBOOKS / "1_lenet5.ipynb").read_bytes()

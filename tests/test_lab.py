@@ -6,7 +6,8 @@ import pytest
 
 from tema9 import doctor, lab
 from tema9.classroom import doctor as teacher
-from tema9.classroom import sandbox, sources
+from tema9.classroom import sources
+from tema9.classroom.sandbox import sandbox
 
 
 def test_jupyterlab_opens_on_the_start_page_and_asks_nothing_of_the_network():

@@ -3,7 +3,8 @@
 import mini
 import pytest
 
-from tema9.classroom import bank, lint, sources
+from tema9.classroom import sources
+from tema9.classroom.authoring import bank, lint
 
 # (what to replace, by what, a word of the complaint)
 BREAKS = [

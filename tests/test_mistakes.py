@@ -3,7 +3,8 @@
 import pytest
 
 from tema9 import checks
-from tema9.classroom import bank, sources
+from tema9.classroom import sources
+from tema9.classroom.authoring import bank
 
 EXERCISES = {exercise.name: source for source in sources.all_sources() for exercise in source.graded}
 

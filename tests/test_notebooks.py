@@ -7,7 +7,8 @@ import pytest
 from nbclient import NotebookClient
 
 from tema9 import checks
-from tema9.classroom import bank, build, sources
+from tema9.classroom import sources
+from tema9.classroom.authoring import bank, build
 
 SOURCES = sources.all_sources()
 START = sources.start_page()

@@ -11,9 +11,10 @@ import pytest
 from test_cli import run
 from test_sandbox import needed
 
-from tema9.classroom import course, grade
-from tema9.classroom.record import Record
-from tema9.classroom.sandbox import Limits
+from tema9.classroom import course
+from tema9.classroom.grading import grade
+from tema9.classroom.grading.record import Record
+from tema9.classroom.sandbox.sandbox import Limits
 
 pytestmark = needed
 

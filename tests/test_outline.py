@@ -3,7 +3,8 @@
 import re
 
 from tema9 import outline
-from tema9.classroom import sources, timing
+from tema9.classroom import sources
+from tema9.classroom.authoring import timing
 from tema9.tables import Table
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tema9.classroom import intake, people, sources
+from tema9.classroom import sources
+from tema9.classroom.grading import intake, people
 
 ANA = {"id": "agarcia", "first_name": "Ana María", "last_name": "García Núñez", "email": "ana@uni.es"}
 LUIS = {"id": "lpérez", "first_name": "Luis", "last_name": "Pérez", "email": "luis@uni.es"}

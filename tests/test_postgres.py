@@ -17,9 +17,10 @@ from sqlalchemy.exc import OperationalError
 from test_cli import run
 from test_sandbox import needed
 
-from tema9.classroom import course, grade
-from tema9.classroom.record import Record
-from tema9.classroom.sandbox import Limits
+from tema9.classroom import course
+from tema9.classroom.grading import grade
+from tema9.classroom.grading.record import Record
+from tema9.classroom.sandbox.sandbox import Limits
 
 pytestmark = needed
 
@@ -73,7 +74,9 @@ def points(root, **settings):
 
 
 def test_a_class_is_graded_into_postgresql_as_into_sqlite(small, url, tmp_path, monkeypatch):
-    monkeypatch.setattr("tema9.classroom.bundle.bundle", lambda out: [])  # `release` makes the zip of the real course
+    monkeypatch.setattr(
+        "tema9.classroom.authoring.bundle.bundle", lambda out: []
+    )  # `release` makes the zip of the real course
     assert run("release", tmp_path, "--database", url).exit_code == 0
     assert not (tmp_path / "gradebook.db").exists()
     assert (tmp_path / course.DATABASE).stat().st_mode & 0o077 == 0, "it holds a password"

@@ -8,7 +8,8 @@ import nbformat
 import pytest
 
 from tema9 import outline, progress, validate
-from tema9.classroom import bank, course, sources
+from tema9.classroom import course, sources
+from tema9.classroom.authoring import bank
 
 SOURCE = sources.all_sources()[0]
 NOTEBOOK = sources.NOTEBOOKS / f"{SOURCE.name}.ipynb"

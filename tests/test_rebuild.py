@@ -7,7 +7,8 @@ import random
 import nbformat
 import pytest
 
-from tema9.classroom import rebuild, sources
+from tema9.classroom import sources
+from tema9.classroom.grading import rebuild
 
 NAMES = [path.stem for path in sorted(sources.NOTEBOOKS.glob("[1-9]*.ipynb"))]
 RELEASED = {name: nbformat.read(sources.NOTEBOOKS / f"{name}.ipynb", as_version=4) for name in NAMES}

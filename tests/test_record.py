@@ -22,9 +22,11 @@ from test_cli import run
 from test_sandbox import needed
 
 from tema9 import cli
-from tema9.classroom import border, course, grade, judge, verdicts
-from tema9.classroom.record import Change, Record
-from tema9.classroom.sandbox import Limits
+from tema9.classroom import course
+from tema9.classroom.grading import grade, judge, verdicts
+from tema9.classroom.grading.record import Change, Record
+from tema9.classroom.sandbox import border
+from tema9.classroom.sandbox.sandbox import Limits
 
 pytestmark = needed
 
@@ -189,7 +191,7 @@ def test_the_receipt_is_of_the_last_file_even_if_its_answers_are_the_same(root):
 
 
 def test_what_has_not_changed_is_not_run_again(root, monkeypatch):
-    monkeypatch.setattr("tema9.classroom.sandbox.Sandbox.work", lambda _: pytest.fail("a student's code runs"))
+    monkeypatch.setattr("tema9.classroom.sandbox.sandbox.Sandbox.work", lambda _: pytest.fail("a student's code runs"))
     before = files(root / "receipts")
     done = graded(root)
     assert (done.ran, done.kept, done.changes) == (0, 4, [])

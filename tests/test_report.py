@@ -12,8 +12,10 @@ import pytest
 from test_cli import run
 from test_sandbox import needed
 
-from tema9.classroom import course, feedback, grade, pages, report, similar
-from tema9.classroom.sandbox import Limits
+from tema9.classroom import course
+from tema9.classroom.grading import grade
+from tema9.classroom.publishing import feedback, pages, report, similar
+from tema9.classroom.sandbox.sandbox import Limits
 
 TWO = mini.SOURCE.replace(
     "# %% [markdown]\n# ¿Por qué?",

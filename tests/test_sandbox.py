@@ -11,7 +11,9 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError
 
-from tema9.classroom import border, course, judge, sandbox
+from tema9.classroom import course
+from tema9.classroom.grading import judge
+from tema9.classroom.sandbox import border, sandbox
 
 needed = pytest.mark.skipif(
     bool(sandbox.why_not()) and "CI" not in os.environ, reason=sandbox.why_not() or "there is one"
@@ -163,7 +165,7 @@ def test_what_ends_a_process_is_told_and_the_next_one_runs(box, code, outcome):
 
 
 def test_who_kills_the_warm_process_is_found_however_slowly_it_dies(box, monkeypatch):
-    monkeypatch.setattr("tema9.classroom.work.GRACE", 0)
+    monkeypatch.setattr("tema9.classroom.sandbox.student_process.GRACE", 0)
     side = judge._Replayed(box)
     side.run("a = 1", "first")
     side.run("import os\nos.kill(os.getppid(), 9)\nb = 2", "second")

@@ -19,7 +19,8 @@ from typer.testing import CliRunner
 
 from tema9 import ARCHITECTURES, figures, layer_table, recipes, records, widgets
 from tema9.arithmetic import crossing_values
-from tema9.classroom import slides, sources
+from tema9.classroom import sources
+from tema9.classroom.lecture import slides
 from tema9.cli import _slides, app
 
 ORIGINAL = (Path(__file__).parent / "data" / "deck.md").read_text(encoding="utf-8")

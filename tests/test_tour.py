@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tema9.classroom import sources, tour
+from tema9.classroom import sources
+from tema9.classroom.lecture import tour
 
 README = (sources.ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -10,8 +10,9 @@ import pytest
 from test_cli import run
 from test_sandbox import needed
 
-from tema9.classroom import course, grade, judge, workers
-from tema9.classroom.sandbox import Limits
+from tema9.classroom import course
+from tema9.classroom.grading import grade, judge, workers
+from tema9.classroom.sandbox.sandbox import Limits
 
 pytestmark = needed
 
@@ -91,7 +92,7 @@ def test_a_process_that_dies_by_accident_costs_nothing(root):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_no_process_can_do_is_no_submissions_fault(root, workers, monkeypatch):
     monkeypatch.setattr(judge, "_sandbox", lambda *_: mini.never())
-    monkeypatch.setattr("tema9.classroom.workers._begin", mini.never)
+    monkeypatch.setattr("tema9.classroom.grading.workers._begin", mini.never)
     with pytest.raises(RuntimeError, match=r"grading does not work here, not even for a notebook without answers: \w+"):
         graded(root, workers=workers)
     assert not (root / "receipts").exists() and not (root / grade.SCORES).exists(), "nobody is blamed"

@@ -36,9 +36,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from traitlets.config import Config
 
 from tema9 import progress
-from tema9.classroom import formulas, sources
-from tema9.classroom.steps import CutTracebacks, Judge, Rebuild, ShowRepairs
-from tema9.files import whole
+from tema9.classroom import sources
+from tema9.classroom.grading.steps import CutTracebacks, Judge, Rebuild, ShowRepairs
+from tema9.classroom.publishing import formulas
+from tema9.files import atomic_write
 
 CODE_STUB = f"{progress.CODE_STUB}\nraise NotImplementedError()"
 TEXT_STUB = progress.TEXT_STUB
@@ -115,7 +116,7 @@ def settings(root) -> Config:
 
 
 def _feedback(root, **converted):
-    from tema9.classroom import feedback  # which builds on this module
+    from tema9.classroom.publishing import feedback  # which builds on this module
 
     feedback.after_nbgrader(root, **converted)
 
@@ -198,7 +199,7 @@ class Course:
             except (GradebookError, SQLAlchemyError) as error:
                 self.api.coursedir.db_url = old
                 raise error if isinstance(error, GradebookError) else GradebookError(url, error) from error
-        with whole(self.root / DATABASE, mode=0o600) as temporary:  # it may hold a password
+        with atomic_write(self.root / DATABASE, mode=0o600) as temporary:  # it may hold a password
             temporary.write_text(url + "\n", encoding="utf-8")
         return copied
 

@@ -4,7 +4,8 @@ import importlib.util
 import os
 from pathlib import Path
 
-from tema9.classroom import browser, sandbox
+from tema9.classroom.lecture import browser
+from tema9.classroom.sandbox import sandbox
 from tema9.doctor import Finding
 
 

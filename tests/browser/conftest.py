@@ -6,8 +6,8 @@ import re
 import pytest
 
 from tema9 import lab as student
-from tema9.classroom import browser as chromium
-from tema9.classroom import screens
+from tema9.classroom.lecture import browser as chromium
+from tema9.classroom.lecture import screens
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tema9.classroom import slides
+from tema9.classroom.lecture import slides
 
 # What the last row sees of the present slide: each line of text and each picture as a box, and whose it is.
 LOOK = """() => {

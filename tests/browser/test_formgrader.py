@@ -5,9 +5,11 @@ import json
 import nbformat
 import pytest
 
-from tema9.classroom import bank, screens, sources
+from tema9.classroom import sources
+from tema9.classroom.authoring import bank
 from tema9.classroom.course import Course
-from tema9.classroom.record import Record
+from tema9.classroom.grading.record import Record
+from tema9.classroom.lecture import screens
 
 SOURCE = sources.all_sources()[0]
 STUDENT = "alumna-001"

@@ -6,7 +6,8 @@ import nbformat
 import pytest
 
 from tema9 import progress
-from tema9.classroom import bank, sources
+from tema9.classroom import sources
+from tema9.classroom.authoring import bank
 
 SOURCES = sources.all_sources()
 by_name = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)

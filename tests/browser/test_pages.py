@@ -3,8 +3,11 @@
 import nbformat
 import pytest
 
-from tema9.classroom import bank, feedback, grade, report, sources
+from tema9.classroom import sources
+from tema9.classroom.authoring import bank
 from tema9.classroom.course import Course
+from tema9.classroom.grading import grade
+from tema9.classroom.publishing import feedback, report
 
 STUDENT = "alumna-001"
 

@@ -1,0 +1,117 @@
+"""What students receive: the notebooks and their side of `tema9`, in a zip that installs by itself."""
+
+import tomllib
+import zipfile
+from pathlib import Path
+
+from tema9 import __version__
+from tema9.classroom import sources
+from tema9.files import atomic_write
+
+FOLDER = "tema9-estudiantes"
+# Of the package, what is the instructor's: it holds no answers, but it is of no use to a student.
+INSTRUCTORS = ("classroom", "cli.py", "__main__.py")
+INSTRUCTORS_DEPENDENCIES = (
+    "jupytext", "nbformat", "nbconvert", "jupyter-client", "jinja2", "rapidfuzz", "typer", "rich"
+)  # fmt: skip
+DATE = (1980, 1, 1, 0, 0, 0)  # of every file: two bundles of one version are the same bytes
+ALWAYS_BINARY = (".safetensors",)
+
+PYPROJECT = """[build-system]
+requires = ["setuptools>=77"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "tema9"
+version = "{version}"
+description = "Tema 9: AlexNet y ZFNet. El paquete de los cuadernos"
+requires-python = "{python}"
+dependencies = [
+{dependencies}
+]
+
+[tool.setuptools.packages.find]
+include = ["tema9*"]
+
+[tool.setuptools.package-data]
+tema9 = [{data}]
+"""
+
+ENVIRONMENT = """name: tema9
+channels:
+  - conda-forge
+dependencies:
+  - python{python}
+  - pip
+  - pip:
+      - .
+"""
+
+
+def files(root=sources.ROOT) -> dict[str, bytes]:
+    """The files of the bundle by their path in it, sorted.
+
+    Args:
+        root: the repository.
+
+    Raises:
+        FileNotFoundError: the notebooks are not built.
+    """
+    root = Path(root)
+    notebooks = sorted((root / "notebooks").glob("*.ipynb"))
+    wanted = {sources.START, *(source.name for source in sources.all_sources())}
+    missing = wanted - {path.stem for path in notebooks}
+    if missing:
+        raise FileNotFoundError(f"notebooks/ has no {', '.join(sorted(missing))}; run `tema9 notebooks` first")
+    found = {f"notebooks/{path.name}": _content(path) for path in notebooks}
+    found["LICENSE"] = _content(root / "LICENSE")
+    found["LEEME.md"] = _content(Path(__file__).with_name("LEEME.md"))
+    for path in (root / "tema9").rglob("*"):
+        inside = path.relative_to(root / "tema9")
+        hidden = any(part.startswith((".", "__pycache__")) for part in inside.parts)
+        if path.is_file() and not hidden and inside.parts[0] not in INSTRUCTORS:
+            found[f"tema9/{inside.as_posix()}"] = _content(path)
+    return dict(sorted((found | _settings(root)).items()))
+
+
+def _settings(root):
+    """pyproject.toml and environment.yml, from the repository's."""
+    with (root / "pyproject.toml").open("rb") as file:
+        settings = tomllib.load(file)
+    project = settings["project"]
+    globs = settings["tool"]["setuptools"]["package-data"]["tema9"]
+    kept = [line for line in project["dependencies"] if not line.startswith(INSTRUCTORS_DEPENDENCIES)]
+    text = PYPROJECT.format(
+        version=__version__,
+        python=project["requires-python"],
+        dependencies="\n".join(f'    "{line}",' for line in kept),
+        data=", ".join(f'"{glob}"' for glob in globs if not glob.startswith(INSTRUCTORS)),
+    )
+    environment = ENVIRONMENT.format(python=project["requires-python"])
+    return {"pyproject.toml": text.encode(), "environment.yml": environment.encode()}
+
+
+def _content(path):
+    """Its bytes; of a text, with the same ends of line everywhere."""
+    content = path.read_bytes()
+    return content if path.suffix in ALWAYS_BINARY else content.replace(b"\r\n", b"\n")
+
+
+def bundle(path, root=sources.ROOT) -> list[str]:
+    """Write the zip that students receive; return the paths in it.
+
+    Args:
+        path: of the zip.
+        root: the repository.
+
+    Raises:
+        FileNotFoundError: the notebooks are not built.
+    """
+    content = files(root)
+    with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, data in content.items():
+            entry = zipfile.ZipInfo(f"{FOLDER}/{name}", DATE)
+            entry.external_attr = 0o644 << 16
+            entry.create_system = 3  # Unix, wherever it is made
+            archive.writestr(entry, data, zipfile.ZIP_DEFLATED, compresslevel=9)
+    return list(content)

@@ -1,0 +1,240 @@
+"""What every source of a notebook must be; `tema9 notebooks` and the tests refuse what is not.
+
+Each rule is a function (source, bank) -> problems; its docstring is the rule.
+"""
+
+import ast
+import re
+import warnings
+from pathlib import Path
+
+from tema9.classroom import sources
+from tema9.classroom.authoring import bank as banks
+from tema9.classroom.sandbox import border
+from tema9.classroom.sources import Source
+
+MIN_WRONG, MIN_RIGHT = 3, 2
+
+
+def lint(source: Source, bank: banks.Bank) -> list[str]:
+    """Return the problems of a source, one line each: file, line, what is wrong."""
+    problems = [f"{source.path.name}{where}: {what}" for where, what in code_parses(source, bank)]
+    if problems:
+        return problems  # the other rules read the code
+    return [f"{source.path.name}{where}: {what}" for rule in RULES for where, what in rule(source, bank)]
+
+
+def _at(cell):
+    return f", line {cell.line}"
+
+
+def keys_are_known(source, bank):
+    """Every key is of the list, each cell has one role, and points go with tests and answers."""
+    for cell in source.cells:
+        if unknown := set(cell.keys) - sources.KEYS:
+            yield _at(cell), f"unknown key {', '.join(sorted(unknown))}; known: {', '.join(sorted(sources.KEYS))}"
+        if len(set(cell.keys) & {*sources.ROLES, "explore"}) > 1:
+            yield _at(cell), "one cell has one role"
+        if (cell.role in ("tests", "answer")) != ("points" in cell.keys):
+            yield _at(cell), "tests and answers, and only they, have points"
+        if cell.points < 0:
+            yield _at(cell), f"points {cell.points} are negative"
+
+
+def points_sum_to_100(source, bank):
+    """The points of a notebook sum to 100."""
+    if source.points != 100:
+        yield "", f"the points sum to {source.points}, not to 100"
+
+
+def header_says_what_it_is(source, bank):
+    """The header gives the title, which starts with the notebook's number, and the minutes."""
+    for name, kind in (("title", str), ("minutes", int)):
+        if not isinstance(source.metadata.get(name), kind):
+            yield "", f"the header needs `{name}`, a {kind.__name__}"
+    if not str(source.metadata.get("title")).startswith(f"{source.name[0]}. "):
+        yield "", f"the title starts with the notebook's number, '{source.name[0]}. '"
+
+
+def ids_are_unique(source, bank):
+    """Identifiers are unique, in kebab-case, and start with the notebook's number."""
+    seen = set()
+    for cell in source.cells:
+        if cell.grade_id is None:
+            continue
+        if cell.grade_id in seen:
+            yield _at(cell), f"identifier {cell.grade_id!r} stands twice"
+        seen.add(cell.grade_id)
+        if not re.fullmatch(rf"n{source.name[0]}(-[a-z0-9]+)+", cell.grade_id):
+            yield _at(cell), f"identifier {cell.grade_id!r} is not n{source.name[0]}-like-this"
+
+
+def every_exercise_is_complete(source, bank):
+    """Every solution has a region, tests, a check cell, probes, three mistakes and two other right answers."""
+    checked = {name for cell in source.cells for name in re.findall(r'tema9\.check\("([^"]+)"\)', cell.text)}
+    for cell in source.cells:
+        if cell.role == "tests" and cell.keys["tests"] not in source.exercises:
+            yield _at(cell), f"tests of {cell.keys['tests']!r}, which has no solution above"
+    for exercise in source.graded:
+        where, answers = _at(exercise.solution), bank.answers[exercise.name]
+        if "### BEGIN SOLUTION" not in exercise.solution.text or "### END SOLUTION" not in exercise.solution.text:
+            yield where, f"{exercise.name} has no ### BEGIN SOLUTION ... ### END SOLUTION"
+        if not exercise.tests:
+            yield where, f"{exercise.name} has no tests"
+        if len(exercise.tests) > 1 and any("case" not in test.keys for test in exercise.tests):
+            yield where, f"{exercise.name} has several tests; each needs its case"
+        if exercise.name not in checked:
+            yield where, f'{exercise.name} has no check cell: tema9.check("{exercise.name}")'
+        if exercise.name not in bank.probes:
+            yield where, f"{exercise.name} has no probes in the bank"
+        wrong, right = (sum(answer.right == kind for answer in answers) for kind in (False, True))
+        if wrong < MIN_WRONG or right < MIN_RIGHT:
+            yield where, f"{exercise.name} has {wrong} wrong and {right} right answers of {MIN_WRONG} and {MIN_RIGHT}"
+        names = [answer.name for answer in answers]
+        if len(set(names)) != len(names):
+            yield where, f"{exercise.name} has two answers of the same name in the bank"
+        for answer in answers:
+            if set(answer.fails) - set(exercise.cases):
+                yield where, f"{answer.name} fails {answer.fails}, but the cases are {exercise.cases}"
+
+
+def tests_stay_behind_the_border(source, bank):
+    """A test cell uses builtins and what its exercise defines; it calls that, or measures it, and no more."""
+    for exercise in source.graded:
+        given = set(banks.defined_names(exercise.solution.text))
+        written = ast.parse(exercise.solution.text).body
+        callables = {node.name for node in written if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+        for cell in exercise.tests:
+            tree = ast.parse(cell.text)
+            if strange := border.free_names(tree) - given:
+                yield _at(cell), f"the test uses {', '.join(sorted(strange))}, not its own nor the exercise's"
+            allowed = set()
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Call):
+                    measured = isinstance(node.func, ast.Attribute) and ast.unparse(node.func).startswith("measuring.")
+                    allowed |= {id(node.func), *(id(arg) for arg in node.args[:1] if measured)}
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Name) and node.id in callables and id(node) not in allowed:
+                    yield _at(cell), f"{node.id} is used other than by calling or measuring it"
+            if callables and not re.search(r"measuring\.require_own\(", cell.text):
+                yield _at(cell), "the test does not ask for the student's own work: measuring.require_own(...)"
+
+
+def tests_leave_no_output(source, bank):
+    """A test cell never ends in a bare expression (nbgrader reads it as points) and never writes to stderr."""
+    for cell in source.cells:
+        if cell.role != "tests":
+            continue
+        if isinstance(ast.parse(cell.text).body[-1], ast.Expr):
+            yield _at(cell), "the test ends in a bare expression"
+        if re.search(r"stderr|warnings\.warn|logging", cell.text):
+            yield _at(cell), "the test writes to stderr"
+        for node in ast.walk(ast.parse(cell.text)):
+            if isinstance(node, ast.Assert) and node.msg is None:
+                yield f", line {cell.line + node.lineno}", "an assertion without a message"
+
+
+def regions_are_closed(source, bank):
+    """Every BEGIN has its END, and stands in a cell that may have it."""
+    homes = {"SOLUTION": ("solution",), "HIDDEN TESTS": ("tests",), "MARK SCHEME": ("locked",)}
+    for cell in source.cells:
+        for region, roles in homes.items():
+            marks = re.findall(rf"(BEGIN|END) {region}", cell.text)
+            if marks != ["BEGIN", "END"] * (len(marks) // 2):
+                yield _at(cell), f"BEGIN and END {region} do not pair"
+            if marks and cell.role not in roles:
+                yield _at(cell), f"{region} stands in a cell that is no {roles[0]}"
+
+
+def answers_follow_no_locked_cell(source, bank):
+    """No answer stands right after a locked cell: nbgrader 0.9 cannot put a deleted one back there."""
+    before = None
+    for cell in source.cells:
+        if cell.grade_id is None:
+            continue
+        if cell.role == "answer" and before == "locked":
+            yield _at(cell), f"{cell.grade_id} stands right after a locked cell"
+        before = cell.role
+
+
+def code_parses(source, bank):
+    """Code cells are plain Python, without magics."""
+    for cell in source.cells:
+        if cell.kind == "code":
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("error")
+                    ast.parse(cell.text)
+            except (SyntaxError, SyntaxWarning) as error:
+                yield f", line {cell.line + (getattr(error, 'lineno', None) or 0)}", f"not Python: {error}"
+
+
+def markdown_renders(source, bank):
+    """Formulas parse, fences and dollars close, images exist."""
+    for cell in source.cells:
+        if cell.kind != "markdown":
+            continue
+        if cell.text.count("```") % 2:
+            yield _at(cell), "a code fence is not closed"
+        text = re.sub(r"```.*?```|`[^`\n]*`", "", cell.text, flags=re.S)
+        for image in re.findall(r"!\[[^\]]*\]\(([^)\s]+)", text):
+            if not (sources.SOLUTIONS / image).is_file():
+                yield _at(cell), f"image {image} is missing"
+        formulas = re.findall(r"\$\$(.+?)\$\$", text, flags=re.S)
+        rest = re.sub(r"\$\$.+?\$\$", "", text, flags=re.S)
+        formulas += re.findall(r"(?<!\\)\$([^$]+?)(?<!\\)\$", rest)
+        if len(re.findall(r"(?<!\\)\$", rest)) % 2:
+            yield _at(cell), "a dollar sign is not closed (write \\$ for money)"
+        for formula in formulas:
+            if problem := _formula_problem(formula):
+                yield _at(cell), f"formula {formula.strip()!r} does not parse: {problem}"
+
+
+def _formula_problem(formula):
+    """Why matplotlib cannot typeset a formula, or None; its TeX is a subset of MathJax's."""
+    from matplotlib.mathtext import MathTextParser
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a missing glyph is no concern of MathJax
+            MathTextParser("path").parse(f"${' '.join(formula.split())}$")
+    except ValueError as error:
+        return str(error).strip().splitlines()[-1]
+    return None
+
+
+RULES = (
+    header_says_what_it_is,
+    keys_are_known,
+    points_sum_to_100,
+    ids_are_unique,
+    regions_are_closed,
+    every_exercise_is_complete,
+    tests_stay_behind_the_border,
+    tests_leave_no_output,
+    answers_follow_no_locked_cell,
+    markdown_renders,
+)
+
+
+# Of the start page, which has no exercises and no bank.
+RULES_OF_PAGES = (header_says_what_it_is, keys_are_known, markdown_renders)
+
+
+def lint_page(source: Source) -> list[str]:
+    """The problems of a source without exercises."""
+    problems = [f"{source.path.name}{where}: {what}" for rule in RULES_OF_PAGES for where, what in rule(source, None)]
+    if graded := [cell for cell in source.cells if cell.role in sources.ROLES]:
+        problems.append(f"{source.path.name}{_at(graded[0])}: the start page has no {graded[0].role} cells")
+    return problems + [f"{source.path.name}{where}: {what}" for where, what in code_parses(source, None)]
+
+
+def lint_all(folder: Path = sources.SOLUTIONS) -> list[str]:
+    """The problems of every notebook's source."""
+    problems, seen = lint_page(sources.start_page(folder)), {}
+    for source in sources.all_sources(folder):
+        problems += lint(source, banks.load(source, folder / "mistakes"))
+        for cell in source.cells:
+            if cell.grade_id and seen.setdefault(cell.grade_id, source.name) != source.name:
+                problems.append(f"{source.path.name}: {cell.grade_id!r} also stands in {seen[cell.grade_id]}")
+    return problems

@@ -1,0 +1,290 @@
+"""What students handed in, into the course's submitted/: from a folder, or a zip of Moodle or Canvas.
+
+Whose it is comes from the names of files and folders; which notebook it is, from the name of the
+file or, failing that, from what it holds. Nothing is unpacked by its own path, links are refused
+and sizes capped; what is left out is said, and nothing that was there before is lost.
+"""
+
+import io
+import re
+import stat
+import struct
+import unicodedata
+import zipfile
+import zlib
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+
+from tema9.classroom import sources
+from tema9.classroom.course import Course
+from tema9.files import atomic_write
+
+# What zipfile raises on a zip that is broken or that it cannot read.
+UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, EOFError, ValueError)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is taken in: bytes of a file, bytes and number of all the files together."""
+
+    file_bytes: int = 20 * 2**20
+    total_bytes: int = 4 * 2**30
+    files: int = 50_000
+
+
+class NothingToGrade(FileNotFoundError):
+    """There are no submissions where they were looked for."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file that was handed in. `when` orders several of one student."""
+
+    path: PurePosixPath
+    content: bytes
+    when: float
+
+
+def collect(root, place, limits=None, names=None, dry_run=False) -> tuple[list[tuple[str, str]], list[str]]:
+    """Take in the notebooks of a folder or a zip; return what was taken in, and what was left out.
+
+    Known shapes: STUDENT/.../NOTEBOOK.ipynb; NOTEBOOK/STUDENT.ipynb; STUDENT_NOTEBOOK.ipynb;
+    Moodle's `Name_123_assignsubmission_file_/...`; Canvas's `name_123_456_NOTEBOOK.ipynb`; and
+    zips among them. A submission that was there already and differs moves to replaced/.
+
+    Returns:
+        the (student, notebook) pairs, sorted; and a line for each file that was left out.
+
+    Args:
+        root: the course folder.
+        place: the folder or the zip.
+        limits: a `Limits`.
+        names: {another name: student}, as `people.names_of` gives it; submissions under it are the student's.
+        dry_run: read and say; write nothing.
+
+    Raises:
+        NothingToGrade: there is no notebook of the course; the message says what is expected.
+        ValueError: all of it together is over the limits, or the zip is none.
+    """
+    notebooks = [source.name for source in sources.all_sources()]
+    gathered, left_out = gather(Path(place), notebooks, limits or Limits())
+    if not gathered:
+        raise NothingToGrade(
+            f"{place} has no notebook of {', '.join(sorted(notebooks))}; expected STUDENT/NOTEBOOK.ipynb"
+        )
+    handed_in = {}
+    for (student, notebook), content in gathered.items():
+        known = (names or {}).get(student.lower(), student)
+        if (known, notebook) in handed_in:  # two names that are one student's: neither is lost
+            known = student
+        handed_in[known, notebook] = content
+    course = Course(root)
+    for (student, notebook), content in sorted(handed_in.items()):
+        if not dry_run:
+            _put(course, student, notebook, content)
+    return sorted(handed_in), left_out
+
+
+def gather(place, names, limits):
+    """Return ({(student, notebook): bytes}, what was left out) of a folder or a zip; nothing is written.
+
+    Args:
+        place, limits: as for `collect`.
+        names: of the notebooks.
+
+    Raises:
+        NothingToGrade, ValueError: as `collect`.
+    """
+    if not place.exists():
+        raise NothingToGrade(f"{place} is not there; give a folder or a zip of submissions")
+    left_out, handed_in, origins = [], {}, {}
+    files = [file for file in _files(place, limits, left_out) if not _is_litter(file.path)]
+    root_parts = _common(files)
+    for file in files:
+        path = PurePosixPath(*file.path.parts[root_parts:])
+        if path.suffix != ".ipynb":
+            left_out.append(f"{file.path}: no notebook")
+            continue
+        notebook = notebook_of(path.stem, names) or notebook_in(file.content, names)
+        if notebook is None:
+            left_out.append(f"{file.path}: no notebook of the course")
+            continue
+        student, origin = student_of(path, notebook, names)
+        if not student:
+            left_out.append(f"{file.path}: it does not say whose it is; name its folder after the student")
+            continue
+        if origins.setdefault(student, origin) != origin:
+            student = slug(f"{student}-{re.sub(r'[^0-9]', '', origin) or len(origins)}")
+            origins[student] = origin
+        handed_in.setdefault((student, notebook), []).append(file)
+    for key, several in handed_in.items():
+        *older, newest = sorted(several, key=lambda file: (file.when, _copy_number(file.path.stem), str(file.path)))
+        left_out += [f"{file.path}: {newest.path} is newer" for file in older]
+        handed_in[key] = newest.content
+    return handed_in, left_out
+
+
+def _put(course, student, notebook, content):
+    target = course.submitted(student, notebook)
+    if target.exists():
+        before = target.read_bytes()
+        if before == content:
+            return
+        folder = course.root / "replaced" / student
+        folder.mkdir(parents=True, exist_ok=True)
+        number = 1 + sum(1 for _ in folder.glob(f"{notebook}-*.ipynb"))
+        with atomic_write(folder / f"{notebook}-{number}.ipynb") as temporary:
+            temporary.write_bytes(before)
+    with atomic_write(target) as temporary:
+        temporary.write_bytes(content)
+
+
+def _files(place, limits, left_out):
+    """The files of a folder or a zip, within the limits."""
+    if place.is_dir():
+        entries = _of_folder(place, left_out)
+    else:
+        try:
+            entries = _of_zip(zipfile.ZipFile(place), PurePosixPath(), left_out)
+        except UNREADABLE:
+            raise ValueError(f"{place} is neither a folder nor a zip that can be read") from None
+    count = total = 0
+    waiting = [(entries, 0)]
+    while waiting:
+        entries, depth = waiting.pop()
+        for path, size, when, read in entries:
+            count, total = count + 1, total + min(size, limits.file_bytes)
+            if count > limits.files or total > limits.total_bytes:
+                raise ValueError(
+                    f"{place} holds more than {limits.files:,} files or {limits.total_bytes:,} bytes; take it in parts"
+                )
+            if size > limits.file_bytes:
+                left_out.append(f"{path}: {size:,} bytes; the limit is {limits.file_bytes:,}")
+                continue
+            if path.suffix not in (".ipynb", ".zip"):
+                yield Found(path, b"", when)
+                continue
+            try:
+                content = read(limits.file_bytes)
+            except UNREADABLE as error:
+                left_out.append(f"{path}: cannot be read ({error})")
+                continue
+            if path.suffix == ".zip" and depth < 2:
+                try:
+                    waiting.append((_of_zip(zipfile.ZipFile(io.BytesIO(content)), path.parent, left_out), depth + 1))
+                except UNREADABLE:
+                    left_out.append(f"{path}: a zip that cannot be read")
+            else:
+                yield Found(path, content, when)
+
+
+def _of_folder(folder, left_out):
+    """(path, size, when, read) of each file; links are told and not followed."""
+    for path in sorted(folder.rglob("*")):
+        inside = PurePosixPath(path.relative_to(folder).as_posix())
+        if path.is_symlink():
+            left_out.append(f"{inside}: a link")
+        elif path.is_file() and not any(parent.is_symlink() for parent in path.parents if folder in parent.parents):
+            state = path.stat()
+            yield inside, state.st_size, state.st_mtime, lambda most, path=path: path.read_bytes()
+
+
+def _of_zip(archive, prefix, left_out):
+    """The same of a zip; what a file says of its size is not believed when it is read."""
+    for entry in archive.infolist():
+        parts = [
+            part for part in PurePosixPath(entry.filename.replace("\\", "/")).parts if part not in ("/", "..", ".")
+        ]
+        if entry.is_dir() or not parts:
+            continue
+        path = prefix.joinpath(*parts)
+        if stat.S_ISLNK(entry.external_attr >> 16):
+            left_out.append(f"{path}: a link")
+            continue
+        try:
+            when = datetime(*entry.date_time).timestamp()
+        except (ValueError, OverflowError, OSError):
+            when = 0.0
+
+        def read(most, entry=entry):
+            with archive.open(entry) as file:
+                content = file.read(most + 1)
+            if len(content) > most:
+                raise ValueError(f"more than {most:,} bytes")
+            return content
+
+        yield path, entry.file_size, when, read
+
+
+def _is_litter(path):
+    """What systems and editors leave around, and the start page, which nobody is asked for."""
+    hidden = any(part.startswith(".") or part in ("__MACOSX", "__pycache__") for part in path.parts)
+    start = path.suffix == ".ipynb" and path.stem.startswith(sources.START)
+    return hidden or start or path.stem.endswith("-checkpoint") or path.name in ("Thumbs.db", "desktop.ini")
+
+
+def _common(files):
+    """How many folders all the files lie in together, above those of the students."""
+    notebooks = [file.path for file in files if file.path.suffix == ".ipynb"]
+    deep = 0
+    while notebooks and len({path.parts[: deep + 1] for path in notebooks}) == 1 and len(notebooks) > 1:
+        if any(len(path.parts) < deep + 3 for path in notebooks):
+            break
+        deep += 1
+    return deep
+
+
+def notebook_of(stem, names):
+    """The notebook that a file's name says, or None: `1_lenet5 (1)`, `Copia de 1_lenet5`, `ana-1-lenet5-final`."""
+    flat = _flat(stem)
+    for shorten in (_flat, lambda name: _flat(name).split("_", 1)[-1]):  # with its number, and without
+        found = [name for name in names if re.search(rf"(?<![a-z0-9]){re.escape(shorten(name))}(?![a-z0-9])", flat)]
+        if len(found) == 1:
+            return found[0]
+    return None
+
+
+def notebook_in(content, names):
+    """The notebook that the identifiers inside a file say, or None."""
+    numbers = Counter(re.findall(rb'"(?:grade_id|id)": *"n(\d+)-[a-z]', content))
+    if not numbers:
+        return None
+    number = numbers.most_common(1)[0][0].decode()
+    return next((name for name in names if name.split("_")[0] == number), None)
+
+
+def student_of(path, notebook, names):
+    """(the student, where the name comes from) of a path within what was handed in; ("", ...) if it does not say."""
+    top = path.parts[0] if len(path.parts) > 1 else ""
+    if moodle := re.fullmatch(r"(.+?)_(\d+)_assignsubmission_\w*", top):
+        return slug(moodle[1]), top
+    if top and notebook_of(top, names) != notebook:
+        return slug(top), top
+    if canvas := re.fullmatch(r"([^_]+)_(?:LATE_)?(\d+)_\d+_.+", path.stem):
+        return slug(canvas[1]), canvas[2]
+    rest = path.stem
+    if notebook_of(rest, names):
+        words = re.split(r"[_\W]+", notebook)
+        rest = re.sub(
+            r"(?i)(?:" + words[0] + r"[_\W]+)?" + r"[_\W]+".join(map(re.escape, words[1:])), " ", rest, count=1
+        )
+        rest = re.sub(r"\(\d+\)|(?i:\b(copia de|copy of|copia|copy|final|definitivo)\b)", " ", rest)
+    return slug(rest), rest.strip()
+
+
+def _flat(text):
+    return re.sub(r"[\W_]+", "_", unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower())
+
+
+def slug(name):
+    """A name that can be a folder: letters and digits of any language, dashes and underscores."""
+    name = unicodedata.normalize("NFC", name)
+    return re.sub(r"-{2,}", "-", re.sub(r"[^\w.@+-]", "-", name)).strip("-._ ")[:80]
+
+
+def _copy_number(stem):
+    """The 2 of `1_lenet5 (2)`: browsers number what they download again."""
+    numbers = re.findall(r"\((\d+)\)", stem)
+    return int(numbers[-1]) if numbers and len(numbers[-1]) < 9 else 0

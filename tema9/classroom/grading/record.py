@@ -1,0 +1,230 @@
+"""What grading leaves behind: nbgrader's gradebook, the graded notebooks and the receipts. One writer, this.
+
+A submission is one transaction: its scores are in the gradebook as a whole or not at all. The receipt
+is written last, so that a run that was cut short does again what has no receipt.
+"""
+
+import contextlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from nbgrader.api import (
+    Comment,
+    Grade,
+    GradeCell,
+    InvalidEntry,
+    MissingEntry,
+    Notebook,
+    SubmittedAssignment,
+    SubmittedNotebook,
+)
+from sqlalchemy.exc import SQLAlchemyError
+
+from tema9 import __version__
+from tema9.classroom.course import GradebookError, quiet
+from tema9.classroom.grading.verdicts import Judged, receipt
+from tema9.files import atomic_write
+
+
+@dataclass(frozen=True)
+class Change:
+    """A score that is not what it was. why: what moved it, a line each."""
+
+    student: str
+    notebook: str
+    before: float
+    after: float
+    why: tuple[str, ...]
+
+
+class Record:
+    """The gradebook of a course, open for writing, and the files beside it.
+
+    Use it as a context manager; only one at a time writes.
+
+    Args:
+        course: a `Course`.
+        read_only: nothing is written, not even an empty gradebook where there is none.
+
+    Raises:
+        GradebookError: on entering or leaving, when the database fails.
+    """
+
+    def __init__(self, course, read_only=False):
+        self.course, self.root, self.read_only = course, course.root, read_only
+
+    def __enter__(self):
+        self.gradebook = self.course.gradebook(self.read_only)
+        self.gradebook.db.session_factory.configure(expire_on_commit=False)
+        self.gradebook.db.remove()
+        self.cells = {}
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        self.gradebook.close()
+        if isinstance(error, (SQLAlchemyError, InvalidEntry)):
+            raise GradebookError(self.course.url, error) from error
+
+    def is_recorded(self, judged) -> bool:
+        """Whether this very result is what was last recorded, in this very gradebook."""
+        if judged.ran:
+            return False
+        before = self.receipt(judged.student, judged.notebook)
+        if before is None or not self.points(judged.student, judged.notebook):
+            return False
+        return before["sha256"] == judged.sha256 and before["verdicts"] == list(receipt(judged)["verdicts"])
+
+    def receipt(self, student, notebook) -> dict | None:
+        """What was written when a submission was last recorded; None if it never was."""
+        with contextlib.suppress(OSError, ValueError):
+            return json.loads(self.receipt_path(student, notebook).read_text(encoding="utf-8"))
+        return None
+
+    def receipt_path(self, student, notebook):
+        return self.root / "receipts" / student / f"{notebook}.json"
+
+    def graded_path(self, student, notebook):
+        """Where the notebook lies as it was graded, for the formgrader and for feedback."""
+        return self.root / "autograded" / student / notebook / f"{notebook}.ipynb"
+
+    def enroll(self, people):
+        """Add students to the gradebook, or bring what it knows of them up to date.
+
+        Args:
+            people: dicts with "id", and any of "first_name", "last_name", "email", "lms_user_id".
+        """
+        with self._transaction():
+            for person in people:
+                rest = {key: value for key, value in person.items() if key != "id"}
+                self.gradebook.update_or_create_student(person["id"], **rest)
+
+    def change(self, judged: Judged) -> Change | None:
+        """What recording a submission would change of a score that is recorded already; None if nothing."""
+        before = self.receipt(judged.student, judged.notebook)
+        if before is None:
+            return None
+        old = {verdict["name"]: verdict for verdict in before["verdicts"]}
+        points = sum(verdict["points"] for verdict in old.values())
+        moved = [
+            f"{verdict.name} {old[verdict.name]['outcome'] if verdict.name in old else 'new'} -> {verdict.outcome}"
+            for verdict in judged.verdicts
+            if verdict.points != old.get(verdict.name, {}).get("points")
+        ]
+        if points == judged.points and not moved and before["status"] == judged.status:
+            return None
+        again = ["handed in again"] if before["sha256"] != judged.sha256 else []
+        status = [judged.status] if before["status"] != judged.status else []
+        return Change(judged.student, judged.notebook, points, judged.points, tuple(again + status + moved))
+
+    def save(self, judged: Judged):
+        """Record a submission: its notebook, its scores in one transaction, its receipt."""
+        before = self.receipt(judged.student, judged.notebook) or {}
+        path = self.graded_path(judged.student, judged.notebook)
+        if judged.graded:
+            with atomic_write(path) as temporary:
+                temporary.write_text(judged.graded, encoding="utf-8")
+        else:  # what was graded before is not what was handed in now
+            path.unlink(missing_ok=True)
+        with self._transaction():
+            self._scores(judged, before.get("cells", {}))
+        kept = receipt(judged) | {"version": __version__, "recorded": datetime.now(UTC).isoformat(timespec="seconds")}
+        with atomic_write(self.receipt_path(judged.student, judged.notebook)) as temporary:
+            temporary.write_text(json.dumps(kept, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+    def _scores(self, judged, cells_before):
+        """Every grade is set anew: none of an earlier submission stays, but marks for an answer that is the same."""
+        book, name, student = self.gradebook, judged.notebook, judged.student
+        book.update_or_create_student(student)
+        when = self.course.api.coursedir.get_existing_timestamp(str(self.course.submitted(student, name).parent))
+        submission = book.update_or_create_submission(name, student, **({"timestamp": when} if when else {}))
+        notebook = next(one for one in submission.notebooks if one.name == name)
+        verdicts = {verdict.name: verdict for verdict in judged.verdicts}
+        grades = {grade.cell_id: grade for grade in notebook.grades}
+        comments = {comment.cell_id: comment for comment in notebook.comments}
+        answers, solutions = self._cells_of(name)
+        for cell_id, cell_name in answers.items():
+            grade = grades.get(cell_id)
+            if grade is None:
+                grade = Grade(cell_id=cell_id, notebook=notebook)
+                book.db.add(grade)
+            if cell_name in solutions.values():
+                _mark_by_hand(grade, cell_name, judged, cells_before)
+            else:
+                verdict = verdicts.get(cell_name)
+                score = verdict.points if verdict else 0.0
+                # Points that a person gave to this very result stand; to another, they are to be seen again.
+                seen_again = grade.manual_score is not None and grade.auto_score != score
+                grade.auto_score, grade.needs_manual_grade = score, seen_again
+        for cell_id, cell_name in solutions.items():
+            comment = comments.get(cell_id)
+            if comment is None:
+                comment = Comment(cell_id=cell_id, notebook=notebook)
+                book.db.add(comment)
+            comment.auto_comment = "Sin respuesta." if cell_name in judged.unanswered else None
+
+    def _cells_of(self, name):
+        """({id: name} of the graded cells, {id: name} of the solution cells) of a notebook."""
+        if name not in self.cells:
+            notebook = self.gradebook.find_notebook(name, name)
+            self.cells[name] = (
+                {cell.id: cell.name for cell in notebook.grade_cells},
+                {cell.id: cell.name for cell in notebook.solution_cells},
+            )
+            # A cell that is graded by hand is of both kinds, with an identifier for each.
+        return self.cells[name]
+
+    @contextlib.contextmanager
+    def _transaction(self):
+        """nbgrader's methods commit at every step; in here, what they did is committed at the end, or undone."""
+        session = self.gradebook.db()
+        commit = session.commit
+        session.commit = lambda: None  # a query flushes what it needs, the end the rest
+        try:
+            with quiet():  # SQLAlchemy says that nbgrader flushes early
+                yield
+        except BaseException:
+            session.rollback()
+            raise
+        else:
+            commit()
+        finally:
+            del session.commit
+
+    def students(self) -> list:
+        """The students in the gradebook, enrolled or graded."""
+        return list(self.gradebook.students)
+
+    def points(self, student, notebook):
+        """{cell: (score, whether it waits for a person)} of a recorded submission; {} if there is none."""
+        found = self.all_points(SubmittedAssignment.student_id == student, Notebook.name == notebook)
+        return found.get((student, notebook), {})
+
+    def all_points(self, *which):
+        """{(student, notebook): what `points` returns} of what is recorded; `which` are conditions of SQLAlchemy."""
+        columns = SubmittedAssignment.student_id, Notebook.name, GradeCell.name, Grade.score, Grade.needs_manual_grade
+        cells = self.gradebook.db.query(*columns).select_from(Grade).join(GradeCell, Grade.cell_id == GradeCell.id)
+        cells = cells.join(Grade.notebook).join(SubmittedNotebook.assignment).join(SubmittedNotebook.notebook)
+        found = {}
+        for student, notebook, cell, score, waits in cells.filter(*which):
+            found.setdefault((student, notebook), {})[cell] = score or 0.0, bool(waits)
+        return found
+
+    def comments(self, student, notebook):
+        """{cell: what a person wrote to the student about it}."""
+        try:
+            found = self.gradebook.find_submission_notebook(notebook, notebook, student)
+        except MissingEntry:
+            return {}
+        names = self._cells_of(notebook)[1]
+        return {names[c.cell_id]: c.manual_comment for c in found.comments if c.manual_comment and c.cell_id in names}
+
+
+def _mark_by_hand(grade, name, judged, cells_before):
+    """Set the grade of an answer in prose: nothing written is 0 points, anything else waits for a person."""
+    if judged.status != "graded" or name in judged.unanswered:
+        grade.auto_score, grade.manual_score, grade.needs_manual_grade = 0.0, None, False
+        return
+    same = cells_before.get(name) == judged.cells.get(name)
+    grade.auto_score = None
+    grade.needs_manual_grade = grade.manual_score is None or not same or bool(grade.needs_manual_grade)

@@ -1,0 +1,181 @@
+"""The class on one page: scores, exercises, mistakes, what needs attention, and answers that are too equal."""
+
+import statistics
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from tema9.classroom.grading.record import Record
+from tema9.classroom.publishing import pages, similar
+
+INCIDENTS = ("timeout", "memory", "kernel-died")
+MOST_PAIRS = 50
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """How an exercise did.
+
+    difficulty: the part of its points that those who answered lost. discrimination: the correlation of
+    its score with the rest of the notebook's, over those who handed it in; None where one does not vary.
+    doubt: why its test should be looked at; "" if nothing says so.
+    """
+
+    name: str
+    answered: int
+    difficulty: float
+    discrimination: float | None
+    doubt: str = ""
+
+
+def write(course, known, rows, path):
+    """Write the report of a class.
+
+    Args:
+        course: a `Course`.
+        known: the `Source`s, by name.
+        rows: as `grade.scores` returns them.
+        path: of the page.
+    """
+    with Record(course, read_only=True) as record:
+        receipts = {
+            (row.student, row.notebook): receipt
+            for row in rows
+            if (receipt := record.receipt(row.student, row.notebook)) is not None
+        }
+        students = sorted({row.student for row in rows})
+        suspicious = similar.pairs(similar.answers_of(record, known.values(), students))
+    graded = [row for row in rows if row.status == "graded"]
+    exercises = [one for source in known.values() for one in exercise_statistics(source, receipts)]
+    found = mistakes(receipts.values())
+    seconds = [receipt["seconds"] for receipt in receipts.values()] or [0]
+    pages.write(
+        path,
+        "report.html",
+        students=len(students),
+        submissions=len(graded),
+        median=statistics.median([row.total for row in graded] or [0]),
+        pending=sum(row.pending for row in rows),
+        distribution=_distribution(graded, known),
+        attention=attention(rows, receipts),
+        difficulty=_difficulty(exercises),
+        exercises=exercises,
+        mistakes=found,
+        mistakes_picture=_mistakes(found) if found else "",
+        verdicts=Counter(v["outcome"] for r in receipts.values() for v in r["verdicts"]).most_common(),
+        seconds={"median": statistics.median(seconds), "longest": max(seconds), "total": sum(seconds)},
+        repaired=[(row.student, row.notebook, row.repairs) for row in rows if row.repairs],
+        pairs=suspicious[:MOST_PAIRS],
+    )
+
+
+def needs_attention(row):
+    """Whether a person should look at a row before its score is published."""
+    return row.status not in ("graded", "not submitted") or any(name in row.outcomes for name in INCIDENTS)
+
+
+def attention(rows, receipts):
+    """(student, notebook, what) of what a person should look at, a line for each submission."""
+    found = []
+    for row in rows:
+        what = [] if row.status in ("graded", "not submitted") else [row.status]
+        for verdict in receipts.get((row.student, row.notebook), {}).get("verdicts", ()):
+            if verdict["outcome"] in INCIDENTS:
+                what.append(f"{verdict['name']}: {verdict['outcome']}")
+            elif verdict["tampered"]:
+                what.append(f"{verdict['name']}: tampered with; the original was used")
+        if what:
+            found.append((row.student, row.notebook, "; ".join(what)))
+    return found
+
+
+def exercise_statistics(source, receipts) -> list[Statistics]:
+    """How each exercise with tests did, over the receipts {(student, notebook): receipt}."""
+    handed_in = [r for (_, notebook), r in receipts.items() if notebook == source.name and r["status"] == "graded"]
+    totals = np.array([sum(v["points"] for v in r["verdicts"]) for r in handed_in])
+    best = totals >= np.quantile(totals, 0.75) if len(totals) else np.zeros(0, bool)
+    found = []
+    for exercise in source.graded:
+        points = sum(test.points for test in exercise.tests)
+        own = [[v for v in r["verdicts"] if v["exercise"] == exercise.name] for r in handed_in]
+        scores = np.array([sum(v["points"] for v in verdicts) for verdicts in own])
+        answered = np.array([any(v["outcome"] not in ("not-answered", "missing") for v in one) for one in own], bool)
+        difficulty = 1 - float(scores[answered].mean()) / points if answered.any() else 0.0
+        rest = totals - scores
+        varies = len(scores) > 2 and scores.std() > 0 and rest.std() > 0
+        discrimination = float(np.corrcoef(scores, rest)[0, 1]) if varies else None
+        lost_by_best = float((scores[best & answered] < points).mean()) if (best & answered).any() else 0.0
+        doubt = ""
+        if (best & answered).sum() >= 3 and lost_by_best > 0.5:
+            doubt = f"{lost_by_best:.0%} of the best quarter lose points"
+        elif discrimination is not None and discrimination < 0 and answered.sum() >= 5:
+            doubt = "those who know more lose it more"
+        found.append(Statistics(exercise.name, int(answered.sum()), difficulty, discrimination, doubt))
+    return found
+
+
+def mistakes(receipts):
+    """(exercise, explanation, how many students) of the mistakes that the bank knows, the most frequent first."""
+    from tema9.checks import known_fingerprints
+
+    known = {name: set(entry["mistakes"].values()) for name, entry in known_fingerprints().items()}
+    counts = Counter(
+        (name, text.removeprefix(f"✘ {name}: "))
+        for receipt in receipts
+        for name, text in receipt["checks"].items()
+        if text.removeprefix(f"✘ {name}: ") in known.get(name, ())
+    )
+    return [(*what, count) for what, count in counts.most_common()]
+
+
+def _distribution(rows, known):
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 2.3 * ((len(known) + 2) // 3)), layout="constrained")
+    columns = min(3, len(known))
+    axes = figure.subplots(-(-len(known) // columns), columns, squeeze=False, sharey=True).flat
+    for ax, (name, source) in zip(axes, known.items(), strict=False):
+        percent = [100 * row.total / source.points for row in rows if row.notebook == name]
+        ax.hist(percent, bins=range(0, 101, 10), color="#4477aa", edgecolor="white")
+        ax.set_title(source.title, fontsize=9)
+        ax.set_xlim(0, 100)
+        ax.yaxis.get_major_locator().set_params(integer=True)
+    for ax in list(axes):
+        ax.set_visible(False)
+    figure.supxlabel("points of 100", fontsize=9)
+    figure.supylabel("students", fontsize=9)
+    return pages.picture(figure)
+
+
+def _difficulty(exercises):
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 0.19 * len(exercises) + 0.9), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    places = np.arange(len(exercises))
+    left.barh(places, [one.difficulty for one in exercises], color="#4477aa")
+    left.set(xlim=(0, 1), xlabel="difficulty")
+    left.set_yticks(places, [one.name for one in exercises], fontsize=7)
+    left.invert_yaxis()
+    doubts = ["#cc3311" if one.doubt else "#888888" for one in exercises]
+    right.barh(places, [one.discrimination or 0 for one in exercises], color=doubts)
+    right.set(xlim=(-1, 1), xlabel="discrimination")
+    for ax in (left, right):
+        ax.margins(y=0.01)
+    return pages.picture(figure)
+
+
+def _mistakes(found):
+    from matplotlib.figure import Figure
+
+    top = found[:15]
+    figure = Figure(figsize=(10, 0.32 * len(top) + 0.7), layout="constrained")
+    ax = figure.subplots()
+    ax.barh(range(len(top)), [count for *_, count in top], color="#4477aa")
+    texts = [f"{name}: {text if len(text) < 70 else text[:68] + '…'}" for name, text, _ in top]
+    ax.set_yticks(range(len(top)), texts, fontsize=7)
+    ax.invert_yaxis()
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.set_xlabel("students")
+    return pages.picture(figure)

@@ -1,0 +1,336 @@
+"""Submissions that attack the grading or come by accident, for rehearsals and tests: what each does, what it deserves.
+
+Each answers the first graded exercise of a notebook in a hostile or a wrong way and the rest honestly. What it would
+win by the attack it must not get; what it has honestly earned it keeps.
+"""
+
+import ast
+import copy
+import json
+from dataclasses import dataclass, field
+
+import jupytext
+import nbformat
+
+from tema9.classroom import sources
+from tema9.classroom.authoring import bank as banks
+
+FORGED = """class Anything:
+    def __eq__(self, other):
+        return True
+    __ne__ = __lt__ = __gt__ = __le__ = __ge__ = lambda self, other: True
+    __hash__ = object.__hash__
+    def __bool__(self):
+        return True
+    def __getattr__(self, name):
+        return self
+    def __call__(self, *args, **kwargs):
+        return self
+"""
+
+# What stands in the attacked cell; NAME is the function asked for. Each is wrong: it deserves nothing there.
+IN_THE_CELL = {
+    "display-hook": "import sys\ndef NAME(*args, **kwargs):\n    sys.displayhook(2.0)\n    return -1",
+    "drops-asserts": (
+        "import ast, builtins\n"
+        "class Drop(ast.NodeTransformer):\n    def visit_Assert(self, node):\n        return ast.Pass()\n"
+        "try:\n    get_ipython().ast_transformers.append(Drop())\nexcept NameError:\n    pass\n"
+        "def NAME(*args, **kwargs):\n    return -1"
+    ),
+    "patches-testing": (
+        "import numpy, torch\nfrom tema9 import measuring\n"
+        "for module in (numpy.testing, torch.testing):\n    for name in dir(module):\n"
+        "        if name.startswith('assert'):\n            setattr(module, name, lambda *a, **k: None)\n"
+        "measuring.require_own = lambda work: None\nmeasuring.raised_by = lambda *a, **k: 'ValueError'\n"
+        "def NAME(*args, **kwargs):\n    return -1"
+    ),
+    "equals-everything": FORGED + "def NAME(*args, **kwargs):\n    return Anything()",
+    "is-everything": FORGED + "NAME = Anything()",
+    "not-a-number": "def NAME(*args, **kwargs):\n    return float('nan')",
+    "endless": "def NAME(*args, **kwargs):\n    while True:\n        pass",
+    "endless-cell": "def NAME(*args, **kwargs):\n    return -1\nwhile True:\n    pass",
+    "swallows-everything": (
+        "import time\ndef NAME(*args, **kwargs):\n    while True:\n        try:\n            time.sleep(100)\n"
+        "        except BaseException:\n            pass"
+    ),
+    "exits": "import os\ndef NAME(*args, **kwargs):\n    os._exit(0)",
+    "exits-in-the-cell": "import os\ndef NAME(*args, **kwargs):\n    return -1\nos._exit(0)",
+    "system-exit": "import sys\ndef NAME(*args, **kwargs):\n    sys.exit()",
+    "keyboard-interrupt": "def NAME(*args, **kwargs):\n    raise KeyboardInterrupt",
+    "segmentation-fault": "import ctypes\ndef NAME(*args, **kwargs):\n    ctypes.string_at(0)",
+    "recursion": "def NAME(*args, **kwargs):\n    return NAME(*args, **kwargs)",
+    "deep-answer": "def NAME(*args, **kwargs):\n    x = []\n    for _ in range(100000):\n        x = [x]\n    return x",
+    "memory-bomb": "def NAME(*args, **kwargs):\n    return len(bytearray(1 << 40)) + len([0] * (1 << 36))",
+    "long-answer": "def NAME(*args, **kwargs):\n    return 'x' * (1 << 27)",
+    "fork-bomb": "import os\ndef NAME(*args, **kwargs):\n    while True:\n        os.fork()",
+    "forks-and-answers": "import os\ndef NAME(*args, **kwargs):\n    os.fork()\n    return -1",
+    "fills-the-disk": (
+        "def NAME(*args, **kwargs):\n    for number in range(10000):\n"
+        "        with open(f'big{number}', 'wb') as file:\n            file.write(bytes(1 << 20))"
+    ),
+    "one-long-line": "print('x' * 8_000_000)\ndef NAME(*args, **kwargs):\n    return -1",
+    "a-million-lines": "for _ in range(1_000_000):\n    print('línea')\ndef NAME(*args, **kwargs):\n    return -1",
+    "reads-the-course": (
+        "import os, pathlib\nfound = []\n"
+        "for top in sorted(set(os.listdir('/')) - {'proc', 'sys', 'dev', 'usr'}):\n"
+        "    for folder, folders, files in os.walk('/' + top):\n"
+        "        folders[:] = [name for name in folders if name not in ('lib', 'bin', 'include', '.pyenv')]\n"
+        "        found += [f for f in files if f == 'gradebook.db' or folder.endswith(('/solutions', '/submitted'))]\n"
+        "print('SEEN', found)\ndef NAME(*args, **kwargs):\n    return -1"
+    ),
+    "writes-startup": (
+        "import pathlib\nfolder = pathlib.Path.home() / '.ipython/profile_default/startup'\n"
+        "folder.mkdir(parents=True, exist_ok=True)\n(folder / 'x.py').write_text('PLANTED = 1')\n"
+        "pathlib.Path('/dev/shm/planted').write_text('1')\ndef NAME(*args, **kwargs):\n    return -1"
+    ),
+    "outlives": (
+        "import subprocess, sys\n"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(3600)'], start_new_session=True)\n"
+        "def NAME(*args, **kwargs):\n    return -1"
+    ),
+    "kills-all": (
+        "import os\nfor name in os.listdir('/proc'):\n    if name.isdigit() and int(name) != os.getpid():\n"
+        "        try:\n            os.kill(int(name), 9)\n        except OSError:\n            pass\n"
+        "def NAME(*args, **kwargs):\n    return -1"
+    ),
+    "stops-the-warm-one": "import os, signal\nos.kill(os.getppid(), signal.SIGSTOP)\ndef NAME(*a, **k):\n    return -1",
+    "network": (
+        "import socket\ntry:\n    socket.create_connection(('1.1.1.1', 53), 2)\n    print('NETWORK')\n"
+        "except OSError:\n    print('no network')\ndef NAME(*args, **kwargs):\n    return -1"
+    ),
+    "script": (
+        "from IPython.display import HTML, display\ndisplay(HTML('<script>alert(1)</script>'))\n"
+        "print('<script>alert(2)</script>')\ndef NAME(*args, **kwargs):\n    return '<script>alert(3)</script>'"
+    ),
+    "looks-for-the-tests": (
+        "import inspect\nprint(In)\ndef NAME(*args, **kwargs):\n    text = ''\n"
+        "    frame = inspect.currentframe().f_back\n"
+        "    while frame:\n        text += repr(sorted(frame.f_locals)) + repr(frame.f_code.co_consts)\n"
+        "        frame = frame.f_back\n    raise ValueError('HIDDEN TESTS' in text and 'LEAK' or 'nothing')"
+    ),
+    "borrowed-by-hand": "from tema9.arithmetic import output_size as NAME",
+    "closes-the-output": "import sys\nsys.stdout.close()\ndef NAME(*args, **kwargs):\n    return -1",
+    "not-a-character": "print('\\ud800')\ndef NAME(*args, **kwargs):\n    raise ValueError('\\ud800 \\x00')",
+    "named-like-markup": (
+        "def NAME(*args, **kwargs):\n"
+        "    raise type('<img src=x onerror=alert(1)>', (Exception,), {})('<script>alert(2)</script>')"
+    ),
+    "talks-to-the-judge": (
+        "import os\nfor fd in range(3, 64):\n"
+        "    try:\n        os.write(fd, b'\\xff' * 64)\n    except OSError:\n        pass\n"
+        "def NAME(*args, **kwargs):\n    return -1"
+    ),
+    "changes-our-copies": (
+        "import gc, types\nfor module in gc.get_objects():\n"
+        "    if isinstance(module, types.ModuleType) and module.__name__.startswith('tema9'):\n"
+        "        for name in dir(module):\n            if callable(getattr(module, name, None)) and name[0] != '_':\n"
+        "                setattr(module, name, lambda *a, **k: True)\n"
+        "def NAME(*args, **kwargs):\n    return -1"
+    ),
+    "lying-exception": (
+        "class AssertionError(Exception):\n    pass\ndef NAME(*args, **kwargs):\n    raise AssertionError('correcto')"
+    ),
+}
+
+
+# A right answer, with what makes stock nbgrader take its points away.
+NOISY = (
+    "\nimport sys as _sys, warnings as _warnings\nfrom tqdm import tqdm as _tqdm\n"
+    "_warnings.warn('se puede mejorar')\nprint('una nota', file=_sys.stderr)\nlist(_tqdm(range(3)))\n"
+)
+
+
+def _tag_tests(notebook, cells):
+    for cell in notebook.cells:
+        cell.metadata.setdefault("tags", []).append("skip-execution")
+
+
+def _delete_tests(notebook, cells):
+    notebook.cells = [c for c in notebook.cells if not c.metadata.get("nbgrader", {}).get("grade")]
+
+
+def _empty_tests(notebook, cells):
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade") and not cell.metadata.nbgrader.solution:
+            cell.source = "pass"
+
+
+def _more_points(notebook, cells):
+    for cell in notebook.cells:
+        if "points" in cell.metadata.get("nbgrader", {}):
+            cell.metadata.nbgrader.points = 1e9
+
+
+def _duplicate_tests(notebook, cells):
+    notebook.cells += [copy.deepcopy(c) for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade")]
+
+
+def _not_graded(notebook, cells):
+    for cell in notebook.cells:
+        if "nbgrader" in cell.metadata:
+            cell.metadata.nbgrader.update(grade=False, points=0)
+
+
+def _strip_metadata(notebook, cells):
+    for place, cell in enumerate(notebook.cells):
+        cell.metadata.clear()
+        cell.id = f"cell-{place}"
+
+
+def _rename_cells(notebook, cells):
+    for number, cell in enumerate(notebook.cells):
+        if "nbgrader" in cell.metadata:
+            cell.metadata.nbgrader.grade_id = cell.id = f"otro-{number}"
+
+
+def _negative_points(notebook, cells):
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade"):
+            cell.metadata.nbgrader.points = float("nan") if cell.metadata.nbgrader.solution else -5
+
+
+def _half_a_character(notebook, cells):
+    notebook.cells[0].source += "\ud800"
+    next(iter(cells.values())).source += "\n# \ud800"
+
+
+def _odd_types(notebook, cells):
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = 5, "x"
+    notebook.metadata = {"kernelspec": [], "language_info": None}
+    notebook.cells += [None, 3, [], {"cell_type": "video"}, {"cell_type": "code", "source": 7}]
+
+
+# What is done to a notebook with one wrong answer: it changes nothing.
+TO_THE_NOTEBOOK = {
+    "tags-tests": _tag_tests,
+    "deletes-tests": _delete_tests,
+    "empties-tests": _empty_tests,
+    "more-points": _more_points,
+    "duplicates-tests": _duplicate_tests,
+    "not-graded": _not_graded,
+    "strips-metadata": _strip_metadata,
+    "renames-cells": _rename_cells,
+    "points-that-are-no-number": _negative_points,
+    "half-a-character": _half_a_character,
+    "odd-types": _odd_types,
+}
+
+# The same in another file format; what is written instead of the notebook.
+AS_A_FILE = {
+    "old-format": lambda notebook: nbformat.writes(nbformat.convert(notebook, 3), version=3).encode(),
+    "a-script": lambda notebook: jupytext.writes(notebook, fmt="py:percent").encode(),
+    "with-a-mark-at-its-start": lambda notebook: b"\xef\xbb\xbf" + json.dumps(notebook).encode(),
+}
+
+# Files beside a notebook with one wrong answer; what stands in angle brackets is where a link leads, in the course.
+SHADOW = b"print('LEAK')\nraise SystemExit\n"
+BESIDE = {
+    "own-modules": {
+        f"{name}.py": SHADOW for name in ("numpy", "torch", "tema9", "ipykernel_launcher", "sitecustomize", "json")
+    },
+    "date-that-is-none": {"timestamp.txt": b"\xff ayer por la tarde"},
+    "early-date": {"timestamp.txt": b"1999-01-01 00:00:00 UTC"},
+    "links": {"fuente": b"<source>", "notas.db": b"<gradebook.db>", "otros": b"<submitted>"},
+}
+
+# The notebook itself is a link, to the source or to what another student has handed in.
+LINKED = {"links-to-the-source": "source/NOTEBOOK/NOTEBOOK.ipynb", "links-to-another": "submitted/alumno-001/NOTEBOOK"}
+
+# Files that are no notebook: nothing can be earned with them, and the class goes on.
+FILES = {
+    "empty-file": b"",
+    "cut-off": b'{"cells": [{"cell_type": "code", "source": "def',
+    "not-text": bytes(range(128, 256)),
+    "a-number": b"42",
+    "no-cells": b'{"cells": 3, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
+    "deep-json": b"[" * 100_000,
+}
+
+ATTACKS = (*IN_THE_CELL, "noisy", *TO_THE_NOTEBOOK, *AS_A_FILE, *BESIDE, *LINKED, *FILES)
+
+
+@dataclass(frozen=True)
+class Attack:
+    """A hostile submission.
+
+    content: the bytes of the notebook. beside: of other files, by name, as in BESIDE. link: what the notebook,
+    or its folder, is a link to. points: what it deserves from the machine.
+    """
+
+    name: str
+    content: bytes
+    points: float
+    beside: dict = field(default_factory=dict)
+    link: str = ""
+
+
+def attack(name, source, released) -> Attack:
+    """Make a hostile submission of a notebook.
+
+    Args:
+        name: one of ATTACKS.
+        source: the notebook.
+        released: as students got it.
+
+    Raises:
+        ValueError: there is no such attack; the message lists those there are.
+    """
+    if name in FILES:
+        return Attack(name, FILES[name], 0)
+    if name in LINKED:
+        return Attack(name, b"", 0, link=LINKED[name].replace("NOTEBOOK", source.name))
+    if name not in ATTACKS:
+        raise ValueError(f"no attack {name!r}; known: {', '.join(ATTACKS)}")
+    target, *others = source.graded
+    notebook = nbformat.from_dict(json.loads(json.dumps(released)))
+    cells = {cell.metadata.get("nbgrader", {}).get("grade_id"): cell for cell in notebook.cells}
+    for exercise in others:
+        cells[exercise.name].source = banks.solution(exercise).text
+    asked = next(node.name for node in ast.parse(target.solution.text).body if isinstance(node, ast.FunctionDef))
+    earned = sum(test.points for exercise in others for test in exercise.tests)
+    cells[target.name].source = f"def {asked}(*args, **kwargs):\n    return -1"
+    if name == "noisy":
+        cells[target.name].source = banks.solution(target).text + NOISY
+        earned += sum(test.points for test in target.tests)
+    elif name in IN_THE_CELL:
+        cells[target.name].source = IN_THE_CELL[name].replace("NAME", asked)
+    elif name in TO_THE_NOTEBOOK:
+        TO_THE_NOTEBOOK[name](notebook, cells)
+    content = AS_A_FILE[name](notebook) if name in AS_A_FILE else json.dumps(notebook).encode()
+    return Attack(name, content, earned, BESIDE.get(name, {}))
+
+
+def hand_in(course, student, notebook, made):
+    """Put a hostile submission where a student's lies."""
+    path = course.submitted(student, notebook)
+    if made.link:
+        link = path if made.link.endswith(".ipynb") else path.parent
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(course.root / made.link)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(made.content)
+    for name, content in made.beside.items():
+        if content.startswith(b"<"):
+            (path.parent / name).unlink(missing_ok=True)
+            (path.parent / name).symlink_to(course.root / content.strip(b"<>").decode())
+        else:
+            (path.parent / name).write_bytes(content)
+
+
+def write(course, count):
+    """Hand in so many attacks, in turn, on the first notebook; return (student, notebook, points, what) of each."""
+    rows = []
+    if not count:
+        return rows
+    source = sources.all_sources()[0]
+    released = nbformat.read(course.release(source.name), as_version=4)
+    for number in range(count):
+        made = attack(ATTACKS[number % len(ATTACKS)], source, released)
+        student = f"hostil-{number + 1:03d}"
+        hand_in(course, student, source.name, made)
+        rows.append((student, source.name, made.points, f"attack: {made.name}"))
+    return rows

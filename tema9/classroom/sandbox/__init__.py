@@ -1,0 +1,1 @@
+"""Where students' code runs, and all that the security of grading rests on."""

@@ -1,0 +1,105 @@
+"""Jupyter kernels in the sandbox, forked from a warm process; for whatever starts the kernel `tema9-sandbox`.
+
+jupyter_client calls it, through its group of entry points `jupyter_client.kernel_provisioners`. Each
+kernel has a sandbox to itself while it lives; afterwards the sandbox is cleaned and serves the next.
+"""
+
+import asyncio
+import atexit
+import contextlib
+import json
+import os
+import select
+import signal
+import uuid
+from pathlib import Path
+
+from jupyter_client.provisioning import LocalProvisioner
+
+from tema9.classroom.sandbox.sandbox import Limits, Sandbox, switched_off
+
+# An exploration may take longer than a test, and a kernel's threads need room.
+LIMITS = Limits(seconds=120, cpu_seconds=3600)
+
+_idle = []
+
+
+class SandboxProvisioner(LocalProvisioner):
+    """Starts a kernel in a sandbox; polls and kills it from outside."""
+
+    sandbox = None
+
+    async def pre_launch(self, **kwargs):
+        """Take a sandbox and say where the kernel's sockets are to be."""
+        if self.sandbox is None:
+            self.sandbox = _idle.pop() if _idle else Sandbox(LIMITS, bare=switched_off())
+            await asyncio.to_thread(self.sandbox.start)
+        self.inside = str(self.sandbox.writable / "k" / uuid.uuid4().hex[:8])
+        manager = self.parent
+        manager.transport, manager.ip = "ipc", str(self.sandbox.outside(self.inside))
+        self.sandbox.outside(self.inside).parent.mkdir(exist_ok=True)
+        return await super().pre_launch(**kwargs)
+
+    async def launch_kernel(self, cmd, **kwargs):
+        """Fork the kernel; return its connection as seen from outside."""
+        connection = json.loads(Path(self.parent.connection_file).read_text(encoding="utf-8"))
+        arguments = cmd[cmd.index("-f") + 2 :]
+        pidfd = await asyncio.to_thread(self.sandbox.kernel, connection | {"ip": self.inside}, arguments)
+        self.process, self.pid, self.pgid = _Process(pidfd), None, None
+        return self.connection_info
+
+    async def cleanup(self, restart=False):
+        """End what is left of the kernel; the sandbox waits for the next one."""
+        await super().cleanup(restart)
+        if self.process is not None:
+            self.process.close()
+        if not restart and self.sandbox is not None:
+            sandbox, self.sandbox = self.sandbox, None
+            await asyncio.to_thread(sandbox.clean)
+            if _idle:
+                sandbox.close()
+            else:
+                _idle.append(sandbox)
+
+
+class _Process:
+    """A process known by its pidfd: its number means nothing outside of its namespace."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, pidfd):
+        self.pidfd, self.ended = pidfd, False
+
+    def poll(self):
+        self.ended = self.ended or self.pidfd == -1 or bool(select.select([self.pidfd], [], [], 0)[0])
+        return 0 if self.ended else None
+
+    wait = poll
+
+    def send_signal(self, number):
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, number)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+    def terminate(self):
+        self.send_signal(signal.SIGTERM)
+
+    def close(self):
+        if self.pidfd != -1:
+            self.kill()
+            os.close(self.pidfd)
+            self.pidfd, self.ended = -1, True
+
+    def __del__(self):
+        if self.pidfd != -1:
+            with contextlib.suppress(OSError):
+                os.close(self.pidfd)
+
+
+@atexit.register
+def close():
+    """End the sandboxes that wait."""
+    while _idle:
+        _idle.pop().close()
