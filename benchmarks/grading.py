@@ -18,8 +18,8 @@ that a submission costs, gradebook included, on that core. The first 30 submissi
 `growth`: seconds and peak memory, over all processes, of classes of several sizes, against the limit of each; and
 what each further submission takes.
 
-`attacks`: each hostile submission of `tema9.classroom.rehearsal.attacks`, graded by both, one at a time. Stock is spared
-what would harm the machine: it has no sandbox.
+`attacks`: each hostile submission of `tema9.classroom.rehearsal.attacks`, graded by both, one at a time. Stock is
+spared what would harm the machine: it has no sandbox.
 """
 
 import argparse
@@ -46,8 +46,10 @@ from tqdm import tqdm
 
 from tema9 import checks
 from tema9.classroom import sources
-from tema9.classroom.course import CODE_STUB, TEXT_STUB, Course
-from tema9.classroom.grading import grade, workers
+from tema9.classroom.cells import CODE_STUB, TEXT_STUB
+from tema9.classroom.course import Course
+from tema9.classroom.grading import grade, scores, workers
+from tema9.classroom.grading.cohort import open_cohort
 from tema9.classroom.rehearsal import attacks, rehearse
 from tema9.classroom.sandbox import sandbox
 
@@ -239,7 +241,7 @@ def speed(arguments):
         stock = sum(timed(nbgrader, stock_root, "autograde", name)[0] for name in tqdm(names, "stock", leave=False))
         ours, _ = timed(tema9_grade, root)
         bound = limit(root, cores)
-        same = {(row.student, row.notebook): row.machine for row in grade.scores(root)}
+        same = {(row.student, row.notebook): row.machine for row in scores.scores(open_cohort(root))}
         theirs = stock_scores(stock_root)
         shutil.rmtree(stock_root)
     count = len(handed_in)
@@ -306,10 +308,10 @@ def growth(arguments):
     for students in map(int, arguments.students.split(",")):
         with tempfile.TemporaryDirectory() as folder:
             root = rehearse.rehearse(Path(folder), students=students, hostile=arguments.hostile)
-            wanted = grade.expected(root)
+            wanted = scores.expected(root)
             with Memory() as memory:
                 seconds, _ = timed(tema9_grade, root)
-            given = {(row.student, row.notebook): row.machine for row in grade.scores(root)}
+            given = {(row.student, row.notebook): row.machine for row in scores.scores(open_cohort(root))}
             bound = 0 if arguments.hostile else limit(root, cores)  # attacks run in the sandbox only
         count, right = len(wanted), sum(given[key] == points for key, (points, _) in wanted.items())
         print(

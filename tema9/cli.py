@@ -515,7 +515,7 @@ def rehearse(
     dry_run: DryRun = False,
 ):
     """Fill a course folder with submissions made from the bank, with known scores."""
-    from tema9.classroom.grading.grade import EXPECTED
+    from tema9.classroom.grading.scores import EXPECTED
     from tema9.classroom.rehearsal import rehearse as rehearsals
 
     if dry_run:
@@ -550,7 +550,6 @@ def grade(
 
     processes.start(workers, dask)  # they import torch while this process imports the rest
     from tema9.classroom.grading import grade as grading
-    from tema9.classroom.publishing import report as reporting
     from tema9.classroom.sandbox.sandbox import Limits
 
     done = grading.grade(
@@ -559,7 +558,7 @@ def grade(
         workers=workers,
         dask=dask,
         limits=Limits(seconds=seconds, memory=int(memory * 2**30)),
-        bare=no_sandbox,
+        unsandboxed=no_sandbox,
         again=again,
         approve=lambda changes: _approve(changes, yes),
         dry_run=dry_run,
@@ -568,7 +567,7 @@ def grade(
         _print_changes(done.changes)
     unexpected = _print_scores(course, done.rows)
     console.print(f"{done.ran} graded now, {done.kept} unchanged")
-    bad = [row for row in done.rows if reporting.needs_attention(row)]
+    bad = [row for row in done.rows if row.needs_attention]
     for row in bad:
         console.print(f"look at {row.student}, {row.notebook}: {row.outcomes or row.status}", style="yellow")
     if unexpected or bad or (done.changes and not done.recorded):
@@ -608,15 +607,16 @@ def _print_changes(changes):
 @one_line_errors
 def feedback(course: CourseArgument = COURSE, dry_run: DryRun = False):
     """Write what each student reads: verdicts and recognised mistakes in Spanish, nothing hidden."""
-    from tema9.classroom.grading import grade as grading
+    from tema9.classroom.grading import scores
+    from tema9.classroom.grading.cohort import open_cohort
     from tema9.classroom.publishing import feedback as pages
 
-    opened, known, _ = grading.open_course(course)
-    students = sorted({row.student for row in grading.scores(course)})
+    cohort = open_cohort(course)
+    students = sorted({row.student for row in scores.scores(cohort)})
     if dry_run:
         console.print(f"would write the feedback of {len(students)} students to {_short(course / 'feedback')}/")
         return
-    paths = pages.write_all(opened, known, students, track=_tracker("feedback"))
+    paths = pages.write_all(cohort, students, track=_tracker("feedback"))
     console.print(f"{len(paths)} pages -> {_short(course / 'feedback')}/STUDENT/NOTEBOOK/NOTEBOOK.html")
 
 
@@ -627,15 +627,16 @@ def report(course: CourseArgument = COURSE, dry_run: DryRun = False):
 
     Exit code 1 if something in it needs attention.
     """
-    from tema9.classroom.grading import grade as grading
+    from tema9.classroom.grading import scores
+    from tema9.classroom.grading.cohort import open_cohort
     from tema9.classroom.publishing import report as reporting
 
-    opened, known, _ = grading.open_course(course)
-    rows, path = grading.scores(course), course / "report.html"
+    cohort = open_cohort(course)
+    rows, path = scores.scores(cohort), course / "report.html"
     if not dry_run:
-        reporting.write(opened, known, rows, path)
+        reporting.write(cohort, rows, path)
     console.print(f"{'would write' if dry_run else 'the class:'} {_short(path)}")
-    if any(reporting.needs_attention(row) for row in rows):
+    if any(row.needs_attention for row in rows):
         raise typer.Exit(1)
 
 
@@ -651,20 +652,21 @@ def export(
 
     Exit code 1 if a score is not final: not graded, or waiting for a mark by hand.
     """
-    from tema9.classroom.grading import grade as grading
+    from tema9.classroom.grading import scores
+    from tema9.classroom.grading.cohort import open_cohort
     from tema9.classroom.grading.record import Record
     from tema9.classroom.publishing import export as exporting
 
-    opened, known, _ = grading.open_course(course)
-    rows = grading.scores(course)
-    with Record(opened, read_only=True) as record:
+    cohort = open_cohort(course)
+    rows = scores.scores(cohort)
+    with Record(cohort.course, read_only=True) as record:
         people = {one.id: one.to_dict() for one in record.students()}
-    lines = list(exporting.table(form, rows, known, people))
+    lines = list(exporting.table(form, rows, cohort.sources, people))
     out = out or course / f"scores-{form}.csv"
     if not dry_run:
         exporting.write(out, lines)
     console.print(f"{'would write' if dry_run else 'wrote'} {len({r.student for r in rows})} students -> {_short(out)}")
-    open_ends = [row for row in rows if row.pending or row.status not in ("graded", "not submitted")]
+    open_ends = [row for row in rows if not row.is_final]
     if open_ends:
         console.print(
             f"{len(open_ends)} scores are not final: {sum(row.pending for row in rows)} answers wait for a mark"
@@ -674,9 +676,9 @@ def export(
 
 def _print_scores(course, rows):
     """Print a line per row; return how many scores are not as rehearsed."""
-    from tema9.classroom.grading import grade as grading
+    from tema9.classroom.grading import scores
 
-    wanted = grading.expected(course)
+    wanted = scores.expected(course)
     table = Table(box=box.SIMPLE_HEAD)
     columns = ("student", "notebook", "by machine", "by hand", "to mark", "status")
     for column in (*columns, "expected", "what") if wanted else columns:
@@ -702,7 +704,7 @@ def _print_scores(course, rows):
     console.print(table)
     if wanted:
         console.print(f"{len(rows) - unexpected} of {len(rows)} scores as expected")
-    console.print(f"scores: {_short(Path(course) / grading.SCORES)}")
+    console.print(f"scores: {_short(Path(course) / scores.SCORES)}")
     return unexpected
 
 
@@ -766,22 +768,25 @@ def _slides(out):
 def _sample_class(root, students, made):
     """Rehearse, grade and report a class; return how many scores are not the expected ones."""
     from tema9.classroom.grading import grade as grading
+    from tema9.classroom.grading.cohort import open_cohort
     from tema9.classroom.publishing import feedback as pages
     from tema9.classroom.publishing import report as reporting
     from tema9.classroom.rehearsal import rehearse as rehearsals
     from tema9.classroom.sandbox import sandbox
 
     rehearsals.rehearse(root, students)
-    bare = bool(reason := sandbox.why_not())
-    if bare:  # the sample is our own
+    unsandboxed = bool(reason := sandbox.why_not())
+    if unsandboxed:  # the sample is our own
         console.print(f"{reason}; the sample class is graded without it", style="yellow")
     done = grading.grade(
-        root, track=lambda results, total: track(results, "grading", total=total, console=console), bare=bare
+        root,
+        track=lambda results, total: track(results, "grading", total=total, console=console),
+        unsandboxed=unsandboxed,
     )
     unexpected = _print_scores(root, done.rows)
-    opened, known, _ = grading.open_course(root)
-    paths = pages.write_all(opened, known, sorted({row.student for row in done.rows}), track=_tracker("feedback"))
-    reporting.write(opened, known, done.rows, root / "report.html")
+    cohort = open_cohort(root)
+    paths = pages.write_all(cohort, sorted({row.student for row in done.rows}), track=_tracker("feedback"))
+    reporting.write(cohort, done.rows, root / "report.html")
     right = f"{len(done.rows) - unexpected} of {len(done.rows)} scores as expected"
     made.add_row("Sample class", right, _short(root / "scores.csv"))
     made.add_row("Report of the class", "one page, no network", _short(root / "report.html"))
@@ -812,12 +817,12 @@ def classroom(
     Formgrader, which marks by hand and shows every submission, is in its menu Nbgrader.
     """
     from tema9.classroom.course import Course
-    from tema9.classroom.grading import grade as grading
+    from tema9.classroom.grading import scores
     from tema9.classroom.lecture import screens
 
     if sample:
         course = COURSE / "rehearsal"
-        if not (course / grading.SCORES).is_file():
+        if not (course / scores.SCORES).is_file():
             _sample_class(course, 12, Table())
     elif not (course / "nbgrader_config.py").is_file():
         raise ValueError(f"{course} is no course folder; make one with `tema9 release {course}`, or see --sample")

@@ -8,7 +8,8 @@ import pytest
 from test_sandbox import needed
 
 from tema9.classroom import sources
-from tema9.classroom.grading import grade
+from tema9.classroom.grading import grade, scores
+from tema9.classroom.grading.cohort import open_cohort
 from tema9.classroom.publishing import feedback, report
 from tema9.classroom.rehearsal import attacks, rehearse
 from tema9.classroom.sandbox.sandbox import Limits
@@ -25,7 +26,7 @@ def attacked(tmp_path_factory):
 @pytest.mark.parametrize("name", attacks.ATTACKS)
 def test_what_is_forged_is_0_and_what_is_earned_stays(attacked, name):
     root, rows = attacked
-    deserved = {who: points for who, (points, what) in grade.expected(root).items() if what == f"attack: {name}"}
+    deserved = {who: points for who, (points, what) in scores.expected(root).items() if what == f"attack: {name}"}
     ((student, notebook), points), *_ = deserved.items()
     row = next(row for row in rows if (row.student, row.notebook) == (student, notebook))
     assert row.machine == points, row
@@ -33,7 +34,7 @@ def test_what_is_forged_is_0_and_what_is_earned_stays(attacked, name):
 
 def test_the_honest_ones_are_untouched(attacked):
     root, rows = attacked
-    honest = {who: points for who, (points, what) in grade.expected(root).items() if "attack" not in what}
+    honest = {who: points for who, (points, what) in scores.expected(root).items() if "attack" not in what}
     assert len(honest) == 12
     assert {(r.student, r.notebook): r.machine for r in rows if (r.student, r.notebook) in honest} == honest
 
@@ -45,9 +46,9 @@ def test_no_process_survives(attacked):
 
 def test_the_report_names_what_happened_and_no_page_runs_a_script(attacked):
     root, rows = attacked
-    opened, known, _ = grade.open_course(root)
-    report.write(opened, known, rows, root / "report.html")
-    pages = feedback.write_all(opened, known, sorted({row.student for row in rows}))
+    cohort = open_cohort(root)
+    report.write(cohort, rows, root / "report.html")
+    pages = feedback.write_all(cohort, sorted({row.student for row in rows}))
     whole = (root / "report.html").read_text(encoding="utf-8")
     incidents = ("timeout", "memory", "kernel-died", "could not be read", "it is a link", "tampered with")
     for said in (*incidents, "hostil-007"):

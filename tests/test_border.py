@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from tema9.classroom.sandbox.border import NotPlainData, Proxy, Verdict, decode, encode, free_names, judge, run_beside
+from tema9.classroom.sandbox.border import Proxy, Verdict, free_names, judge, run_beside
+from tema9.classroom.sandbox.wire import NotPlainData, decode, encode
 
 
 def work(code):

@@ -11,7 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from tema9.arithmetic import layer_table
-from tema9.classroom.grading.grade import Row
+from tema9.classroom.grading.scores import Row
 from tema9.cli import _print_scores, app, console
 
 

@@ -11,8 +11,8 @@ import pytest
 from nbgrader.api import Gradebook
 from test_sandbox import needed
 
+from tema9.classroom.grading.job import Job
 from tema9.classroom.grading.judge import judge
-from tema9.classroom.grading.verdicts import Job
 from tema9.classroom.sandbox.sandbox import Limits
 
 pytestmark = [needed, pytest.mark.slow]

@@ -11,7 +11,8 @@ from nbgrader.api import Gradebook
 
 from tema9.classroom import course
 from tema9.classroom.authoring import bank
-from tema9.classroom.grading import grade, intake
+from tema9.classroom.grading import grade, intake, scores
+from tema9.classroom.grading.cohort import open_cohort
 from tema9.classroom.publishing import feedback
 from tema9.classroom.rehearsal import rehearse
 from tema9.classroom.sandbox.sandbox import Limits
@@ -104,15 +105,14 @@ def graded(small, tmp_path_factory):
     broken.parent.mkdir(parents=True)
     broken.write_text("{ this is no notebook")
     (root / "submitted" / "absent").mkdir()
-    opened, known, _ = grade.open_course(root)
     rows = {row.student: row for row in grade.grade(root, workers=1, limits=Limits(seconds=3)).rows}
-    feedback.write_all(opened, known, sorted(rows))
+    feedback.write_all(open_cohort(root), sorted(rows))
     return root, rows
 
 
 def test_every_rehearsed_score_is_the_expected_one(graded):
     root, rows = graded
-    for (student, _), (score, what) in grade.expected(root).items():
+    for (student, _), (score, what) in scores.expected(root).items():
         assert rows[student].machine == score, what
         assert rows[student].status == "graded"
 
@@ -120,7 +120,7 @@ def test_every_rehearsed_score_is_the_expected_one(graded):
 def test_there_is_a_row_for_every_student(graded):
     root, rows = graded
     assert set(rows) == {path.name for path in (root / "submitted").iterdir()}
-    with (root / grade.SCORES).open(encoding="utf-8") as file:
+    with (root / scores.SCORES).open(encoding="utf-8") as file:
         written = {row["student"]: float(row["total"]) for row in csv.DictReader(file)}
     assert written == {student: row.total for student, row in rows.items()}
 
@@ -194,10 +194,10 @@ def test_marking_the_prose_by_hand_makes_the_perfect_student_reach_100(graded):
         answer = gradebook.find_grade("n1-why", "1_mini", "1_mini", "alumno-001")
         answer.manual_score, answer.needs_manual_grade = 10, False
         gradebook.db.commit()
-    rows = {row.student: row for row in grade.scores(root)}
+    cohort = open_cohort(root)
+    rows = {row.student: row for row in scores.scores(cohort)}
     assert (rows["alumno-001"].total, rows["alumno-001"].pending) == (100, 0)
-    opened, known, _ = grade.open_course(root)
-    feedback.write_all(opened, known, ["alumno-001"])
+    feedback.write_all(cohort, ["alumno-001"])
     page = (root / "feedback" / "alumno-001" / "1_mini" / "1_mini.html").read_text(encoding="utf-8")
     assert "100 de 100 puntos" in page
 

@@ -18,7 +18,8 @@ from test_cli import run
 from test_sandbox import needed
 
 from tema9.classroom import course
-from tema9.classroom.grading import grade
+from tema9.classroom.grading import grade, scores
+from tema9.classroom.grading.cohort import open_cohort
 from tema9.classroom.grading.record import Record
 from tema9.classroom.sandbox.sandbox import Limits
 
@@ -89,8 +90,8 @@ def test_a_class_is_graded_into_postgresql_as_into_sqlite(small, url, tmp_path, 
         answer.manual_score, answer.needs_manual_grade = 10, False
         gradebook.db.commit()
     mini.hand_in(opened, "luis", mini.size())
-    scores, done = points(tmp_path)
-    assert scores == {"ana": (100, 0), "luis": (90, 0)} and (done.ran, done.kept) == (1, 1)
+    found, done = points(tmp_path)
+    assert found == {"ana": (100, 0), "luis": (90, 0)} and (done.ran, done.kept) == (1, 1)
     assert [(change.before, change.after) for change in done.changes] == [(30, 90)]
     assert run("export", tmp_path, "--format", "moodle").exit_code == 0
 
@@ -110,7 +111,7 @@ def test_a_class_is_graded_into_postgresql_as_into_sqlite(small, url, tmp_path, 
         patch.setattr(Record, "__enter__", entered)
         result = run("grade", tmp_path, "-j", 1, "--yes")
     assert result.exit_code == 2 and result.stderr.endswith("the server has gone\n") and "secreto" not in result.stderr
-    assert [(row.student, row.total) for row in grade.scores(tmp_path)] == [("ana", 100), ("luis", 90)]
+    assert [(row.student, row.total) for row in scores.scores(open_cohort(tmp_path))] == [("ana", 100), ("luis", 90)]
 
 
 def test_a_class_that_moves_to_postgresql_keeps_its_scores_and_runs_nothing(small, url, tmp_path):
@@ -126,8 +127,8 @@ def test_a_class_that_moves_to_postgresql_keeps_its_scores_and_runs_nothing(smal
         comment.manual_comment = "Faltan los bordes."
         record.gradebook.db.commit()
     assert opened.use_database(url)
-    scores, done = points(tmp_path)
-    assert scores == {"ana": (98, 0), "zoe": (0, 0)} and (done.ran, done.kept) == (0, 1)
+    found, done = points(tmp_path)
+    assert found == {"ana": (98, 0), "zoe": (0, 0)} and (done.ran, done.kept) == (0, 1)
     with Record(opened, read_only=True) as record:
         assert record.comments("ana", "1_mini") == {"n1-why": "Faltan los bordes."}
     assert not opened.use_database(f"sqlite:///{tmp_path}/gradebook.db"), "what a gradebook holds is not overwritten"

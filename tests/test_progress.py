@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from tema9 import outline, progress, validate
-from tema9.classroom import course, sources
+from tema9.classroom import cells, sources
 from tema9.classroom.authoring import bank
 
 SOURCE = sources.all_sources()[0]
@@ -150,7 +150,7 @@ def test_the_module_reports_a_folder_or_says_where_it_looked(tmp_path):
 
 
 def test_the_stubs_are_those_of_the_release():
-    assert course.CODE_STUB.startswith(progress.CODE_STUB + "\n") and course.TEXT_STUB == progress.TEXT_STUB
+    assert cells.CODE_STUB.startswith(progress.CODE_STUB + "\n") and cells.TEXT_STUB == progress.TEXT_STUB
 
 
 def test_the_dialog_says_in_spanish_what_passed():

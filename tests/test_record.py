@@ -22,8 +22,10 @@ from test_cli import run
 from test_sandbox import needed
 
 from tema9 import cli
-from tema9.classroom import course
-from tema9.classroom.grading import grade, judge, verdicts
+from tema9.classroom import course, gradebook
+from tema9.classroom.grading import grade, judge, scores
+from tema9.classroom.grading.cohort import open_cohort
+from tema9.classroom.grading.job import Job
 from tema9.classroom.grading.record import Change, Record
 from tema9.classroom.sandbox import border
 from tema9.classroom.sandbox.sandbox import Limits
@@ -118,7 +120,7 @@ def test_an_error_at_any_statement_of_a_save_leaves_the_gradebook_as_it_was(root
     settings = {"limits": Limits(seconds=5), "hide": (str(opened.root),)}
     for student in ("ana", "nuevo"):
         content = opened.submitted(student, "1_mini").read_bytes()
-        judged = judge.judge(verdicts.Job(student, "1_mini", content, **job, **settings))
+        judged = judge.judge(Job(student, "1_mini", content, **job, **settings))
         with Record(opened) as record:  # what can be read first, is
             record.change(judged)
         broken = 0
@@ -134,7 +136,7 @@ def test_an_error_at_any_statement_of_a_save_leaves_the_gradebook_as_it_was(root
                     sqlalchemy.event.listen(record.gradebook.engine, "before_cursor_execute", fail)
                     record.save(judged)
                 break
-            except course.GradebookError as error:
+            except gradebook.GradebookError as error:
                 assert "gradebook.db: " in str(error) and "disk I/O error" in str(error)
             assert dump(root) == before, f"statement {number}"
             broken = number
@@ -256,10 +258,10 @@ def test_a_gradebook_that_moves_takes_everything_with_it_and_overwrites_nothing(
     with Record(opened) as record:
         record.gradebook.find_comment("n1-why", "1_mini", "1_mini", "ana").manual_comment = "Faltan los bordes."
         record.gradebook.db.commit()
-    before = grade.scores(root)
+    before = scores.scores(open_cohort(root))
     assert opened.use_database(f"sqlite:///{root}/other.db")
     (root / "gradebook.db").unlink()
-    assert grade.scores(root) == before
+    assert scores.scores(open_cohort(root)) == before
     with Record(opened, read_only=True) as record:
         assert record.comments("ana", "1_mini") == {"n1-why": "Faltan los bordes."}
     with contextlib.closing(Gradebook(f"sqlite:///{root}/third.db", "tema9")) as third:

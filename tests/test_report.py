@@ -14,6 +14,7 @@ from test_sandbox import needed
 
 from tema9.classroom import course
 from tema9.classroom.grading import grade
+from tema9.classroom.grading.cohort import open_cohort
 from tema9.classroom.publishing import feedback, pages, report, similar
 from tema9.classroom.sandbox.sandbox import Limits
 
@@ -60,9 +61,9 @@ def made(tmp_path_factory):
         mini.hand_in(opened, "a7", wrong, change=tampering)
         mini.hand_in(opened, "a8", wrong).write_text("{")
         rows = grade.grade(opened.root, workers=1, limits=Limits(seconds=1)).rows
-        known = grade.open_course(opened.root)[1]
-        report.write(opened, known, rows, opened.root / "report.html")
-        feedback.write_all(opened, known, [row.student for row in rows])
+        cohort = open_cohort(opened.root)
+        report.write(cohort, rows, opened.root / "report.html")
+        feedback.write_all(cohort, [row.student for row in rows])
         yield opened.root, rows, (opened.root / "report.html").read_text(encoding="utf-8")
 
 

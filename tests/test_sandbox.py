@@ -12,8 +12,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError
 
 from tema9.classroom import course
-from tema9.classroom.grading import judge
 from tema9.classroom.sandbox import border, sandbox
+from tema9.classroom.sandbox.restarting_process import RestartingProcess
 
 needed = pytest.mark.skipif(
     bool(sandbox.why_not()) and "CI" not in os.environ, reason=sandbox.why_not() or "there is one"
@@ -31,7 +31,7 @@ def box(tmp_path_factory):
 
 @pytest.fixture
 def work(box):
-    yield box.work()
+    yield box.student_process()
     box.clean()
 
 
@@ -112,7 +112,7 @@ def test_where_the_command_was_given_is_not_to_be_seen(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     made = sandbox.Sandbox()
     try:
-        assert said(made.work(), f"import os; os.listdir({str(tmp_path)!r})")[0] == "FileNotFoundError"
+        assert said(made.student_process(), f"import os; os.listdir({str(tmp_path)!r})")[0] == "FileNotFoundError"
     finally:
         made.close()
 
@@ -121,13 +121,13 @@ def test_the_environment_of_the_grader_does_not_come_in(box, monkeypatch):
     monkeypatch.setenv("SECRET_OF_THE_GRADER", "1")
     fresh = sandbox.Sandbox()
     try:
-        assert "SECRET" not in said(fresh.work(), "import os; print(dict(os.environ))")
+        assert "SECRET" not in said(fresh.student_process(), "import os; print(dict(os.environ))")
     finally:
         fresh.close()
 
 
 def test_nothing_of_one_submission_is_left_for_the_next(box):
-    first = box.work()
+    first = box.student_process()
     first.run(
         "import subprocess, sys, os, pathlib, builtins, torch\n"
         "subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
@@ -141,7 +141,7 @@ def test_nothing_of_one_submission_is_left_for_the_next(box):
         "print(len([p for p in os.listdir('/proc') if p.isdigit()]), os.listdir(pathlib.Path.home()),\n"
         "      os.listdir('/dev/shm'), 'LEFT' in os.environ, hasattr(builtins, 'left'), hasattr(torch, 'left'))"
     )
-    assert said(box.work(), code) == "3 [] [] False False False"
+    assert said(box.student_process(), code) == "3 [] [] False False False"
     box.clean()
 
 
@@ -157,16 +157,16 @@ def test_nothing_of_one_submission_is_left_for_the_next(box):
 )
 def test_what_ends_a_process_is_told_and_the_next_one_runs(box, code, outcome):
     with pytest.raises(border.Gone) as gone:
-        box.work().run(code)
+        box.student_process().run(code)
     assert gone.value.outcome == outcome
     box.clean()
-    assert said(box.work(), "print(1)") == "1"
+    assert said(box.student_process(), "print(1)") == "1"
     box.clean()
 
 
 def test_who_kills_the_warm_process_is_found_however_slowly_it_dies(box, monkeypatch):
     monkeypatch.setattr("tema9.classroom.sandbox.student_process.GRACE", 0)
-    side = judge._Replayed(box)
+    side = RestartingProcess(box)
     side.run("a = 1", "first")
     side.run("import os\nos.kill(os.getppid(), 9)\nb = 2", "second")
     side.run("c = 3", "third")
@@ -184,13 +184,13 @@ def test_without_bubblewrap_it_refuses_and_says_the_way_out(monkeypatch):
 
 
 def test_bare_it_works_the_same_without_the_walls():
-    bare = sandbox.Sandbox(sandbox.Limits(seconds=3), bare=True)
+    bare = sandbox.Sandbox(sandbox.Limits(seconds=3), unsandboxed=True)
     try:
-        work = bare.work()
+        work = bare.student_process()
         work.run("def double(x):\n    return 2 * x\nopen('left', 'w').write('x')")
         assert border.judge("assert double(2) == 4", work)
         bare.clean()
-        assert said(bare.work(), "import os; print(os.listdir('.'))") == "[]"
+        assert said(bare.student_process(), "import os; print(os.listdir('.'))") == "[]"
     finally:
         bare.close()
 

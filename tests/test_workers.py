@@ -11,7 +11,7 @@ from test_cli import run
 from test_sandbox import needed
 
 from tema9.classroom import course
-from tema9.classroom.grading import grade, judge, workers
+from tema9.classroom.grading import grade, judge, scores, workers
 from tema9.classroom.sandbox.sandbox import Limits
 
 pytestmark = needed
@@ -43,14 +43,14 @@ def root(ready):
     yield ready
     for folder in ("receipts", "autograded"):
         shutil.rmtree(ready / folder, ignore_errors=True)
-    (ready / grade.SCORES).unlink(missing_ok=True)
+    (ready / scores.SCORES).unlink(missing_ok=True)
 
 
 def graded(root, **settings):
     return {row.student: row for row in grade.grade(root, limits=Limits(seconds=10), **settings).rows}
 
 
-def scores(rows):
+def points_of(rows):
     return {student: row.machine for student, row in rows.items()}
 
 
@@ -58,14 +58,14 @@ def test_two_processes_give_the_scores_of_one(root):
     one = graded(root, workers=1)
     shutil.rmtree(root / "receipts")
     two = graded(root, workers=2)
-    assert scores(one) == scores(two) == DESERVED
+    assert points_of(one) == points_of(two) == DESERVED
     assert {row.outcomes for row in one.values()} == {row.outcomes for row in two.values()}
 
 
 def test_a_process_that_dies_and_a_bug_of_the_judge_cost_one_submission_each(root, monkeypatch):
     monkeypatch.setattr(workers, "judge", mini.with_bugs)
     rows = graded(root, workers=2)
-    assert scores(rows) == DESERVED | {"luis": 0}
+    assert points_of(rows) == DESERVED | {"luis": 0}
     assert {student: row.status for student, row in rows.items()} == {
         "ana": "graded",
         "eva": "graded",
@@ -85,7 +85,7 @@ def test_a_process_that_dies_by_accident_costs_nothing(root):
             yield judged
 
     rows = graded(root, workers=2, track=kill_one)
-    assert killed and scores(rows) == DESERVED
+    assert killed and points_of(rows) == DESERVED
     assert {row.status for row in rows.values()} == {"graded"}
 
 
@@ -95,7 +95,7 @@ def test_what_no_process_can_do_is_no_submissions_fault(root, workers, monkeypat
     monkeypatch.setattr("tema9.classroom.grading.workers._begin", mini.never)
     with pytest.raises(RuntimeError, match=r"grading does not work here, not even for a notebook without answers: \w+"):
         graded(root, workers=workers)
-    assert not (root / "receipts").exists() and not (root / grade.SCORES).exists(), "nobody is blamed"
+    assert not (root / "receipts").exists() and not (root / scores.SCORES).exists(), "nobody is blamed"
 
 
 def test_a_broken_interpreter_is_one_line_and_nobody_is_blamed(root, monkeypatch):
@@ -123,7 +123,7 @@ def cluster():
 
 @pytest.mark.slow
 def test_a_cluster_of_two_gives_the_scores_of_one(root, cluster):
-    assert scores(graded(root, dask=cluster)) == DESERVED
+    assert points_of(graded(root, dask=cluster)) == DESERVED
 
 
 def test_a_wrong_address_of_a_cluster_is_one_line_in_seconds(root, monkeypatch):

@@ -15,7 +15,6 @@ Every notebook is an nbgrader assignment of its own, with its own name.
 """
 
 import contextlib
-import functools
 import logging
 import os
 import re
@@ -26,26 +25,21 @@ from pathlib import Path
 
 import nbformat
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
-from nbgrader.api import Base, Gradebook
+from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, Execute, GetGrades
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
 from traitlets.config import Config
 
-from tema9 import progress
-from tema9.classroom import sources
-from tema9.classroom.grading.steps import CutTracebacks, Judge, Rebuild, ShowRepairs
-from tema9.classroom.publishing import formulas
+from tema9.classroom import gradebook, sources
+from tema9.classroom.cells import CODE_STUB, TEXT_STUB
 from tema9.files import atomic_write
 
-CODE_STUB = f"{progress.CODE_STUB}\nraise NotImplementedError()"
-TEXT_STUB = progress.TEXT_STUB
 SECONDS_PER_CELL = 120  # where a kernel runs it, explorations included
 KERNEL = "tema9-sandbox"
-COURSE_ID = "tema9"
+# nbgrader imports these by their names: they are made of this course folder, so that this module imports none of them.
+STEPS, PUBLISHING = "tema9.classroom.grading.steps", "tema9.classroom.publishing"
 DATABASE = "gradebook.url"  # a file of the course folder that holds an SQLAlchemy URL
 
 CONFIG_FILE = '''"""nbgrader's settings for this course; they are made in tema9.classroom.course."""
@@ -74,7 +68,7 @@ def settings(root) -> Config:
     if commands not in os.environ.get("PATH", "").split(os.pathsep):
         os.environ["PATH"] = os.pathsep.join([commands, os.environ.get("PATH", "")])
     c = Config()
-    c.CourseDirectory.course_id = COURSE_ID
+    c.CourseDirectory.course_id = gradebook.COURSE_ID
     with contextlib.suppress(OSError):  # SQLite in the folder, unless this file says otherwise
         c.CourseDirectory.db_url = (Path(root) / DATABASE).read_text(encoding="utf-8").strip()
     c.CourseDirectory.root = str(Path(root).resolve())
@@ -84,9 +78,9 @@ def settings(root) -> Config:
     c.ClearSolutions.text_stub = TEXT_STUB
     c.ClearMarkScheme.enforce_metadata = False  # ours stand in locked cells, beside the answer
     # What the student was not asked to write comes from the release; tests are judged outside the student's process.
-    c.Autograde.sanitize_preprocessors = [Rebuild, *Autograde.sanitize_preprocessors.default()]
+    c.Autograde.sanitize_preprocessors = [f"{STEPS}.Rebuild", *Autograde.sanitize_preprocessors.default()]
     c.Autograde.autograde_preprocessors = [
-        Judge if step is Execute else step for step in Autograde.autograde_preprocessors.default()
+        f"{STEPS}.Judge" if step is Execute else step for step in Autograde.autograde_preprocessors.default()
     ]
     c.Rebuild.release = c.Judge.release = str(Path(root).resolve() / "release")
     c.Judge.hide = str(Path(root).resolve())
@@ -100,25 +94,19 @@ def settings(root) -> Config:
     c.LimitOutput.max_traceback = 50
     # Feedback shows neither the hidden tests nor the mark scheme, and runs no script of a student's.
     c.GenerateFeedback.preprocessors = [
-        ShowRepairs,
+        f"{STEPS}.ShowRepairs",
         ClearHiddenTests,
         ClearMarkScheme,
-        CutTracebacks,
+        f"{STEPS}.CutTracebacks",
         GetGrades,
         CSSHTMLHeaderPreprocessor,
     ]
-    c.GenerateFeedback.post_convert_hook = functools.partial(_feedback, Path(root).resolve())
+    c.GenerateFeedback.post_convert_hook = f"{PUBLISHING}.feedback.after_nbgrader"
     c.HTMLExporter.sanitize_html = True
-    c.HTMLExporter.filters = {"markdown2html": formulas.markdown}
+    c.HTMLExporter.filters = {"markdown2html": f"{PUBLISHING}.formulas.markdown"}
     c.HTMLExporter.language_code = "es"
     c.HTMLExporter.exclude_anchor_links = True
     return c
-
-
-def _feedback(root, **converted):
-    from tema9.classroom.publishing import feedback  # which builds on this module
-
-    feedback.after_nbgrader(root, **converted)
 
 
 class Folder(CourseDirectory):
@@ -129,21 +117,6 @@ class Folder(CourseDirectory):
             return super().get_existing_timestamp(dest_path)
         except Exception:  # not a date, not text, no file
             return None
-
-
-class GradebookError(RuntimeError):
-    """The database of the gradebook fails; the message says which, without its password, and why."""
-
-    def __init__(self, url, error):
-        said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-        super().__init__(f"the gradebook {_shown(url)}: {said}")
-
-
-def _shown(url):
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except SQLAlchemyError:
-        return "of this URL"
 
 
 class Course:
@@ -165,23 +138,17 @@ class Course:
         return self.api.coursedir.db_url
 
     def gradebook(self, read_only=False) -> Gradebook:
-        """nbgrader's gradebook, made where there is none; with `read_only`, one in memory stands for it then.
+        """Open nbgrader's gradebook of this course, as `gradebook.open_gradebook` does.
 
         Raises:
             GradebookError: it cannot be opened.
         """
-        try:
-            place = make_url(self.url)
-            made = place.get_backend_name() != "sqlite" or Path(place.database or "").is_file()
-            return Gradebook(self.url if made or not read_only else "sqlite://", COURSE_ID)
-        except (SQLAlchemyError, ImportError) as error:
-            raise GradebookError(self.url, error) from error
+        return gradebook.open_gradebook(self.url, read_only)
 
-    def use_database(self, url):
+    def use_database(self, url) -> bool:
         """Keep the gradebook at an SQLAlchemy URL from now on, if it can be opened; what is graded stays on disk.
 
-        What the gradebook holds so far is copied if the other one is empty: students, scores, marks by hand and
-        comments. A `postgresql://` that names no driver gets psycopg2, whatever this version of SQLAlchemy would take.
+        What the gradebook holds so far is copied, as `gradebook.copy` does.
 
         Returns:
             Whether anything was copied.
@@ -189,16 +156,9 @@ class Course:
         Raises:
             GradebookError: one of the two cannot be opened or written; nothing has changed.
         """
-        if url.startswith(("postgresql://", "postgres://")):
-            url = f"postgresql+psycopg2://{url.partition('://')[2]}"
-        with contextlib.closing(self.gradebook(read_only=True)) as before:
-            old, self.api.coursedir.db_url = self.url, url
-            try:
-                with contextlib.closing(self.gradebook()) as after:
-                    copied = _copy(before, after)
-            except (GradebookError, SQLAlchemyError) as error:
-                self.api.coursedir.db_url = old
-                raise error if isinstance(error, GradebookError) else GradebookError(url, error) from error
+        url = gradebook.with_driver(url)
+        copied = gradebook.copy(self.url, url)
+        self.api.coursedir.db_url = url
         with atomic_write(self.root / DATABASE, mode=0o600) as temporary:  # it may hold a password
             temporary.write_text(url + "\n", encoding="utf-8")
         return copied
@@ -236,8 +196,8 @@ class Course:
         """
         (self.root / "exchange").mkdir(parents=True, exist_ok=True)
         (self.root / "nbgrader_config.py").write_text(CONFIG_FILE.format(subfolder=""), encoding="utf-8")
-        with contextlib.closing(self.gradebook()) as gradebook:
-            known = {assignment.name for assignment in gradebook.assignments}
+        with contextlib.closing(self.gradebook()) as opened:
+            known = {assignment.name for assignment in opened.assignments}
         for source in sources.all_sources() if chosen is None else chosen:
             if source.name in known and self.is_prepared([source]):
                 continue
@@ -249,19 +209,6 @@ class Course:
                 result = self.api.generate_assignment(source.name, force=True, create=True)
             if not result["success"]:
                 raise RuntimeError(f"nbgrader could not release {source.name}: {reason(result)}")
-
-
-def _copy(before, after):
-    """Copy what a gradebook holds into an empty one, all or nothing; say whether there was anything to copy."""
-    tables = [table for table in Base.metadata.sorted_tables if table.name != "course"]  # each has that one row already
-    with before.engine.connect() as source, after.engine.begin() as target:
-        found = {table: [dict(row) for row in source.execute(table.select()).mappings()] for table in tables}
-        if not any(found.values()) or any(target.execute(table.select().limit(1)).first() for table in tables):
-            return False
-        for table, rows in found.items():
-            if rows:
-                target.execute(table.insert(), rows)
-    return True
 
 
 def reason(result):

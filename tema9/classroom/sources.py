@@ -21,6 +21,8 @@ from pathlib import Path
 import jupytext
 import nbformat
 
+from tema9.classroom import cells
+from tema9.classroom.cells import EXPLORATION, ROLES
 from tema9.outline import START
 
 ROOT = Path(__file__).parents[2]
@@ -28,14 +30,7 @@ SOLUTIONS = ROOT / "solutions"
 MISTAKES = SOLUTIONS / "mistakes"
 NOTEBOOKS = ROOT / "notebooks"
 
-#              nbgrader's:  grade, solution, locked
-ROLES = {
-    "solution": (False, True, False),
-    "tests": (True, False, True),
-    "answer": (True, True, False),
-    "locked": (False, False, True),
-}
-KEYS = {*ROLES, "points", "case", "explore"}
+KEYS = {*ROLES, "points", "case", EXPLORATION}
 
 
 @dataclass
@@ -49,8 +44,8 @@ class Cell:
 
     @property
     def role(self):
-        """The key that says what the cell is: a key of ROLES, "explore" or "" for plain cells."""
-        return next((key for key in (*ROLES, "explore") if key in self.keys), "")
+        """The key that says what the cell is: a key of `cells.ROLES`, "explore" or "" for plain cells."""
+        return next((key for key in (*ROLES, EXPLORATION) if key in self.keys), "")
 
     @property
     def grade_id(self):
@@ -147,12 +142,12 @@ def read(path) -> Source:
     notebook.cells = [cell for cell in notebook.cells if cell.source or cell.metadata]
     if len(starts) != len(notebook.cells):
         raise ValueError(f"{path}: {len(starts)} lines start with '# %%' but {len(notebook.cells)} cells were read")
-    cells = []
+    found = []
     for line, cell in zip(starts, notebook.cells, strict=True):
         keys = {key: value for key, value in cell.metadata.items() if key != "lines_to_next_cell"}
-        cells.append(Cell(cell.cell_type, cell.source, keys, line))
+        found.append(Cell(cell.cell_type, cell.source, keys, line))
     metadata = {key: value for key, value in notebook.metadata.items() if key != "jupytext"}
-    return Source(Path(path), metadata, cells)
+    return Source(Path(path), metadata, found)
 
 
 def all_sources(folder=SOLUTIONS) -> list[Source]:
@@ -175,21 +170,10 @@ def to_notebook(source: Source) -> nbformat.NotebookNode:
     for cell in source.cells:
         made = nbformat.v4.new_code_cell(cell.text) if cell.kind == "code" else nbformat.v4.new_markdown_cell(cell.text)
         made.id = _cell_id(cell, source.name, taken)
-        if cell.role == "explore":
-            made.metadata.tags = ["explore"]
+        if cell.role == EXPLORATION:
+            made.metadata.tags = [EXPLORATION]
         elif cell.role:
-            grade, solution, locked = ROLES[cell.role]
-            made.metadata.nbgrader = {
-                "cell_type": cell.kind,
-                "grade": grade,
-                "grade_id": cell.grade_id,
-                "locked": locked,
-                "schema_version": 3,
-                "solution": solution,
-                "task": False,
-            }
-            if grade:
-                made.metadata.nbgrader.points = cell.points
+            cells.label(made, cell.role, cell.grade_id, cell.points)
         notebook.cells.append(made)
     return notebook
 

@@ -6,7 +6,8 @@ import pytest
 from tema9.classroom import sources
 from tema9.classroom.authoring import bank
 from tema9.classroom.course import Course
-from tema9.classroom.grading import grade
+from tema9.classroom.grading import grade, scores
+from tema9.classroom.grading.cohort import open_cohort
 from tema9.classroom.publishing import feedback, report
 
 STUDENT = "alumna-001"
@@ -29,9 +30,9 @@ def graded(tmp_path_factory):
     path.parent.mkdir(parents=True)
     nbformat.write(notebook, path)
     grade.grade(made.root, workers=1)
-    opened, known, _ = grade.open_course(made.root)
-    [page] = feedback.write_all(opened, known, [STUDENT])
-    report.write(opened, known, grade.scores(made.root), made.root / "report.html")
+    cohort = open_cohort(made.root)
+    [page] = feedback.write_all(cohort, [STUDENT])
+    report.write(cohort, scores.scores(cohort), made.root / "report.html")
     return {"report": made.root / "report.html", "feedback": page}
 
 

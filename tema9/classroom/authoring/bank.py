@@ -19,7 +19,8 @@ import nbformat
 from nbgrader.preprocessors import ClearSolutions
 
 from tema9 import checks
-from tema9.classroom.course import CODE_STUB
+from tema9.classroom import cells
+from tema9.classroom.cells import CODE_STUB
 from tema9.classroom.sandbox import border
 from tema9.classroom.sources import MISTAKES, Exercise, Source, read
 
@@ -103,7 +104,8 @@ def solution(exercise: Exercise) -> Answer:
 
 def blank(exercise: Exercise) -> Answer:
     """What the student gets: the solution cell as nbgrader releases it."""
-    cell = nbformat.v4.new_code_cell(exercise.solution.text, metadata={"nbgrader": {"solution": True}})
+    cell = nbformat.v4.new_code_cell(exercise.solution.text)
+    cells.label(cell, "solution", exercise.name)
     cleared, _ = ClearSolutions(code_stub={"python": CODE_STUB}).preprocess_cell(cell, {"language": "python"}, 0)
     return Answer(exercise.name, "blank", cleared.source, tuple(exercise.cases))
 

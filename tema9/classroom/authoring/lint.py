@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tema9.classroom import sources
 from tema9.classroom.authoring import bank as banks
+from tema9.classroom.cells import EXPLORATION, ROLES
 from tema9.classroom.sandbox import border
 from tema9.classroom.sources import Source
 
@@ -33,7 +34,7 @@ def keys_are_known(source, bank):
     for cell in source.cells:
         if unknown := set(cell.keys) - sources.KEYS:
             yield _at(cell), f"unknown key {', '.join(sorted(unknown))}; known: {', '.join(sorted(sources.KEYS))}"
-        if len(set(cell.keys) & {*sources.ROLES, "explore"}) > 1:
+        if len(set(cell.keys) & {*ROLES, EXPLORATION}) > 1:
             yield _at(cell), "one cell has one role"
         if (cell.role in ("tests", "answer")) != ("points" in cell.keys):
             yield _at(cell), "tests and answers, and only they, have points"
@@ -224,7 +225,7 @@ RULES_OF_PAGES = (header_says_what_it_is, keys_are_known, markdown_renders)
 def lint_page(source: Source) -> list[str]:
     """The problems of a source without exercises."""
     problems = [f"{source.path.name}{where}: {what}" for rule in RULES_OF_PAGES for where, what in rule(source, None)]
-    if graded := [cell for cell in source.cells if cell.role in sources.ROLES]:
+    if graded := [cell for cell in source.cells if cell.role in ROLES]:
         problems.append(f"{source.path.name}{_at(graded[0])}: the start page has no {graded[0].role} cells")
     return problems + [f"{source.path.name}{where}: {what}" for where, what in code_parses(source, None)]
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import nbformat
 
+from tema9.classroom import cells
+
 LONGEST = 200_000  # characters of a cell
 
 
@@ -40,25 +42,26 @@ def rebuild(submission, released, longest=LONGEST) -> Rebuilt:
         released: the notebook that students got.
         longest: characters of a cell of the student's; a longer one is left out.
     """
-    cells = [_Cell(place, cell) for place, cell in enumerate(_list(submission, "cells"))]
+    handed_in = [_Cell(place, cell) for place, cell in enumerate(_list(submission, "cells"))]
     notebook, repairs, missing = copy.deepcopy(released), [], []
     by_id, by_cell_id = defaultdict(list), defaultdict(list)
-    names = {cell.metadata.nbgrader.grade_id for cell in notebook.cells if "nbgrader" in cell.metadata}
-    for cell in cells:
+    names = set(cells.by_name(notebook))
+    for cell in handed_in:
         if cell.grade_id not in names:  # it says nothing of which cell it is
             cell.grade_id = None
         by_id[cell.grade_id].append(cell)
         by_cell_id[cell.cell_id].append(cell)
     used = set()
     for place, target in enumerate(notebook.cells):
-        if not _is_written(target):
+        if not cells.is_written_by_student(target):
             continue
-        name = target.metadata.nbgrader.grade_id
+        name = cells.name_of(target)
         found, how = by_id[name], None
         if not found:
             found, how = by_cell_id[name], "no llevaba sus metadatos; se ha reconocido por su identificador"
         if not found:
-            found, how = _by_content(target, place, released.cells, cells, used), "se ha reconocido por su contenido"
+            found = _by_content(target, place, released.cells, handed_in, used)
+            how = "se ha reconocido por su contenido"
         found = [cell for cell in found if cell.place not in used]
         if not found:
             repairs.append(f"`{name}`: la celda no estaba en la entrega")
@@ -80,7 +83,7 @@ def rebuild(submission, released, longest=LONGEST) -> Rebuilt:
             repairs.append(f"`{name}`: la celda tiene {len(text)} caracteres y no se lee; el límite son {longest}")
             continue
         target.source = text
-    changed, added = _the_rest(released, cells, used)
+    changed, added = _the_rest(released, handed_in, used)
     repairs += [f"`{name}`: la celda faltaba o estaba cambiada; se usa la original" for name in changed]
     if added:
         repairs.append(f"celdas de código añadidas o cambiadas, que al corregir no se ejecutan: {added}")
@@ -99,8 +102,7 @@ class _Cell:
             text = "".join(part for part in text if isinstance(part, str))
         # Half of a surrogate pair cannot be written to a file.
         self.text = text.encode("utf-8", "replace").decode("utf-8") if isinstance(text, str) else ""
-        grade_id = _get(_get(_get(cell, "metadata"), "nbgrader"), "grade_id")
-        self.grade_id = grade_id if isinstance(grade_id, str) else None
+        self.grade_id = cells.claimed_name(cell)
         self.cell_id = _get(cell, "id") if isinstance(_get(cell, "id"), str) else None
 
 
@@ -113,23 +115,19 @@ def _list(mapping, key):
     return value if isinstance(value, list) else []
 
 
-def _is_written(cell):
-    """Whether the student writes it."""
-    return bool(cell.metadata.get("nbgrader", {}).get("solution"))
-
-
-def _by_content(target, place, released, cells, used):
+def _by_content(target, place, released, handed_in, used):
     """The cells of a submission without metadata that stand for one of the release."""
-    free = [cell for cell in cells if cell.place not in used and cell.grade_id is None]
+    free = [cell for cell in handed_in if cell.place not in used and cell.grade_id is None]
     if names := _defined(target.source):
         return [cell for cell in free if names <= _defined(cell.text)]
-    known = [_bare(cell.source) for cell in released if not _is_written(cell)]
-    texts = {_bare(cell.source): number for number, cell in enumerate(released) if known.count(_bare(cell.source)) == 1}
-    at = {texts[_bare(cell.text)]: cell.place for cell in cells if _bare(cell.text) in texts}
+    known = [_one_line(cell.source) for cell in released if not cells.is_written_by_student(cell)]
+    lines = [_one_line(cell.source) for cell in released]
+    texts = {line: number for number, line in enumerate(lines) if known.count(line) == 1}
+    at = {texts[_one_line(cell.text)]: cell.place for cell in handed_in if _one_line(cell.text) in texts}
     before = max((at[number] for number in at if number < place), default=-1)
-    after = min((at[number] for number in at if number > place), default=len(cells))
+    after = min((at[number] for number in at if number > place), default=len(handed_in))
     between = [cell for cell in free if before < cell.place < after and cell.kind == target.cell_type]
-    return [cell for cell in between if _bare(cell.text) not in known]
+    return [cell for cell in between if _one_line(cell.text) not in known]
 
 
 def _defined(text):
@@ -138,7 +136,7 @@ def _defined(text):
 
 
 @functools.lru_cache(maxsize=4096)  # most cells are as released
-def _bare(text):
+def _one_line(text):
     return re.sub(r"\s+", " ", text).strip()
 
 
@@ -146,17 +144,14 @@ def _kind(cell_type):
     return "código" if cell_type == "code" else "texto"
 
 
-def _the_rest(released, cells, used):
+def _the_rest(released, handed_in, used):
     """What else is not as released: the names of the tests that were changed, and how many cells of code were added."""
-    rest = [cell for cell in cells if cell.place not in used]
-    theirs = {_bare(cell.text) for cell in rest}
-    tests = [cell for cell in released.cells if cell.metadata.get("nbgrader", {}).get("locked")]
-    changed = [cell.metadata.nbgrader.grade_id for cell in tests if _bare(cell.source) not in theirs]
-    known = {_bare(cell.source) for cell in released.cells}
-    locked = {cell.metadata.nbgrader.grade_id for cell in tests}
-    added = [
-        cell
-        for cell in rest
-        if cell.kind == "code" and cell.text.strip() and _bare(cell.text) not in known and cell.grade_id not in locked
-    ]
+    rest = [cell for cell in handed_in if cell.place not in used]
+    theirs = {_one_line(cell.text) for cell in rest}
+    tests = [cell for cell in released.cells if cells.is_locked(cell)]
+    changed = [cells.name_of(cell) for cell in tests if _one_line(cell.source) not in theirs]
+    known = {_one_line(cell.source) for cell in released.cells}
+    locked = {cells.name_of(cell) for cell in tests}
+    code = [cell for cell in rest if cell.kind == "code" and cell.text.strip()]
+    added = [cell for cell in code if _one_line(cell.text) not in known and cell.grade_id not in locked]
     return changed, len(added)

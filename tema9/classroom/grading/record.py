@@ -1,13 +1,13 @@
-"""What grading leaves behind: nbgrader's gradebook, the graded notebooks and the receipts. One writer, this.
+"""The record of a class: nbgrader's gradebook, the graded notebooks and the receipts. Only this module writes them.
 
-A submission is one transaction: its scores are in the gradebook as a whole or not at all. The receipt
-is written last, so that a run that was cut short does again what has no receipt.
+A submission is one transaction: its scores are in the gradebook as a whole or not at all. The receipt is written last,
+so that a run that was cut short grades again each submission that has no receipt.
 """
 
 import contextlib
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from nbgrader.api import (
     Comment,
@@ -22,8 +22,10 @@ from nbgrader.api import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from tema9 import __version__
-from tema9.classroom.course import GradebookError, quiet
-from tema9.classroom.grading.verdicts import Judged, receipt
+from tema9.classroom.course import quiet
+from tema9.classroom.gradebook import GradebookError
+from tema9.classroom.grading.job import Judged
+from tema9.classroom.grading.receipt import Receipt
 from tema9.files import atomic_write
 
 
@@ -66,26 +68,28 @@ class Record:
         if isinstance(error, (SQLAlchemyError, InvalidEntry)):
             raise GradebookError(self.course.url, error) from error
 
-    def is_recorded(self, judged) -> bool:
-        """Whether this very result is what was last recorded, in this very gradebook."""
+    def is_recorded(self, judged: Judged) -> bool:
+        """Return whether this very result is what was last recorded, in this very gradebook."""
         if judged.ran:
             return False
-        before = self.receipt(judged.student, judged.notebook)
-        if before is None or not self.points(judged.student, judged.notebook):
+        new = judged.receipt
+        before = self.receipt(new.student, new.notebook)
+        if before is None or not self.points(new.student, new.notebook):
             return False
-        return before["sha256"] == judged.sha256 and before["verdicts"] == list(receipt(judged)["verdicts"])
+        return before.sha256 == new.sha256 and before.verdicts == new.verdicts
 
-    def receipt(self, student, notebook) -> dict | None:
-        """What was written when a submission was last recorded; None if it never was."""
+    def receipt(self, student, notebook) -> Receipt | None:
+        """Return the receipt that was written when a submission was last recorded; None if it never was."""
         with contextlib.suppress(OSError, ValueError):
-            return json.loads(self.receipt_path(student, notebook).read_text(encoding="utf-8"))
+            return Receipt.from_json(self.receipt_path(student, notebook).read_text(encoding="utf-8"))
         return None
 
-    def receipt_path(self, student, notebook):
+    def receipt_path(self, student, notebook) -> Path:
+        """Return where the receipt of a submission lies."""
         return self.root / "receipts" / student / f"{notebook}.json"
 
-    def graded_path(self, student, notebook):
-        """Where the notebook lies as it was graded, for the formgrader and for feedback."""
+    def graded_path(self, student, notebook) -> Path:
+        """Return where the notebook lies as it was graded, for Formgrader and for the feedback."""
         return self.root / "autograded" / student / notebook / f"{notebook}.ipynb"
 
     def enroll(self, people):
@@ -100,46 +104,47 @@ class Record:
                 self.gradebook.update_or_create_student(person["id"], **rest)
 
     def change(self, judged: Judged) -> Change | None:
-        """What recording a submission would change of a score that is recorded already; None if nothing."""
-        before = self.receipt(judged.student, judged.notebook)
+        """Return what recording a result would change of a score that is recorded already; None if nothing."""
+        new = judged.receipt
+        before = self.receipt(new.student, new.notebook)
         if before is None:
             return None
-        old = {verdict["name"]: verdict for verdict in before["verdicts"]}
-        points = sum(verdict["points"] for verdict in old.values())
+        old = {verdict.name: verdict for verdict in before.verdicts}
         moved = [
-            f"{verdict.name} {old[verdict.name]['outcome'] if verdict.name in old else 'new'} -> {verdict.outcome}"
-            for verdict in judged.verdicts
-            if verdict.points != old.get(verdict.name, {}).get("points")
+            f"{verdict.name} {old[verdict.name].outcome if verdict.name in old else 'new'} -> {verdict.outcome}"
+            for verdict in new.verdicts
+            if verdict.name not in old or verdict.points != old[verdict.name].points
         ]
-        if points == judged.points and not moved and before["status"] == judged.status:
+        if before.points == new.points and not moved and before.status == new.status:
             return None
-        again = ["handed in again"] if before["sha256"] != judged.sha256 else []
-        status = [judged.status] if before["status"] != judged.status else []
-        return Change(judged.student, judged.notebook, points, judged.points, tuple(again + status + moved))
+        again = ["handed in again"] if before.sha256 != new.sha256 else []
+        status = [new.status] if before.status != new.status else []
+        return Change(new.student, new.notebook, before.points, new.points, tuple(again + status + moved))
 
     def save(self, judged: Judged):
         """Record a submission: its notebook, its scores in one transaction, its receipt."""
-        before = self.receipt(judged.student, judged.notebook) or {}
-        path = self.graded_path(judged.student, judged.notebook)
+        receipt = judged.receipt
+        before = self.receipt(receipt.student, receipt.notebook)
+        path = self.graded_path(receipt.student, receipt.notebook)
         if judged.graded:
             with atomic_write(path) as temporary:
                 temporary.write_text(judged.graded, encoding="utf-8")
         else:  # what was graded before is not what was handed in now
             path.unlink(missing_ok=True)
         with self._transaction():
-            self._scores(judged, before.get("cells", {}))
-        kept = receipt(judged) | {"version": __version__, "recorded": datetime.now(UTC).isoformat(timespec="seconds")}
-        with atomic_write(self.receipt_path(judged.student, judged.notebook)) as temporary:
-            temporary.write_text(json.dumps(kept, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+            self._set_scores(receipt, before.cells if before else {})
+        dated = replace(receipt, version=__version__, recorded=datetime.now(UTC).isoformat(timespec="seconds"))
+        with atomic_write(self.receipt_path(receipt.student, receipt.notebook)) as temporary:
+            temporary.write_text(dated.to_json(), encoding="utf-8")
 
-    def _scores(self, judged, cells_before):
+    def _set_scores(self, receipt, cells_before):
         """Every grade is set anew: none of an earlier submission stays, but marks for an answer that is the same."""
-        book, name, student = self.gradebook, judged.notebook, judged.student
+        book, name, student = self.gradebook, receipt.notebook, receipt.student
         book.update_or_create_student(student)
         when = self.course.api.coursedir.get_existing_timestamp(str(self.course.submitted(student, name).parent))
         submission = book.update_or_create_submission(name, student, **({"timestamp": when} if when else {}))
         notebook = next(one for one in submission.notebooks if one.name == name)
-        verdicts = {verdict.name: verdict for verdict in judged.verdicts}
+        verdicts = {verdict.name: verdict for verdict in receipt.verdicts}
         grades = {grade.cell_id: grade for grade in notebook.grades}
         comments = {comment.cell_id: comment for comment in notebook.comments}
         answers, solutions = self._cells_of(name)
@@ -149,7 +154,7 @@ class Record:
                 grade = Grade(cell_id=cell_id, notebook=notebook)
                 book.db.add(grade)
             if cell_name in solutions.values():
-                _mark_by_hand(grade, cell_name, judged, cells_before)
+                _mark_by_hand(grade, cell_name, receipt, cells_before)
             else:
                 verdict = verdicts.get(cell_name)
                 score = verdict.points if verdict else 0.0
@@ -161,7 +166,7 @@ class Record:
             if comment is None:
                 comment = Comment(cell_id=cell_id, notebook=notebook)
                 book.db.add(comment)
-            comment.auto_comment = "Sin respuesta." if cell_name in judged.unanswered else None
+            comment.auto_comment = "Sin respuesta." if cell_name in receipt.unanswered else None
 
     def _cells_of(self, name):
         """({id: name} of the graded cells, {id: name} of the solution cells) of a notebook."""
@@ -220,11 +225,11 @@ class Record:
         return {names[c.cell_id]: c.manual_comment for c in found.comments if c.manual_comment and c.cell_id in names}
 
 
-def _mark_by_hand(grade, name, judged, cells_before):
+def _mark_by_hand(grade, name, receipt, cells_before):
     """Set the grade of an answer in prose: nothing written is 0 points, anything else waits for a person."""
-    if judged.status != "graded" or name in judged.unanswered:
+    if not receipt.was_graded or name in receipt.unanswered:
         grade.auto_score, grade.manual_score, grade.needs_manual_grade = 0.0, None, False
         return
-    same = cells_before.get(name) == judged.cells.get(name)
+    same = cells_before.get(name) == receipt.cells.get(name)
     grade.auto_score = None
     grade.needs_manual_grade = grade.manual_score is None or not same or bool(grade.needs_manual_grade)

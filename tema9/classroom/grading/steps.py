@@ -6,7 +6,8 @@ import nbformat
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Integer, Unicode
 
-from tema9.classroom.grading import rebuild
+from tema9.classroom.grading import rebuild, submission
+from tema9.classroom.sandbox.pool import open_sandbox
 from tema9.classroom.sandbox.sandbox import Limits, switched_off
 
 
@@ -44,10 +45,8 @@ class Judge(NbGraderPreprocessor):
 
         name = resources["nbgrader"]["notebook"]
         released = nbformat.read(Path(self.release) / name / f"{name}.ipynb", as_version=4)
-        notes = nb.metadata.get("tema9", {})
-        rebuilt = rebuild.Rebuilt(nb, (), tuple(notes.get("missing", ())), tuple(notes.get("changed", ())))
-        with judge.open_sandbox(Limits(), switched_off(), (self.hide,)) as sandbox:
-            judge.examine(sandbox, judge.whole(nb, nb), released, rebuilt)
+        with open_sandbox(Limits(), switched_off(), (self.hide,)) as sandbox:
+            judge.examine(sandbox, submission.to_grade(nb, nb), released)
         return nb, resources
 
 

@@ -1,9 +1,9 @@
-"""What goes into the judge and what comes out of it: plain data, for any process of any machine."""
+"""What became of each test cell, and what a student may read of it."""
 
-from dataclasses import asdict, dataclass, field
+import re
+from dataclasses import dataclass
 
-from tema9.classroom.sandbox.sandbox import Limits
-
+# How a test cell ends, with the words for students.
 OUTCOMES = {
     "pass": "correcto",
     "fail": "no pasa la prueba",
@@ -14,35 +14,21 @@ OUTCOMES = {
     "not-answered": "sin contestar",
     "missing": "la celda no estaba en la entrega",
 }
-
-
-@dataclass(frozen=True)
-class Job:
-    """A submission to judge.
-
-    content: the file, as handed in; refused: why there is none. source, released: the notebook with hidden tests
-    and without, as JSON.
-    previous: the receipt of the last time, whose verdicts stand where nothing that they depend on has changed.
-    """
-
-    student: str
-    notebook: str
-    content: bytes
-    source: str
-    released: str
-    limits: Limits = field(default_factory=Limits)
-    bare: bool = False
-    hide: tuple[str, ...] = ()
-    previous: dict | None = None
-    refused: str = ""
+INCIDENTS = ("timeout", "memory", "kernel-died")  # outcomes of a process that had to be ended; a person looks at these
 
 
 @dataclass(frozen=True)
 class CellVerdict:
     """What became of a test cell.
 
-    outcome: a key of OUTCOMES. message: for the student, in Spanish or Python's; never of a hidden test
-    but what its author wrote. tampered: the cell was not as released, and the original was used.
+    Args:
+        name: of the cell; exercise: that it judges.
+        outcome: a key of OUTCOMES.
+        points, max_points: what it gave, and what it could give.
+        message: for the student, in Spanish or Python's words; of a hidden test only what the test's author wrote.
+        tampered: the submission had the cell not as released, and the original was used.
+        seconds: that it took.
+        test: the hash of its text.
     """
 
     name: str
@@ -53,40 +39,24 @@ class CellVerdict:
     message: str = ""
     tampered: bool = False
     seconds: float = 0.0
-    test: str = ""  # the hash of its text
+    test: str = ""
 
 
-@dataclass(frozen=True)
-class Judged:
-    """A submission with its verdicts.
-
-    graded: the notebook as it was graded, as JSON. checks: what the check cell says, by exercise, where a test
-    was lost. cells: the hash of what the student wrote, by cell. sha256: of the file.
-    """
-
-    student: str
-    notebook: str
-    sha256: str
-    status: str = "graded"
-    verdicts: tuple[CellVerdict, ...] = ()
-    checks: dict = field(default_factory=dict)
-    repairs: tuple[str, ...] = ()
-    cells: dict = field(default_factory=dict)
-    unanswered: tuple[str, ...] = ()
-    environment: dict = field(default_factory=dict)
-    limits: dict = field(default_factory=dict)
-    graded: str = ""
-    seconds: float = 0.0
-    ran: bool = True
-
-    @property
-    def points(self):
-        return sum(verdict.points for verdict in self.verdicts)
+def student_message(verdict) -> str:
+    """Return what the student may read of a `border.Verdict`: nothing that could hold what a hidden test expects."""
+    text = verdict.message.strip()
+    if verdict.outcome not in ("fail", "error") or not text:
+        return ""
+    if verdict.shown:
+        return text[:2000]
+    if verdict.outcome == "error":
+        return text.split(":")[0][:100]  # the kind of the error: its message may hold what the hidden test gave
+    if shapes := _shapes(text):
+        return f"se esperaba la forma {shapes[1]} y ha llegado {shapes[0]}"
+    return ""
 
 
-def receipt(judged) -> dict:
-    """What stays of a judged submission: all but the notebook itself, as plain data."""
-    kept = asdict(judged)
-    kept.pop("graded")
-    kept.pop("ran")
-    return kept
+def _shapes(text):
+    """(obtained, expected) of torch's message about two shapes, or None."""
+    found = re.search(r"'shape' do not match: torch\.Size\(\[([\d, ]*)\]\) != torch\.Size\(\[([\d, ]*)\]\)", text)
+    return tuple(f"({size})" for size in found.groups()) if found else None

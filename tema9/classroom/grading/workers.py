@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import psutil
 
-from tema9.classroom.grading.verdicts import Judged
+from tema9.classroom.grading.job import Judged
+from tema9.classroom.grading.receipt import Receipt
 
 SECONDS_TO_ANSWER = 10  # of a Dask scheduler
 MEMORY_OF_A_WORKER = 1.5 * 2**30  # the judge and the warm process, both with torch
@@ -86,7 +87,8 @@ def _alone(executor, job):
         raise RuntimeError(
             f"grading does not work here, not even for a notebook without answers: {type(error).__name__}: {said}"
         ) from None
-    return Judged(job.student, job.notebook, hashlib.sha256(job.content).hexdigest(), f"could not be graded: {why}")
+    sha256 = hashlib.sha256(job.content).hexdigest()
+    return Judged(Receipt(job.student, job.notebook, sha256, f"could not be graded: {why}"))
 
 
 @contextlib.contextmanager

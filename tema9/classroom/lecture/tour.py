@@ -14,7 +14,7 @@ import nbformat
 from PIL import Image
 
 from tema9 import lab
-from tema9.classroom import sources
+from tema9.classroom import cells, sources
 from tema9.classroom.authoring import bank
 from tema9.classroom.lecture import screens, slides
 from tema9.classroom.rehearsal import rehearse
@@ -45,19 +45,19 @@ class Stage:
         lines = wrong["forgets-plus-one"].text.splitlines()  # without its first, which explains it
         answers["n1-conv-output-size"] = "\n".join(lines[1:])
         for cell in notebook.cells:
-            cell.source = answers.get(cell.metadata.get("nbgrader", {}).get("grade_id"), cell.source)
+            cell.source = answers.get(cells.name_of(cell), cell.source)
         nbformat.write(notebook, path)
         short = {"NBGRADER_EXECUTION": "validate"}
         return self.closing.enter_context(screens.serving(lab.command(folder), folder, self.root / "home", short))
 
     @functools.cached_property
     def course(self) -> Path:
-        """A class that never was, graded."""
+        """A rehearsed class, graded."""
         from tema9.classroom.grading import grade
         from tema9.classroom.sandbox import sandbox
 
         root = rehearse.rehearse(self.root / "course", STUDENTS)
-        grade.grade(root, bare=bool(sandbox.why_not()))
+        grade.grade(root, unsandboxed=bool(sandbox.why_not()))
         return root
 
 
@@ -116,12 +116,13 @@ def slide(browser, stage):
 
 def report(browser, stage):
     """The report of a class."""
-    from tema9.classroom.grading import grade
+    from tema9.classroom.grading import scores
+    from tema9.classroom.grading.cohort import open_cohort
     from tema9.classroom.publishing import report as reporting
 
-    course, known, _ = grade.open_course(stage.course)
+    cohort = open_cohort(stage.course)
     path = stage.course / "report.html"
-    reporting.write(course, known, grade.scores(stage.course), path)
+    reporting.write(cohort, scores.scores(cohort), path)
     page = _page(browser)
     page.goto(path.as_uri())
     return page.screenshot()

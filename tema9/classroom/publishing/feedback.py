@@ -2,11 +2,12 @@
 
 import hashlib
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import nbformat
 
-from tema9.classroom import sources
+from tema9.classroom import cells, sources
 from tema9.classroom.course import Course
 from tema9.classroom.grading.record import Record
 from tema9.classroom.grading.verdicts import OUTCOMES
@@ -15,39 +16,39 @@ from tema9.classroom.publishing import pages
 MARKS = {"good": "✔", "bad": "✘", "wait": "…"}
 
 
-def write_all(course, known, students, track=lambda jobs: jobs) -> list:
-    """Write the page of every recorded submission; return their paths.
+def write_all(cohort, students, track=lambda jobs: jobs) -> list[Path]:
+    """Write the page of every recorded submission; return the paths of the pages.
 
     Args:
-        course: a `Course`.
-        known: the `Source`s, by name.
-        students: whose.
+        cohort: the `Cohort`.
+        students: the identifiers of the students whose pages are written.
         track: wraps the list of (student, notebook) to show progress.
     """
-    with Record(course, read_only=True) as record:
-        there = [(s, n) for s in students for n in known if record.receipt_path(s, n).is_file()]
-        return [write(record, known[notebook], student) for student, notebook in track(there)]
+    with Record(cohort.course, read_only=True) as record:
+        there = [(s, n) for s in students for n in cohort.sources if record.receipt(s, n) is not None]
+        return [write(record, cohort.sources[notebook], student) for student, notebook in track(there)]
 
 
-def after_nbgrader(root, assignment, student, notebooks):
+def after_nbgrader(assignment, student, notebooks):
     """Write our page over the one that nbgrader has just made, where what it shows is what `tema9 grade` recorded.
 
+    nbgrader calls this after each `generate_feedback`.
+
     Args:
-        root: of the course.
         assignment, student: as nbgrader names them, patterns perhaps.
-        notebooks: the paths that it converted, in autograded/STUDENT/NOTEBOOK/.
+        notebooks: the paths that it converted, COURSE/autograded/STUDENT/NOTEBOOK/NOTEBOOK.ipynb.
     """
-    course, known = Course(root), {source.name: source for source in sources.all_sources()}
-    with Record(course) as record:
-        for path in map(Path, notebooks):
-            owner, name = path.parts[-3], path.stem
+    known = {source.name: source for source in sources.all_sources()}
+    for path in map(Path, notebooks):
+        owner, name, course = path.parts[-3], path.stem, Course(path.parents[3])
+        with Record(course) as record:
             receipt, handed_in = record.receipt(owner, name), course.submitted(owner, name)
-            if receipt and hashlib.sha256(handed_in.read_bytes()).hexdigest() == receipt["sha256"]:
+            if receipt and hashlib.sha256(handed_in.read_bytes()).hexdigest() == receipt.sha256:
                 write(record, known[name], owner)
 
 
-def write(record, source, student):
-    """Write the page of one submission where nbgrader has its own, and return the path."""
+def write(record, source, student) -> Path:
+    """Write the page of one recorded submission where nbgrader has its own, and return the path of the page."""
     receipt = record.receipt(student, source.name)
     scores, comments = record.points(student, source.name), record.comments(student, source.name)
     path = record.root / "feedback" / student / source.name / f"{source.name}.html"
@@ -57,11 +58,11 @@ def write(record, source, student):
         "feedback.html",
         title=source.title,
         student=student,
-        status=receipt["status"],
+        status=receipt.status,
         score=sum(score for score, _ in scores.values()),
         points=source.points,
         pending=sum(waits for _, waits in scores.values()),
-        repairs=receipt["repairs"],
+        repairs=receipt.repairs,
         exercises=exercises,
         receipt=receipt,
     )
@@ -70,28 +71,27 @@ def write(record, source, student):
 
 def _exercises(record, source, student, receipt, scores, comments):
     graded = record.graded_path(student, source.name)
-    if receipt["status"] != "graded" or not graded.is_file():
+    if not receipt.was_graded or not graded.is_file():
         return
-    cells = nbformat.read(graded, as_version=4).cells
-    texts = {cell.metadata.nbgrader.grade_id: cell for cell in cells if cell.metadata.get("nbgrader")}
+    graded_cells = cells.by_name(nbformat.read(graded, as_version=4))
     headings = titles(source)
     for name, exercise in source.exercises.items():
-        verdicts = [verdict for verdict in receipt["verdicts"] if verdict["exercise"] == name]
-        cell = texts[name]
+        verdicts = receipt.verdicts_of(name)
+        cell = graded_cells[name]
         one = {
             "name": name,
             "title": headings[name],
             "text": cell.source,
             "said": _said(cell),
             "points": exercise.points,
-            "score": sum(scores.get(key, (0, False))[0] for key in [name, *(v["name"] for v in verdicts)]),
+            "score": sum(scores.get(key, (0, False))[0] for key in [name, *(verdict.name for verdict in verdicts)]),
             "comment": comments.get(name, ""),
-            "why": receipt["checks"].get(name, "").removeprefix("✘ ").removeprefix(f"{name}: "),
+            "why": receipt.checks.get(name, "").removeprefix("✘ ").removeprefix(f"{name}: "),
             "tests": [_test(verdict, scores) for verdict in verdicts],
         }
         if exercise.by_hand:
             waits = scores.get(name, (0, False))[1]
-            blank = name in receipt["unanswered"]
+            blank = name in receipt.unanswered
             one["mood"] = "wait" if waits else "bad" if blank else "good"
             one["verdict"] = "espera a una persona" if waits else OUTCOMES["not-answered"] if blank else "corregido"
         else:
@@ -102,9 +102,10 @@ def _exercises(record, source, student, receipt, scores, comments):
 
 
 def _test(verdict, scores):
-    mood = "good" if verdict["outcome"] == "pass" else "bad"
-    points = scores.get(verdict["name"], (verdict["points"], False))[0]
-    return verdict | {"points": points, "mood": mood, "mark": MARKS[mood], "verdict": OUTCOMES[verdict["outcome"]]}
+    mood = "good" if verdict.outcome == "pass" else "bad"
+    points = scores.get(verdict.name, (verdict.points, False))[0]
+    shown = {"points": points, "mood": mood, "mark": MARKS[mood], "verdict": OUTCOMES[verdict.outcome]}
+    return asdict(verdict) | shown
 
 
 def _said(cell):

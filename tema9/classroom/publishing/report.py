@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tema9.classroom.grading.record import Record
+from tema9.classroom.grading.verdicts import INCIDENTS
 from tema9.classroom.publishing import pages, similar
 
-INCIDENTS = ("timeout", "memory", "kernel-died")
 MOST_PAIRS = 50
 
 
@@ -29,16 +29,16 @@ class Statistics:
     doubt: str = ""
 
 
-def write(course, known, rows, path):
+def write(cohort, rows, path):
     """Write the report of a class.
 
     Args:
-        course: a `Course`.
-        known: the `Source`s, by name.
-        rows: as `grade.scores` returns them.
+        cohort: the `Cohort`.
+        rows: as `scores.scores` returns them.
         path: of the page.
     """
-    with Record(course, read_only=True) as record:
+    known = cohort.sources
+    with Record(cohort.course, read_only=True) as record:
         receipts = {
             (row.student, row.notebook): receipt
             for row in rows
@@ -49,7 +49,7 @@ def write(course, known, rows, path):
     graded = [row for row in rows if row.status == "graded"]
     exercises = [one for source in known.values() for one in exercise_statistics(source, receipts)]
     found = mistakes(receipts.values())
-    seconds = [receipt["seconds"] for receipt in receipts.values()] or [0]
+    seconds = [receipt.seconds for receipt in receipts.values()] or [0]
     pages.write(
         path,
         "report.html",
@@ -63,28 +63,29 @@ def write(course, known, rows, path):
         exercises=exercises,
         mistakes=found,
         mistakes_picture=_mistakes(found) if found else "",
-        verdicts=Counter(v["outcome"] for r in receipts.values() for v in r["verdicts"]).most_common(),
+        verdicts=Counter(one.outcome for receipt in receipts.values() for one in receipt.verdicts).most_common(),
         seconds={"median": statistics.median(seconds), "longest": max(seconds), "total": sum(seconds)},
         repaired=[(row.student, row.notebook, row.repairs) for row in rows if row.repairs],
         pairs=suspicious[:MOST_PAIRS],
     )
 
 
-def needs_attention(row):
-    """Whether a person should look at a row before its score is published."""
-    return row.status not in ("graded", "not submitted") or any(name in row.outcomes for name in INCIDENTS)
+def attention(rows, receipts) -> list[tuple[str, str, str]]:
+    """Return (student, notebook, what a person should look at in it), for each submission that needs it.
 
-
-def attention(rows, receipts):
-    """(student, notebook, what) of what a person should look at, a line for each submission."""
+    Args:
+        rows: the `Row`s of the class.
+        receipts: {(student, notebook): receipt}.
+    """
     found = []
     for row in rows:
         what = [] if row.status in ("graded", "not submitted") else [row.status]
-        for verdict in receipts.get((row.student, row.notebook), {}).get("verdicts", ()):
-            if verdict["outcome"] in INCIDENTS:
-                what.append(f"{verdict['name']}: {verdict['outcome']}")
-            elif verdict["tampered"]:
-                what.append(f"{verdict['name']}: tampered with; the original was used")
+        receipt = receipts.get((row.student, row.notebook))
+        for verdict in receipt.verdicts if receipt else ():
+            if verdict.outcome in INCIDENTS:
+                what.append(f"{verdict.name}: {verdict.outcome}")
+            elif verdict.tampered:
+                what.append(f"{verdict.name}: tampered with; the original was used")
         if what:
             found.append((row.student, row.notebook, "; ".join(what)))
     return found
@@ -92,15 +93,16 @@ def attention(rows, receipts):
 
 def exercise_statistics(source, receipts) -> list[Statistics]:
     """How each exercise with tests did, over the receipts {(student, notebook): receipt}."""
-    handed_in = [r for (_, notebook), r in receipts.items() if notebook == source.name and r["status"] == "graded"]
-    totals = np.array([sum(v["points"] for v in r["verdicts"]) for r in handed_in])
+    graded = [one for (_, notebook), one in receipts.items() if notebook == source.name and one.was_graded]
+    totals = np.array([receipt.points for receipt in graded])
     best = totals >= np.quantile(totals, 0.75) if len(totals) else np.zeros(0, bool)
     found = []
     for exercise in source.graded:
         points = sum(test.points for test in exercise.tests)
-        own = [[v for v in r["verdicts"] if v["exercise"] == exercise.name] for r in handed_in]
-        scores = np.array([sum(v["points"] for v in verdicts) for verdicts in own])
-        answered = np.array([any(v["outcome"] not in ("not-answered", "missing") for v in one) for one in own], bool)
+        own = [receipt.verdicts_of(exercise.name) for receipt in graded]
+        scores = np.array([sum(verdict.points for verdict in verdicts) for verdicts in own])
+        left_out = ("not-answered", "missing")
+        answered = np.array([any(verdict.outcome not in left_out for verdict in one) for one in own], bool)
         difficulty = 1 - float(scores[answered].mean()) / points if answered.any() else 0.0
         rest = totals - scores
         varies = len(scores) > 2 and scores.std() > 0 and rest.std() > 0
@@ -123,7 +125,7 @@ def mistakes(receipts):
     counts = Counter(
         (name, text.removeprefix(f"✘ {name}: "))
         for receipt in receipts
-        for name, text in receipt["checks"].items()
+        for name, text in receipt.checks.items()
         if text.removeprefix(f"✘ {name}: ") in known.get(name, ())
     )
     return [(*what, count) for what, count in counts.most_common()]

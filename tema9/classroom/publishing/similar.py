@@ -8,6 +8,8 @@ import nbformat
 from rapidfuzz import process
 from rapidfuzz.distance import Indel
 
+from tema9.classroom import cells
+
 ALIKE = 0.95  # of two texts, from 0 to 1
 SHORTEST = 60  # characters of a student's own in a cell; shorter ones are alike by themselves
 BITS = 6.0  # of evidence, for a pair to be named
@@ -50,15 +52,15 @@ def pairs(answers) -> list[Pair]:
             continue
         written = [texts[student] for student in students]
         alike = process.cdist(written, written, scorer=Indel.normalized_similarity, score_cutoff=ALIKE) > 0
-        shared = alike.sum(axis=1)
+        count = alike.sum(axis=1)
         for i, j in zip(*alike.nonzero(), strict=True):
-            most = max(shared[i], shared[j])
+            most = max(count[i], count[j])
             if i < j and most <= max(3, len(texts) / 10):
                 entry = found[students[i], students[j]]
                 entry[0].append(cell)
                 entry[1] += written[i] == written[j]
                 entry[2] += math.log2(max(2, len(texts)) / most)
-    listed = [Pair(*who, tuple(cells), equal, bits) for who, (cells, equal, bits) in found.items() if bits >= BITS]
+    listed = [Pair(*who, tuple(shared), equal, bits) for who, (shared, equal, bits) in found.items() if bits >= BITS]
     return sorted(listed, key=lambda pair: (-pair.bits, pair.one, pair.other))
 
 
@@ -69,13 +71,12 @@ def answers_of(record, sources, students):
         if not record.course.release(source.name).is_file():  # nothing of it is graded
             continue
         released = nbformat.read(record.course.release(source.name), as_version=4)
-        given = {cell.metadata.nbgrader.grade_id: cell.source for cell in released.cells if "nbgrader" in cell.metadata}
+        given = {name: cell.source for name, cell in cells.by_name(released).items()}
         for student in students:
             path = record.graded_path(student, source.name)
             if not path.is_file():
                 continue
-            for cell in nbformat.read(path, as_version=4).cells:
-                meta = cell.metadata.get("nbgrader", {})
-                if meta.get("solution"):
-                    found[meta["grade_id"]][student] = own_text(cell.source, given.get(meta["grade_id"], ""))
+            for name, cell in cells.by_name(nbformat.read(path, as_version=4)).items():
+                if cells.is_written_by_student(cell):
+                    found[name][student] = own_text(cell.source, given.get(name, ""))
     return found

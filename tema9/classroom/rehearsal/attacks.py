@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import jupytext
 import nbformat
 
-from tema9.classroom import sources
+from tema9.classroom import cells, sources
 from tema9.classroom.authoring import bank as banks
 
 FORGED = """class Anything:
@@ -140,61 +140,61 @@ NOISY = (
 )
 
 
-def _tag_tests(notebook, cells):
+def _tag_tests(notebook, named):
     for cell in notebook.cells:
         cell.metadata.setdefault("tags", []).append("skip-execution")
 
 
-def _delete_tests(notebook, cells):
-    notebook.cells = [c for c in notebook.cells if not c.metadata.get("nbgrader", {}).get("grade")]
+def _delete_tests(notebook, named):
+    notebook.cells = [cell for cell in notebook.cells if not cells.is_graded(cell)]
 
 
-def _empty_tests(notebook, cells):
+def _empty_tests(notebook, named):
     for cell in notebook.cells:
-        if cell.metadata.get("nbgrader", {}).get("grade") and not cell.metadata.nbgrader.solution:
+        if cells.is_test(cell):
             cell.source = "pass"
 
 
-def _more_points(notebook, cells):
+def _more_points(notebook, named):
     for cell in notebook.cells:
-        if "points" in cell.metadata.get("nbgrader", {}):
-            cell.metadata.nbgrader.points = 1e9
+        if cells.is_graded(cell):
+            cells.change(cell, points=1e9)
 
 
-def _duplicate_tests(notebook, cells):
-    notebook.cells += [copy.deepcopy(c) for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade")]
+def _duplicate_tests(notebook, named):
+    notebook.cells += [copy.deepcopy(cell) for cell in notebook.cells if cells.is_graded(cell)]
 
 
-def _not_graded(notebook, cells):
+def _not_graded(notebook, named):
     for cell in notebook.cells:
-        if "nbgrader" in cell.metadata:
-            cell.metadata.nbgrader.update(grade=False, points=0)
+        cells.change(cell, grade=False, points=0)
 
 
-def _strip_metadata(notebook, cells):
+def _strip_metadata(notebook, named):
     for place, cell in enumerate(notebook.cells):
         cell.metadata.clear()
         cell.id = f"cell-{place}"
 
 
-def _rename_cells(notebook, cells):
+def _rename_cells(notebook, named):
     for number, cell in enumerate(notebook.cells):
-        if "nbgrader" in cell.metadata:
-            cell.metadata.nbgrader.grade_id = cell.id = f"otro-{number}"
+        if cells.name_of(cell):
+            cell.id = f"otro-{number}"
+            cells.change(cell, grade_id=cell.id)
 
 
-def _negative_points(notebook, cells):
+def _negative_points(notebook, named):
     for cell in notebook.cells:
-        if cell.metadata.get("nbgrader", {}).get("grade"):
-            cell.metadata.nbgrader.points = float("nan") if cell.metadata.nbgrader.solution else -5
+        if cells.is_graded(cell):
+            cells.change(cell, points=float("nan") if cells.is_written_by_student(cell) else -5)
 
 
-def _half_a_character(notebook, cells):
+def _half_a_character(notebook, named):
     notebook.cells[0].source += "\ud800"
-    next(iter(cells.values())).source += "\n# \ud800"
+    next(iter(named.values())).source += "\n# \ud800"
 
 
-def _odd_types(notebook, cells):
+def _odd_types(notebook, named):
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = 5, "x"
@@ -285,19 +285,19 @@ def attack(name, source, released) -> Attack:
         raise ValueError(f"no attack {name!r}; known: {', '.join(ATTACKS)}")
     target, *others = source.graded
     notebook = nbformat.from_dict(json.loads(json.dumps(released)))
-    cells = {cell.metadata.get("nbgrader", {}).get("grade_id"): cell for cell in notebook.cells}
+    named = cells.by_name(notebook)
     for exercise in others:
-        cells[exercise.name].source = banks.solution(exercise).text
+        named[exercise.name].source = banks.solution(exercise).text
     asked = next(node.name for node in ast.parse(target.solution.text).body if isinstance(node, ast.FunctionDef))
     earned = sum(test.points for exercise in others for test in exercise.tests)
-    cells[target.name].source = f"def {asked}(*args, **kwargs):\n    return -1"
+    named[target.name].source = f"def {asked}(*args, **kwargs):\n    return -1"
     if name == "noisy":
-        cells[target.name].source = banks.solution(target).text + NOISY
+        named[target.name].source = banks.solution(target).text + NOISY
         earned += sum(test.points for test in target.tests)
     elif name in IN_THE_CELL:
-        cells[target.name].source = IN_THE_CELL[name].replace("NAME", asked)
+        named[target.name].source = IN_THE_CELL[name].replace("NAME", asked)
     elif name in TO_THE_NOTEBOOK:
-        TO_THE_NOTEBOOK[name](notebook, cells)
+        TO_THE_NOTEBOOK[name](notebook, named)
     content = AS_A_FILE[name](notebook) if name in AS_A_FILE else json.dumps(notebook).encode()
     return Attack(name, content, earned, BESIDE.get(name, {}))
 

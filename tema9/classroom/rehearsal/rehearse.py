@@ -1,4 +1,4 @@
-"""A class that never was: submissions made from the bank, with the scores they deserve."""
+"""A rehearsed class: submissions made from the bank of mistakes, with the scores that they deserve."""
 
 import csv
 import itertools
@@ -8,10 +8,10 @@ from pathlib import Path
 
 import nbformat
 
-from tema9.classroom import sources
+from tema9.classroom import cells, sources
 from tema9.classroom.authoring import bank as banks
 from tema9.classroom.course import Course
-from tema9.classroom.grading.grade import EXPECTED
+from tema9.classroom.grading.scores import EXPECTED
 from tema9.classroom.rehearsal import attacks
 
 FREE_TEXT = "Creo que depende del tamaño de la entrada, pero no estoy seguro."
@@ -44,7 +44,7 @@ class Submission:
         """The notebook as the student hands it in."""
         notebook = nbformat.read(released, as_version=4)
         for cell in notebook.cells:
-            name = cell.metadata.get("nbgrader", {}).get("grade_id")
+            name = cells.name_of(cell)
             if name in self.answers:
                 cell.source = self.answers[name].text
             elif name in self.texts:

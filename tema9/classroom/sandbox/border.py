@@ -1,10 +1,9 @@
 """The border between a test cell and the student's work: only plain data crosses.
 
-A test cell is ordinary Python that uses names it does not define itself: the
-student's. `judge` runs it with a proxy in the place of each; a call through a proxy
-encodes its arguments, calls the student's object, and decodes what comes back. What is
-on the other side is a `Here`, the same process, which proves that a test would work with
-a process between them, or a `work.Work`, another one.
+A test cell is ordinary Python that uses names which it does not define itself: the student's. `judge` runs the
+cell with a proxy in the place of each such name; a call through a proxy encodes its arguments, calls the student's
+object, and decodes what comes back (`wire`). The student's side is a `SameProcess`, which proves that a test would
+work with a process in between, or a `student_process.StudentProcess`.
 """
 
 import ast
@@ -12,25 +11,15 @@ import builtins
 import contextlib
 import functools
 import io
-import json
-import math
 import traceback
 from dataclasses import dataclass, field
 
-import numpy as np
-import torch
-
 from tema9 import measuring
-
-KINDS = "biuf"  # of the elements of an array: bool, int, unsigned, float
-
-
-class NotPlainData(TypeError):
-    """Something tried to cross the border that is not plain data."""
+from tema9.classroom.sandbox import wire
 
 
 class Gone(BaseException):
-    """The other side does not answer; no test can take it for an answer's exception.
+    """The student's process does not answer any more; no test can take this for an exception of the answer's.
 
     Args:
         outcome: "timeout", "memory" or "kernel-died".
@@ -41,92 +30,14 @@ class Gone(BaseException):
         self.outcome = outcome
 
 
-def encode(value) -> bytes:
-    """Return plain data as bytes: JSON, and after it the bytes of the arrays.
-
-    Plain data are None, bool, int, float, str, list, tuple, dict with plain keys, and
-    arrays of numpy or torch; not their subclasses, which could carry behaviour.
-
-    Raises:
-        NotPlainData: there is something else in it.
-    """
-    arrays = []
-    try:
-        text = json.dumps(_pack(value, arrays)).encode()
-    except RecursionError:
-        raise NotPlainData("it is nested too deep to be plain data") from None
-    return b"".join([len(text).to_bytes(8, "big"), text, *arrays])
-
-
-def decode(content):
-    """The value that `encode` made into bytes.
-
-    Raises:
-        NotPlainData: they are not what `encode` makes.
-    """
-    try:
-        size = int.from_bytes(content[:8], "big")
-        return _unpack(json.loads(content[8 : 8 + size]), memoryview(content)[8 + size :])
-    except NotPlainData:
-        raise
-    except Exception as error:  # whoever wrote them may be hostile
-        raise NotPlainData(f"what came is not plain data ({type(error).__name__})") from None
-
-
-def _pack(value, arrays):
-    kind = type(value)
-    if kind in (type(None), bool, int, float, str):
-        return value
-    if kind is list:
-        return [_pack(item, arrays) for item in value]
-    if kind in (tuple, torch.Size):
-        return {"tuple": [_pack(item, arrays) for item in value]}
-    if kind is dict:
-        return {"dict": [[_pack(key, arrays), _pack(item, arrays)] for key, item in value.items()]}
-    if kind in (torch.Tensor, torch.nn.Parameter):
-        return {"torch": _array(value.detach().cpu().numpy(), arrays)}
-    if kind is np.ndarray and value.dtype.kind in KINDS:
-        return {"numpy": _array(value, arrays)}
-    if isinstance(value, np.generic) and value.dtype.kind in KINDS:
-        return _pack(value.item(), arrays)
-    raise NotPlainData(f"{kind.__name__} is not plain data: give numbers, strings, lists, tuples, dicts or arrays")
-
-
-def _array(array, arrays):
-    start = sum(map(len, arrays))
-    arrays.append(array.tobytes())
-    return [array.dtype.str, list(array.shape), start]
-
-
-def _unpack(packed, arrays):
-    if isinstance(packed, list):
-        return [_unpack(item, arrays) for item in packed]
-    if isinstance(packed, str):  # half of a surrogate pair could not be written to a file
-        return packed if packed.isascii() else packed.encode("utf-8", "replace").decode("utf-8")
-    if not isinstance(packed, dict):
-        return packed
-    ((kind, content),) = packed.items()
-    if kind == "tuple":
-        return tuple(_unpack(item, arrays) for item in content)
-    if kind == "dict":
-        return {_unpack(key, arrays): _unpack(item, arrays) for key, item in content}
-    dtype, shape, start = content
-    if np.dtype(dtype).kind not in KINDS or kind not in ("numpy", "torch"):
-        raise NotPlainData(f"an array of {dtype} is not plain data")
-    count = math.prod(shape)
-    array = np.frombuffer(arrays, dtype, count, start).copy() if count else np.zeros(0, dtype)
-    array = array.reshape(shape)
-    return torch.from_numpy(array) if kind == "torch" else array
-
-
-class Here:
-    """The student's side in this process: the names that the work defines."""
+class SameProcess:
+    """The student's side in this very process: `namespace` holds the names that the student's code defines."""
 
     def __init__(self, namespace):
         self.namespace = namespace
 
     def look(self, names):
-        """Return {name: (whether it is called, its value)} of those that are defined.
+        """Return {name: (whether the object is callable, its value otherwise)} of the names that are defined.
 
         Raises:
             NotPlainData: one is neither callable nor plain.
@@ -135,9 +46,9 @@ class Here:
         for name in sorted(names & set(self.namespace)):
             value = self.namespace[name]
             try:
-                seen[name] = (True, None) if callable(value) else (False, decode(encode(value)))
-            except NotPlainData as error:
-                raise NotPlainData(f"{name}: {error}") from None
+                seen[name] = (True, None) if callable(value) else (False, wire.decode(wire.encode(value)))
+            except wire.NotPlainData as error:
+                raise wire.NotPlainData(f"{name}: {error}") from None
         return seen
 
     def call(self, name, args, kwargs, measure=None):
@@ -146,43 +57,9 @@ class Here:
         Raises:
             whatever the call raises, as its builtin kind with its message; others as RuntimeError.
         """
-        args, kwargs = decode(encode((list(args), kwargs)))
-        outcome = called(self.namespace[name], args, kwargs, measure and getattr(measuring, measure))
-        return result_of(decode(encode(outcome)))
-
-
-def called(work, args, kwargs, measure=None):
-    """Call the work, or `measure` with it, and return {"value": ...} or {"raised": [kind, message]}."""
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            value = measure(work, *args, **kwargs) if measure else work(*args, **kwargs)
-        encode(value)
-    except (Exception, SystemExit) as error:
-        try:
-            message = str(error)
-        except Exception:  # its own __str__ may do anything
-            message = ""
-        return {"raised": [type(error).__name__, message[:2000]]}
-    return {"value": value}
-
-
-def result_of(outcome):
-    """The value of what `called` returned, or its exception raised again; what is malformed is not plain data."""
-    match outcome:
-        case {"value": value}:
-            return value
-        case {"raised": [str(name), str(message)]}:
-            known = getattr(builtins, name, None)
-            if isinstance(known, type) and issubclass(known, Exception) and known is not AssertionError:
-                if name.startswith("Unicode"):  # made of five things
-                    known = ValueError
-                raise known(message)
-            if name == "NotPlainData":
-                raise NotPlainData(message)
-            if name == "AssertionError":
-                raise AssertionError(message)
-            raise RuntimeError(message)
-    raise NotPlainData("what came is not an outcome")
+        args, kwargs = wire.decode(wire.encode((list(args), kwargs)))
+        outcome = wire.call_outcome(self.namespace[name], args, kwargs, measure and getattr(measuring, measure))
+        return wire.result_of(wire.decode(wire.encode(outcome)))
 
 
 class Proxy:
@@ -224,16 +101,17 @@ def judge(test, side) -> Verdict:
 
     Args:
         test: Python.
-        side: a `Here` or a `work.Work`; or a namespace, which stands for a `Here` of it.
+        side: a `SameProcess` or a `StudentProcess`; or a namespace, which stands for a `SameProcess` of it.
     """
-    side = Here(side) if isinstance(side, dict) else side
+    side = SameProcess(side) if isinstance(side, dict) else side
     try:
         seen = side.look(_compiled(test).names)
-    except NotPlainData as error:
+    except wire.NotPlainData as error:
         return Verdict("error", str(error))
     except Gone as gone:
         return Verdict(gone.outcome)
-    return _run(test, {name: Proxy(side, name) if called else value for name, (called, value) in seen.items()})
+    given = {name: Proxy(side, name) if is_callable else value for name, (is_callable, value) in seen.items()}
+    return _run(test, given)
 
 
 def run_beside(test, namespace) -> Verdict:

@@ -1,13 +1,12 @@
-"""What runs inside the sandbox: a process that has imported everything, forked for each submission.
+"""The program inside the sandbox: a process that has imported everything and forks for each submission.
 
-It is started by `sandbox.Sandbox`, reads its orders from the socket that is its standard input,
-and never runs a line of a student's itself. A fork is either a `Desk`, which runs cells and calls
-what they define as `border` asks, or a Jupyter kernel. Between two submissions it ends every
-process and empties every writable folder; what it cannot bring back to how it was, it says.
+`sandbox.Sandbox` starts it, and its orders come on the socket that is its standard input. It never runs a line of a
+student's code itself. A fork is either a `StudentServer`, which runs cells and calls what they define, or a Jupyter
+kernel. Between two submissions the program ends every process and empties every writable folder; what it cannot bring
+back to how it was, it reports.
 """
 
 import array
-import ast
 import contextlib
 import ctypes
 import gc
@@ -25,16 +24,17 @@ from pathlib import Path
 
 PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
 LONGEST_ORDER = 4 * 2**20
-LONGEST_OUTPUT = 20_000  # characters of what a cell prints
-SECONDS_TO_END = 2  # for what starts processes faster than they are ended
+SECONDS_TO_END = 2  # for a submission that starts processes faster than they are ended
+# Of these a fork has copies of its own, under no name by which a student's code could find and patch them.
+OWN = ("measuring", "checks", "classroom.sandbox.wire", "classroom.sandbox.student_server")
 
 
 def main():
-    """Import, say so, and follow orders until the socket closes."""
+    """Import everything, report to be ready, and follow orders until the socket closes."""
     control = socket.socket(fileno=os.dup(0))
     prctl = ctypes.CDLL(None).prctl
-    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # what outlives its parent is still ours to end
-    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # no fork reads or traces us
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # a process that outlives its parent is still ours to end
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # no fork reads or traces this process
     folders = [Path(folder) for folder in json.loads(os.environ.pop("TEMA9_WRITABLE"))]
     make_home(folders[0])
     with contextlib.suppress(OSError):  # matplotlib's list of fonts takes seconds to make
@@ -43,7 +43,7 @@ def main():
     shell, own = warm_up()
     gc.enable()
     wipe(folders)
-    settle()
+    freeze_gc()
     control.send(json.dumps({"ready": os.getpid()}).encode())
     while True:
         message, fds, _, _ = socket.recv_fds(control, LONGEST_ORDER, 1)
@@ -53,13 +53,13 @@ def main():
         match order["do"]:
             case "warm":
                 run_setup(order["code"])
-                settle()
+                freeze_gc()
                 control.send(b'{"warm": true}')
             case "answer":
                 control.send(b'{"there": true}')
             case "clean":
                 control.send(json.dumps({"clean": end_all() and wipe(folders)}).encode())
-            case "work" | "kernel":
+            case "serve" | "kernel":
                 if order["do"] == "kernel":
                     warm_up_kernels()
                 pid = os.fork()
@@ -74,10 +74,10 @@ def main():
 
 
 def warm_up():
-    """Import what notebooks use, and use it once where the first time is slow.
+    """Import what notebooks use, and use it once where the first use is slow.
 
     Returns:
-        (IPython's shell, the modules that a `Desk` has to itself).
+        (IPython's shell, {short name: module} of the copies of `OWN`).
     """
     import matplotlib.pyplot  # noqa: F401
     import torch
@@ -103,24 +103,24 @@ def warm_up():
     shell = InteractiveShell.instance(config=config)
     shell.showtraceback = shell.showsyntaxerror = lambda *args, **kwargs: None
     shell.run_cell("1", store_history=False)
-    own = {name: copy_of(f"tema9.{name}") for name in ("measuring", "checks", "classroom.sandbox.border")}
+    own = {name.split(".")[-1]: copy_of(f"tema9.{name}") for name in OWN}
     known = checks.known_fingerprints()
     own["checks"].known_fingerprints = lambda: known
     return shell, own
 
 
 def warm_up_kernels():
-    """Import what a Jupyter kernel is made of, if nobody has asked for one before."""
+    """Import what a Jupyter kernel is made of, if nobody has asked for a kernel before."""
     if "ipykernel.kernelapp" not in sys.modules:
         import ipykernel.ipkernel
         import ipykernel.kernelapp
         import ipykernel.zmqshell  # noqa: F401
 
-        settle()
+        freeze_gc()
 
 
-def settle():
-    """Leave what is there to the forks as it is: a collection of theirs would copy all of it."""
+def freeze_gc():
+    """Exclude all objects that are there from garbage collection: a fork's collection would copy their memory."""
     gc.collect()
     gc.freeze()
 
@@ -133,7 +133,7 @@ def run_setup(code):
 
 
 def become(order, fds, home, shell, own, prctl):
-    """In the fork: take its limits, and be a desk or a kernel to the end of it."""
+    """In the fork: take its limits, and be a student's process or a kernel to the end of it."""
     try:
         os.setsid()
         prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
@@ -142,8 +142,8 @@ def become(order, fds, home, shell, own, prctl):
             os.dup2(nothing, fd)
         os.chdir(home / "work")
         limit(order["limits"])
-        if order["do"] == "work":
-            Desk(socket.socket(fileno=fds[0]), shell, own).serve()
+        if order["do"] == "serve":
+            own["student_server"].StudentServer(socket.socket(fileno=fds[0]), shell, own).serve()
         else:
             kernel(order["connection"], order["argv"])
     finally:
@@ -151,7 +151,7 @@ def become(order, fds, home, shell, own, prctl):
 
 
 def limit(limits):
-    """Set the caps of a fork: bytes of memory beyond what it starts with, seconds, bytes of a file, files."""
+    """Set the caps of a fork: bytes of memory beyond what it starts with, seconds, bytes of a file, open files."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     caps = {
         resource.RLIMIT_AS: pages * resource.getpagesize() + limits["memory"],
@@ -178,158 +178,22 @@ def kernel(connection, argv):
     IPKernelApp.launch_instance()
 
 
-class Desk:
-    """The student's side of the border: runs cells, and calls what they define."""
-
-    def __init__(self, link, shell, own):
-        self.link, self.shell, self.me = link, shell, os.getpid()
-        # Patching the modules does not reach these.
-        self.measuring, self.checks, self.border = own["measuring"], own["checks"], own["classroom.sandbox.border"]
-
-    def serve(self):
-        """Answer requests until the link closes."""
-        while os.getpid() == self.me:  # a fork that a student's code made has no business here
-            content = receive(self.link)
-            if content is None:
-                return
-            request = self.border.decode(content)
-            answer = getattr(self, "do_" + request["do"])(request)
-            try:
-                content = self.border.encode({"number": request["number"], "answer": answer})
-            except self.border.NotPlainData as error:
-                content = self.border.encode({"number": request["number"], "answer": {"not_plain": str(error)}})
-            if os.getpid() == self.me:
-                send(self.link, content)
-
-    def do_run(self, request):
-        out, err = Capped(LONGEST_OUTPUT), Capped(LONGEST_OUTPUT)
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            error = self.execute(request["code"])
-        answer = {"stdout": out.text(), "stderr": err.text(), "error": None}
-        if error is not None:
-            answer["error"] = [type(error).__name__, _str(error)]
-        return answer
-
-    def execute(self, code):
-        """Run a cell as IPython does, and return its exception or None.
-
-        IPython itself runs what is not plain Python, or shows its last value; the rest is spared its rounds.
-        """
-        shell, compiled = self.shell, None
-        with contextlib.suppress(Exception):  # magics, commands, await, or an error that IPython will find as well
-            name = shell.compile.cache(code, shell.execution_count)
-            tree = shell.compile.ast_parse(code, name)
-            if not (tree.body and isinstance(tree.body[-1], ast.Expr)):
-                compiled = shell.compile(tree, name, "exec")
-        if compiled is None:
-            result = shell.run_cell(code, store_history=False)
-            return result.error_before_exec or result.error_in_exec
-        try:
-            with shell.builtin_trap:
-                exec(compiled, shell.user_ns)
-        except BaseException as error:  # SystemExit too
-            return error
-        return None
-
-    def do_look(self, request):
-        seen, space = {}, self.shell.user_ns
-        for name in request["names"]:
-            if name not in space:
-                continue
-            try:
-                if callable(space[name]):
-                    seen[name] = (True, None)
-                else:
-                    self.border.encode(space[name])
-                    seen[name] = (False, space[name])
-            except Exception as error:
-                return {"not_plain": f"{name}: {_str(error)}"}
-        return {"seen": seen}
-
-    def do_call(self, request):
-        if request["random"] is not None:
-            import torch
-
-            torch.set_rng_state(request["random"])
-        measure = request["measure"] and getattr(self.measuring, request["measure"])
-        work = self.shell.user_ns.get(request["name"])
-        return self.border.called(work, request["args"], request["kwargs"], measure)
-
-    def do_check(self, request):
-        try:
-            return str(self.checks.verdict(request["exercise"], self.shell.user_ns))
-        except (Exception, SystemExit):
-            return ""
-
-
-class Capped(io.StringIO):
-    """A stream that keeps its first characters and counts the rest."""
-
-    def __init__(self, most):
-        super().__init__()
-        self.most, self.dropped = most, 0
-
-    def write(self, text):
-        room = max(0, self.most - self.tell())
-        super().write(text[:room])
-        self.dropped += len(text) - min(room, len(text))
-        return len(text)
-
-    def text(self):
-        return self.getvalue() + (f"\n[... {self.dropped} caracteres más]" if self.dropped else "")
-
-
 def copy_of(name):
-    """A module read again, under no name by which it could be found."""
+    """Read a module again; the copy has no name by which it could be found."""
     spec = importlib.util.find_spec(name)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def send(link, content):
-    link.sendall(len(content).to_bytes(8, "big") + content)
-
-
-def receive(link, most=2**40):
-    """The next message, or None when the other side has closed.
-
-    Raises:
-        ValueError: it is longer than `most` bytes.
-    """
-    size = _exactly(link, 8)
-    if size is None:
-        return None
-    if int.from_bytes(size, "big") > most:
-        raise ValueError(f"a message of {int.from_bytes(size, 'big'):,} bytes; the limit is {most:,}")
-    return _exactly(link, int.from_bytes(size, "big"))
-
-
-def _exactly(link, size):
-    content, filled = bytearray(size), 0
-    while filled < size:
-        count = link.recv_into(memoryview(content)[filled:])
-        if not count:
-            return None
-        filled += count
-    return content
-
-
-def _str(error):
-    try:
-        return str(error)[:2000]
-    except Exception:  # its own __str__ may do anything
-        return ""
-
-
 def make_home(top):
-    """The folders that a fork expects to be there."""
+    """Make the folders that a fork expects to be there."""
     for folder in ("home", "work"):
         (top / folder).mkdir(parents=True, exist_ok=True)
 
 
 def end_all():
-    """End every process below this one; say whether they are gone."""
+    """End every process below this one; return whether all of them are gone."""
     import psutil
 
     until = time.monotonic() + SECONDS_TO_END
@@ -347,7 +211,7 @@ def end_all():
 
 
 def wipe(folders):
-    """Empty the writable folders; say whether nothing is left, System V's memory, queues and semaphores included."""
+    """Empty the writable folders; return whether nothing is left, System V's memory, queues and semaphores included."""
     for folder in folders:
         for path in folder.iterdir() if folder.is_dir() else ():
             if path.is_dir() and not path.is_symlink():

@@ -32,7 +32,7 @@ class SandboxProvisioner(LocalProvisioner):
     async def pre_launch(self, **kwargs):
         """Take a sandbox and say where the kernel's sockets are to be."""
         if self.sandbox is None:
-            self.sandbox = _idle.pop() if _idle else Sandbox(LIMITS, bare=switched_off())
+            self.sandbox = _idle.pop() if _idle else Sandbox(LIMITS, unsandboxed=switched_off())
             await asyncio.to_thread(self.sandbox.start)
         self.inside = str(self.sandbox.writable / "k" / uuid.uuid4().hex[:8])
         manager = self.parent

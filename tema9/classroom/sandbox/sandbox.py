@@ -1,8 +1,9 @@
-"""A sandbox with a warm process inside: where the code of students runs, and nowhere else.
+"""The sandbox from outside: the only place where the code of students runs.
 
-bubblewrap gives it no network, a read-only system with Python and the package and nothing of the
-course, one writable place of its own in memory, and its own processes. `Sandbox.work` forks a submission's process from
-the warm one, `Sandbox.kernel` a Jupyter kernel.
+bubblewrap gives the sandbox no network, a read-only system with Python and the package and nothing of the course, one
+writable place of its own in memory, and its own processes. Inside runs a warm process, the program `inside`, which has
+imported everything that notebooks use: `Sandbox.student_process` forks a submission's process from it, and
+`Sandbox.kernel` a Jupyter kernel.
 """
 
 import contextlib
@@ -33,9 +34,13 @@ REASONS = {
 class Limits:
     """What a submission may use.
 
-    seconds: of a cell, and of the tests of a cell. cpu_seconds: of a process. memory: bytes beyond
-    what a process starts with. file_bytes, disk_bytes: of a file, and of all of them, in memory.
-    processes: at the same time. answer_bytes: of what comes back from one call.
+    Args:
+        seconds: that a cell may take, and that the tests of a cell may take.
+        cpu_seconds: that a process may compute.
+        memory: bytes that a process may have beyond what it starts with.
+        file_bytes, disk_bytes: of one file, and of all files together, which lie in memory.
+        processes: that may run at the same time.
+        answer_bytes: that may come back from one call.
     """
 
     seconds: float = 20
@@ -48,7 +53,7 @@ class Limits:
 
 
 class NoSandbox(RuntimeError):
-    """There is no sandbox here, and nobody said to go on without one."""
+    """There can be no sandbox on this machine, and nobody said to go on without one."""
 
 
 @functools.cache
@@ -65,9 +70,9 @@ def switched_off() -> bool:
     return os.environ.get("TEMA9_NO_SANDBOX") == "1"
 
 
-def require(bare=False):
-    """Raise `NoSandbox`, with the reason and the way out, unless there can be one or `bare` says to do without."""
-    if not bare and (reason := why_not()):
+def require(unsandboxed=False):
+    """Raise `NoSandbox`, with the reason and the way out, unless there can be a sandbox or none is wanted."""
+    if not unsandboxed and (reason := why_not()):
         raise NoSandbox(
             f"{reason}; students' code would run with your rights. Install it (apt install bubblewrap),"
             " or accept that with --no-sandbox"
@@ -75,25 +80,25 @@ def require(bare=False):
 
 
 class Sandbox:
-    """One warm process, which is forked for one submission at a time.
+    """A sandbox with one warm process, which is forked for one submission at a time.
 
     Args:
         limits: a `Limits`.
-        bare: without a sandbox: the same process, with the rights of whoever runs this.
-        hide: folders that must not be seen even if they lie inside of Python's own.
+        unsandboxed: run the warm process without a sandbox, with the rights of whoever runs this.
+        hide: folders that nothing inside may see, even if they lie inside of Python's own.
 
     Raises:
-        NoSandbox: there is none here and `bare` is False.
-        RuntimeError: it does not start; the message says why.
+        NoSandbox: there can be no sandbox on this machine, and `unsandboxed` is False.
+        RuntimeError: the warm process does not start; the message says why.
     """
 
-    def __init__(self, limits=None, bare=False, hide=()):
-        require(bare)
-        self.limits, self.bare, self.hide = limits or Limits(), bare, tuple(hide)
-        self.process, self.warmed, self.used = None, {}, False
+    def __init__(self, limits=None, unsandboxed=False, hide=()):
+        require(unsandboxed)
+        self.limits, self.unsandboxed, self.hide = limits or Limits(), unsandboxed, tuple(hide)
+        self.process, self.warmed = None, {}
 
     def start(self):
-        """Start the warm process, unless it runs, and wait until it is ready."""
+        """Start the warm process, unless it runs already, and wait until it is ready."""
         if self.process and self.process.poll() is None:
             return
         self.launch()
@@ -105,10 +110,10 @@ class Sandbox:
         """Start the warm process without waiting for it."""
         self.close()
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.top = Path(tempfile.mkdtemp(prefix="t9-")) if self.bare else None
+        self.top = Path(tempfile.mkdtemp(prefix="t9-")) if self.unsandboxed else None
         self.said = tempfile.TemporaryFile()  # noqa: SIM115, closed with the rest
         python = [sys.executable, "-P", "-m", "tema9.classroom.sandbox.inside"]
-        command = python if self.bare else [*_bwrap(self.limits, self.hide), *python]
+        command = python if self.unsandboxed else [*_bwrap(self.limits, self.hide), *python]
         self.process = subprocess.Popen(
             command,
             stdin=theirs,
@@ -127,15 +132,14 @@ class Sandbox:
             self._ask({"do": "warm", "code": code})
             self.warmed[code] = True
 
-    def work(self):
-        """Fork a process for a submission's cells; return a `Work`."""
-        from tema9.classroom.sandbox.student_process import (
-            Work,  # and torch, which whoever only wants a sandbox does not need
-        )
+    def student_process(self):
+        """Fork a process for a submission's cells; return a `StudentProcess`."""
+        # which imports torch, and whoever only asks for a sandbox does not need that
+        from tema9.classroom.sandbox.student_process import StudentProcess
 
         ours, theirs = socket.socketpair()
         try:
-            return Work(self, ours, self._fork({"do": "work"}, [theirs.fileno()]))
+            return StudentProcess(self, ours, self._fork({"do": "serve"}, [theirs.fileno()]))
         finally:
             theirs.close()
 
@@ -150,7 +154,7 @@ class Sandbox:
 
     def outside(self, path) -> Path:
         """Where a path inside the sandbox is seen from outside."""
-        if self.bare:
+        if self.unsandboxed:
             return Path(path)
         inner = psutil.Process(self.process.pid).children()[0].pid
         return Path(f"/proc/{inner}/root{path}")
@@ -161,7 +165,7 @@ class Sandbox:
         return self.top or BOX
 
     def clean(self):
-        """End what a submission left running and wipe what it wrote; what cannot be is thrown away as a whole."""
+        """End what a submission left running and wipe what it wrote; where that fails, end the whole sandbox."""
         if self.process is None:
             return
         try:
@@ -172,10 +176,10 @@ class Sandbox:
             self.close()
 
     def close(self):
-        """End it with all that runs in it."""
+        """End the sandbox with everything that runs in it."""
         if self.process is None:
             return
-        below = _below(self.process.pid) if self.bare else []
+        below = _below(self.process.pid) if self.unsandboxed else []
         for end in (self.process.kill, *(process.kill for process in below)):
             with contextlib.suppress(OSError, psutil.Error):
                 end()
@@ -187,14 +191,14 @@ class Sandbox:
             shutil.rmtree(self.top, ignore_errors=True)
 
     def answers(self):
-        """Whether the warm process is there: nothing has killed or stopped it."""
+        """Return whether the warm process is there: nothing has killed or stopped it."""
         try:
             return self.process is not None and self._ask({"do": "answer"}, seconds=5)["there"]
         except (RuntimeError, OSError):
             return False
 
     def exceeds(self):
-        """Whether all the processes inside together are over the limits."""
+        """Return whether all the processes inside together are over the limits."""
         below = _below(self.process.pid)
         own = 0
         for process in below:
@@ -247,7 +251,7 @@ def _namespaces():
 
 
 def _bwrap(limits, hide):
-    """The command line of the sandbox, up to the command that runs in it."""
+    """Return the command line of the sandbox, up to the command that runs in it."""
     command = ["bwrap", *_namespaces(), "--proc", "/proc", "--dev", "/dev"]
     for folder in ("bin", "sbin", "lib", "lib32", "lib64"):  # links into /usr on today's systems
         path = Path("/", folder)
@@ -296,9 +300,9 @@ def _fonts():
 
 
 def _environment(top):
-    """All that a submission's process has of environment variables."""
+    """Return all the environment variables that a submission's process has."""
     home = str(top / "home")
-    bare = top != BOX
+    unsandboxed = top != BOX
     return {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"]),
         "HOME": home,
@@ -313,6 +317,6 @@ def _environment(top):
         "CUDA_VISIBLE_DEVICES": "",
         "NBGRADER_EXECUTION": "autograde",
         "THP_MEM_ALLOC_ENABLE": "1",  # torch asks for large pages: a network of 62 million parameters is there sooner
-        "TEMA9_FONTS": (_fonts() or "") if bare else "/fonts",
-        "TEMA9_WRITABLE": json.dumps([str(top)] if bare else [str(BOX), "/dev/shm"]),
+        "TEMA9_FONTS": (_fonts() or "") if unsandboxed else "/fonts",
+        "TEMA9_WRITABLE": json.dumps([str(top)] if unsandboxed else [str(BOX), "/dev/shm"]),
     }

@@ -1,6 +1,6 @@
-"""The judge's hold on a submission's process: what it is asked, and how long it may take to answer.
+"""A submission's process as the judge sees it: what it is asked, and how long it may take to answer.
 
-What goes beyond a limit is killed from outside, and nothing that it does is waited for.
+A process that goes beyond a limit is killed from outside, and nothing that it does is waited for.
 """
 
 import contextlib
@@ -11,16 +11,21 @@ import time
 
 import torch
 
-from tema9.classroom.sandbox import border
-from tema9.classroom.sandbox import inside as warm
+from tema9.classroom.sandbox import border, wire
 
-GRACE = 0.05  # seconds in which what a cell has started may still end its process
+GRACE = 0.05  # seconds in which a process that a cell has started may still end the submission's
+SECONDS_BETWEEN_LOOKS = 0.5  # at the memory that a submission uses
 
 
-class Work:
-    """A submission's process, seen from the judge: the other side of the border.
+class StudentProcess:
+    """The student's side of the border in a process of its own, forked in a `Sandbox`.
 
     Any method may raise `border.Gone`, after which the process is dead.
+
+    Args:
+        sandbox: the `Sandbox` that the process runs in.
+        link: the socket to its `StudentServer`.
+        pidfd: of the process.
     """
 
     def __init__(self, sandbox, link, pidfd):
@@ -30,48 +35,52 @@ class Work:
 
     @contextlib.contextmanager
     def within(self, seconds):
-        """All that is asked inside must be answered within so many seconds."""
+        """Everything that is asked inside this context must be answered within so many seconds together."""
         self.deadline = time.monotonic() + seconds
         try:
             yield self
         finally:
             self.deadline = None
 
-    def run(self, code):
-        """Run a cell; return {"stdout", "stderr", "error": None or [kind, message]}."""
-        answer = self._ask({"do": "run", "code": code})
-        match answer:
-            case {"stdout": str(), "stderr": str(), "error": None | [str(), str()]}:
+    def run(self, code) -> dict:
+        """Run a cell.
+
+        Returns:
+            {"stdout", "stderr": what the cell printed; "dropped": how many characters of each were left out;
+            "error": None or [kind, message]}.
+        """
+        match answer := self._ask({"do": "run", "code": code}):
+            case {"stdout": str(), "stderr": str(), "dropped": [int(), int()], "error": None | [str(), str()]}:
                 return answer
-        return {"stdout": "", "stderr": "", "error": ["ValueError", "what came back is not a cell's result"]}
+        return unanswered("ValueError", "what came back is not a cell's result")
 
     def look(self, names):
-        """As `border.Here.look`."""
+        """Do as `border.SameProcess.look`."""
         match self._ask({"do": "look", "names": sorted(names)}):
             case {"seen": dict(seen)} if all(isinstance(pair, tuple) and len(pair) == 2 for pair in seen.values()):
                 return {name: pair for name, pair in seen.items() if name in names}
             case {"not_plain": str(message)}:
-                raise border.NotPlainData(message)
-        raise border.NotPlainData("what came back is not plain data")
+                raise wire.NotPlainData(message)
+        raise wire.NotPlainData("what came back is not plain data")
 
     def call(self, name, args, kwargs, measure=None):
-        """As `border.Here.call`; torch's random numbers go on there from where the test has set them."""
+        """Do as `border.SameProcess.call`; torch's random numbers go on there from where the test has set them."""
         state = torch.get_rng_state()
         fresh = self.random is None or not torch.equal(state, self.random)
         self.random = state
         request = {"do": "call", "name": name, "args": list(args), "kwargs": kwargs, "measure": measure}
         answer = self._ask(request | {"random": state if fresh else None})
         if isinstance(answer, dict) and "not_plain" in answer:
-            raise border.NotPlainData(str(answer["not_plain"]))
-        return border.result_of(answer)
+            raise wire.NotPlainData(str(answer["not_plain"]))
+        return wire.result_of(answer)
 
-    def check(self, exercise):
-        """The line of the check cell of an exercise."""
+    def check(self, exercise) -> str:
+        """Return the line that the check cell of an exercise shows."""
         answer = self._ask({"do": "check", "exercise": exercise})
         return answer[:2000] if isinstance(answer, str) else ""
 
     def still_there(self):
-        """Raise `border.Gone` if the process is about to be dead, with the one that it was forked from or alone."""
+        """Raise `border.Gone` if the process is about to be dead, alone or with the one that it was forked from."""
         if select.select([self.pidfd], [], [], GRACE)[0] or not self.sandbox.answers():
             self._gone("kernel-died")
 
@@ -87,16 +96,16 @@ class Work:
 
     def _ask(self, request):
         self.number += 1
-        content = border.encode(request | {"number": self.number})
+        content = wire.encode(request | {"number": self.number})
         if self.pidfd is None:
             raise border.Gone("kernel-died")
         deadline = self.deadline or time.monotonic() + self.limits.seconds
         try:
             self.link.settimeout(max(0.01, deadline - time.monotonic()))
-            warm.send(self.link, content)
+            wire.send(self.link, content)
             self._wait(deadline)
             self.link.settimeout(max(0.01, deadline - time.monotonic()))
-            content = warm.receive(self.link, self.limits.answer_bytes)
+            content = wire.receive(self.link, self.limits.answer_bytes)
         except TimeoutError:
             self._gone("timeout")
         except ValueError:
@@ -105,14 +114,14 @@ class Work:
             content = None
         if content is None:
             self._gone("kernel-died")
-        match border.decode(content):
+        match wire.decode(content):
             case {"number": self.number, "answer": answer}:
                 return answer
-        raise border.NotPlainData("what came back answers no question")
+        raise wire.NotPlainData("what came back answers no question")
 
     def _wait(self, deadline):
-        """Wait for the first byte; from time to time, look whether it uses more than it may."""
-        step = 0.5
+        """Wait for the first byte of an answer; from time to time, look whether the process uses more than it may."""
+        step = SECONDS_BETWEEN_LOOKS
         while not select.select([self.link], [], [], max(0, min(step, deadline - time.monotonic())))[0]:
             if time.monotonic() >= deadline:
                 raise TimeoutError
@@ -123,3 +132,8 @@ class Work:
     def _gone(self, outcome):
         self.end()
         raise border.Gone(outcome) from None
+
+
+def unanswered(kind, message="") -> dict:
+    """What `StudentProcess.run` returns for a cell that gave no answer of its own: only an error of that kind."""
+    return {"stdout": "", "stderr": "", "dropped": [0, 0], "error": [kind, message]}

@@ -1,0 +1,101 @@
+"""A notebook's cells as nbgrader knows them: each one's name, role and points.
+
+This is the only module that reads or writes nbgrader's metadata, which lies in each cell under the key "nbgrader":
+`grade_id` is the name, `solution` says that the student writes the cell, `grade` that it has points, `locked` that
+nobody changes it. The cells are those of nbformat.
+"""
+
+import nbformat
+
+from tema9 import progress
+
+#              nbgrader's:  grade, solution, locked
+ROLES = {
+    "solution": (False, True, False),
+    "tests": (True, False, True),
+    "answer": (True, True, False),
+    "locked": (False, False, True),
+}
+EXPLORATION = "explore"  # the tag of a cell that only shows or plays
+# What nbgrader puts in the place of a solution and of an answer in the notebook that students get.
+CODE_STUB = f"{progress.CODE_STUB}\nraise NotImplementedError()"
+TEXT_STUB = progress.TEXT_STUB
+
+
+def label(cell, role, name, points=0):
+    """Tell nbgrader what a cell is.
+
+    Args:
+        cell: of nbformat.
+        role: a key of ROLES.
+        name: the cell's, unique in its notebook.
+        points: of a cell with tests or an answer.
+    """
+    grade, solution, locked = ROLES[role]
+    known = {
+        "cell_type": cell.cell_type,
+        "grade": grade,
+        "grade_id": name,
+        "locked": locked,
+        "schema_version": 3,
+        "solution": solution,
+        "task": False,
+    }
+    cell.metadata["nbgrader"] = nbformat.from_dict(known | ({"points": points} if grade else {}))
+
+
+def name_of(cell) -> str:
+    """Return the name by which nbgrader knows a cell; "" where it has none."""
+    return _known(cell).get("grade_id", "")
+
+
+def claimed_name(cell) -> str | None:
+    """Return the name that a cell of a submission claims; None if it claims none. The cell may be any kind of thing."""
+    for key in ("metadata", "nbgrader", "grade_id"):
+        cell = cell.get(key) if isinstance(cell, dict) else None
+    return cell if isinstance(cell, str) else None
+
+
+def by_name(notebook) -> dict:
+    """Return {name: cell} of the cells that have a name."""
+    return {name_of(cell): cell for cell in notebook.cells if name_of(cell)}
+
+
+def is_written_by_student(cell) -> bool:
+    """Return whether the student writes the cell, code or prose."""
+    return bool(_known(cell).get("solution"))
+
+
+def is_graded(cell) -> bool:
+    """Return whether the cell has points: tests, or an answer in prose."""
+    return bool(_known(cell).get("grade"))
+
+
+def is_test(cell) -> bool:
+    """Return whether the cell judges what the student wrote in another one."""
+    return is_graded(cell) and not is_written_by_student(cell)
+
+
+def is_locked(cell) -> bool:
+    """Return whether students may not change the cell."""
+    return bool(_known(cell).get("locked"))
+
+
+def is_exploration(cell) -> bool:
+    """Return whether the cell only shows or plays, so that grading may skip it."""
+    return EXPLORATION in cell.metadata.get("tags", [])
+
+
+def points_of(cell) -> float:
+    """Return the points of a graded cell."""
+    return cell.metadata.nbgrader.points
+
+
+def change(cell, **values):
+    """Change what nbgrader knows of a cell, where it knows anything: what an attack does, or a careless editor."""
+    if "nbgrader" in cell.metadata:
+        cell.metadata.nbgrader.update(values)
+
+
+def _known(cell):
+    return cell.metadata.get("nbgrader", {})

@@ -1,0 +1,126 @@
+"""The student's end of the wire: what a submission's process does when a judge asks it to.
+
+`inside` forks the process and gives it a `StudentServer`, which answers the requests of a
+`student_process.StudentProcess`. All of this runs in the same process as the student's code, so that whatever it
+answers may be a lie; the judge treats it as one.
+"""
+
+import ast
+import contextlib
+import io
+import os
+
+LONGEST_OUTPUT = 20_000  # characters of what a cell prints
+
+
+class StudentServer:
+    """Runs a student's cells, and calls what they define.
+
+    Args:
+        link: the socket on which requests come.
+        shell: IPython's shell, in whose namespace the cells run.
+        own: {"measuring", "checks", "wire"}: copies that the student's code cannot reach by name, and so not patch.
+    """
+
+    def __init__(self, link, shell, own):
+        self.link, self.shell, self.process_id = link, shell, os.getpid()
+        self.measuring, self.checks, self.wire = own["measuring"], own["checks"], own["wire"]
+
+    def serve(self):
+        """Answer requests until the link closes."""
+        while os.getpid() == self.process_id:  # a fork that a student's code made has no business here
+            content = self.wire.receive(self.link)
+            if content is None:
+                return
+            request = self.wire.decode(content)
+            answer = getattr(self, "do_" + request["do"])(request)
+            try:
+                content = self.wire.encode({"number": request["number"], "answer": answer})
+            except self.wire.NotPlainData as error:
+                content = self.wire.encode({"number": request["number"], "answer": {"not_plain": str(error)}})
+            if os.getpid() == self.process_id:
+                self.wire.send(self.link, content)
+
+    def do_run(self, request):
+        """Run a cell; answer with what it printed, how many characters of that were dropped, and its error."""
+        out, err = Capped(LONGEST_OUTPUT), Capped(LONGEST_OUTPUT)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            error = self.execute(request["code"])
+        answer = {"stdout": out.getvalue(), "stderr": err.getvalue(), "dropped": [out.dropped, err.dropped]}
+        return answer | {"error": None if error is None else [type(error).__name__, _str(error)]}
+
+    def execute(self, code):
+        """Run a cell as IPython does, and return its exception or None.
+
+        IPython itself runs a cell that is not plain Python, or that shows its last value; other cells are compiled and
+        executed directly, which takes less time.
+        """
+        shell, compiled = self.shell, None
+        with contextlib.suppress(Exception):  # magics, commands, await, or an error that IPython will find as well
+            name = shell.compile.cache(code, shell.execution_count)
+            tree = shell.compile.ast_parse(code, name)
+            if not (tree.body and isinstance(tree.body[-1], ast.Expr)):
+                compiled = shell.compile(tree, name, "exec")
+        if compiled is None:
+            result = shell.run_cell(code, store_history=False)
+            return result.error_before_exec or result.error_in_exec
+        try:
+            with shell.builtin_trap:
+                exec(compiled, shell.user_ns)
+        except BaseException as error:  # SystemExit too
+            return error
+        return None
+
+    def do_look(self, request):
+        """Answer which of the names are defined: callable, or with their value if it is plain data."""
+        seen, space = {}, self.shell.user_ns
+        for name in request["names"]:
+            if name not in space:
+                continue
+            try:
+                if callable(space[name]):
+                    seen[name] = (True, None)
+                else:
+                    self.wire.encode(space[name])
+                    seen[name] = (False, space[name])
+            except Exception as error:
+                return {"not_plain": f"{name}: {_str(error)}"}
+        return {"seen": seen}
+
+    def do_call(self, request):
+        """Call what a name stands for, or a function of `measuring` with it; answer with the outcome of the call."""
+        if request["random"] is not None:
+            import torch
+
+            torch.set_rng_state(request["random"])
+        measure = request["measure"] and getattr(self.measuring, request["measure"])
+        work = self.shell.user_ns.get(request["name"])
+        return self.wire.call_outcome(work, request["args"], request["kwargs"], measure)
+
+    def do_check(self, request):
+        """Answer with the line that the check cell of an exercise shows; "" where the check fails itself."""
+        try:
+            return str(self.checks.verdict(request["exercise"], self.shell.user_ns))
+        except (Exception, SystemExit):
+            return ""
+
+
+class Capped(io.StringIO):
+    """A stream that keeps its first `most` characters and counts the rest in `dropped`."""
+
+    def __init__(self, most):
+        super().__init__()
+        self.most, self.dropped = most, 0
+
+    def write(self, text):
+        room = max(0, self.most - self.tell())
+        super().write(text[:room])
+        self.dropped += len(text) - min(room, len(text))
+        return len(text)
+
+
+def _str(error):
+    try:
+        return str(error)[:2000]
+    except Exception:  # its own __str__ may do anything
+        return ""

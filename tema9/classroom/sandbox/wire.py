@@ -1,0 +1,171 @@
+"""The wire between a judge and a student's process: plain data as bytes, and messages of known length.
+
+Both ends are hostile to each other in thought: `decode` believes nothing of what the bytes say, and nothing
+that carries behaviour of its own can be encoded.
+"""
+
+import builtins
+import contextlib
+import io
+import json
+import math
+
+import numpy as np
+import torch
+
+KINDS = "biuf"  # of the elements of an array: bool, int, unsigned, float
+
+
+class NotPlainData(TypeError):
+    """Something that is not plain data was to cross the wire."""
+
+
+def encode(value) -> bytes:
+    """Return plain data as bytes: JSON, and after it the bytes of the arrays.
+
+    Plain data are None, bool, int, float, str, list, tuple, dict with plain keys, and
+    arrays of numpy or torch; not their subclasses, which could carry behaviour.
+
+    Raises:
+        NotPlainData: the value holds something else.
+    """
+    arrays = []
+    try:
+        text = json.dumps(_pack(value, arrays)).encode()
+    except RecursionError:
+        raise NotPlainData("it is nested too deep to be plain data") from None
+    return b"".join([len(text).to_bytes(8, "big"), text, *arrays])
+
+
+def decode(content):
+    """Return the value that `encode` made into bytes.
+
+    Raises:
+        NotPlainData: the bytes are not what `encode` makes.
+    """
+    try:
+        size = int.from_bytes(content[:8], "big")
+        return _unpack(json.loads(content[8 : 8 + size]), memoryview(content)[8 + size :])
+    except NotPlainData:
+        raise
+    except Exception as error:  # whoever wrote them may be hostile
+        raise NotPlainData(f"what came is not plain data ({type(error).__name__})") from None
+
+
+def _pack(value, arrays):
+    kind = type(value)
+    if kind in (type(None), bool, int, float, str):
+        return value
+    if kind is list:
+        return [_pack(item, arrays) for item in value]
+    if kind in (tuple, torch.Size):
+        return {"tuple": [_pack(item, arrays) for item in value]}
+    if kind is dict:
+        return {"dict": [[_pack(key, arrays), _pack(item, arrays)] for key, item in value.items()]}
+    if kind in (torch.Tensor, torch.nn.Parameter):
+        return {"torch": _array(value.detach().cpu().numpy(), arrays)}
+    if kind is np.ndarray and value.dtype.kind in KINDS:
+        return {"numpy": _array(value, arrays)}
+    if isinstance(value, np.generic) and value.dtype.kind in KINDS:
+        return _pack(value.item(), arrays)
+    raise NotPlainData(f"{kind.__name__} is not plain data: give numbers, strings, lists, tuples, dicts or arrays")
+
+
+def _array(array, arrays):
+    start = sum(map(len, arrays))
+    arrays.append(array.tobytes())
+    return [array.dtype.str, list(array.shape), start]
+
+
+def _unpack(packed, arrays):
+    if isinstance(packed, list):
+        return [_unpack(item, arrays) for item in packed]
+    if isinstance(packed, str):  # half of a surrogate pair could not be written to a file
+        return packed if packed.isascii() else packed.encode("utf-8", "replace").decode("utf-8")
+    if not isinstance(packed, dict):
+        return packed
+    ((kind, content),) = packed.items()
+    if kind == "tuple":
+        return tuple(_unpack(item, arrays) for item in content)
+    if kind == "dict":
+        return {_unpack(key, arrays): _unpack(item, arrays) for key, item in content}
+    dtype, shape, start = content
+    if np.dtype(dtype).kind not in KINDS or kind not in ("numpy", "torch"):
+        raise NotPlainData(f"an array of {dtype} is not plain data")
+    count = math.prod(shape)
+    array = np.frombuffer(arrays, dtype, count, start).copy() if count else np.zeros(0, dtype)
+    array = array.reshape(shape)
+    return torch.from_numpy(array) if kind == "torch" else array
+
+
+def call_outcome(work, args, kwargs, measure=None) -> dict:
+    """Call a student's object, or the function `measure` with it as its first argument; say what became of the call.
+
+    Returns:
+        {"value": what it returned} or {"raised": [the name of the exception's class, its message]}.
+    """
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            value = measure(work, *args, **kwargs) if measure else work(*args, **kwargs)
+        encode(value)
+    except (Exception, SystemExit) as error:
+        try:
+            message = str(error)
+        except Exception:  # its own __str__ may do anything
+            message = ""
+        return {"raised": [type(error).__name__, message[:2000]]}
+    return {"value": value}
+
+
+def result_of(outcome):
+    """Return the value of an outcome of `call_outcome`, or raise its exception again.
+
+    Raises:
+        NotPlainData: the outcome is malformed.
+        AssertionError, RuntimeError or a builtin exception: what the call raised; a class of the student's own
+            comes as RuntimeError.
+    """
+    match outcome:
+        case {"value": value}:
+            return value
+        case {"raised": [str(name), str(message)]}:
+            known = getattr(builtins, name, None)
+            if isinstance(known, type) and issubclass(known, Exception) and known is not AssertionError:
+                if name.startswith("Unicode"):  # made of five things
+                    known = ValueError
+                raise known(message)
+            if name == "NotPlainData":
+                raise NotPlainData(message)
+            if name == "AssertionError":
+                raise AssertionError(message)
+            raise RuntimeError(message)
+    raise NotPlainData("what came is not an outcome")
+
+
+def send(link, content):
+    """Send bytes as one message, which starts with its length in 8 bytes."""
+    link.sendall(len(content).to_bytes(8, "big") + content)
+
+
+def receive(link, most=2**40) -> bytearray | None:
+    """Return the next message, or None when the other side has closed.
+
+    Raises:
+        ValueError: it is longer than `most` bytes.
+    """
+    size = _exactly(link, 8)
+    if size is None:
+        return None
+    if int.from_bytes(size, "big") > most:
+        raise ValueError(f"a message of {int.from_bytes(size, 'big'):,} bytes; the limit is {most:,}")
+    return _exactly(link, int.from_bytes(size, "big"))
+
+
+def _exactly(link, size):
+    content, filled = bytearray(size), 0
+    while filled < size:
+        count = link.recv_into(memoryview(content)[filled:])
+        if not count:
+            return None
+        filled += count
+    return content
