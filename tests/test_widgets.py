@@ -17,6 +17,9 @@ from nbconvert.preprocessors import ExecutePreprocessor
 
 from tema9 import architectures, data, models, recipes, training, widgets
 from tema9.arithmetic import MIB, crossing_values, layer_table, output_size, spanish
+from tema9.widgets.digit_pad import as_mnist
+from tema9.widgets.explorer import FAULT, NO_FRONT_END
+from tema9.widgets.input_side import ROUTES
 
 MAKERS = {
     "convolution": widgets.convolution,
@@ -111,7 +114,7 @@ def test_a_window_that_does_not_fit_says_so_in_place_and_comes_back():
 def test_the_routes_to_55_and_the_two_that_give_54():
     """Caffe, torchvision and the code of 2012 give 55; what the paper prints and d2l's padding of 1 give 54."""
     explorer, found = widgets.input_224(), {}
-    for route in widgets.ROUTES:
+    for route in ROUTES:
         moved(explorer, route=route)
         found[route.split(":")[0]] = int(re.search(r"CONV1 da (\d+) ×", explorer.words)[1])
     assert found == {
@@ -162,9 +165,9 @@ def test_the_editor_computes_what_a_revised_architecture_would():
 def test_the_editor_marks_a_side_that_is_not_whole():
     explorer = moved(widgets.layer_editor("alexnet_slide"), input_size=224)
     assert "Lados que no son enteros: CONV1: 54,25 se queda en 54" in explorer.words
-    assert widgets.FAULT in explorer.cells["CONV1"][0].value and "54,25" in explorer.cells["CONV1"][0].value
+    assert FAULT in explorer.cells["CONV1"][0].value and "54,25" in explorer.cells["CONV1"][0].value
     moved(explorer, input_size=227)
-    assert "no son enteros" not in explorer.words and widgets.FAULT not in explorer.cells["CONV1"][0].value
+    assert "no son enteros" not in explorer.words and FAULT not in explorer.cells["CONV1"][0].value
 
 
 def test_the_editor_says_which_layer_does_not_fit_and_stops_there():
@@ -216,7 +219,7 @@ def drawn(explorer, points):
 def test_a_drawn_digit_comes_to_the_network_as_mnist_would_bring_it():
     explorer = widgets.digit(lenet())
     drawn(explorer, [(30, 20), (30, 120)])  # a stroke far from the middle
-    pixels = widgets.as_mnist(explorer.pad).astype(float)
+    pixels = as_mnist(explorer.pad).astype(float)
     rows, columns = np.indices(pixels.shape)
     assert pixels.shape == (28, 28) and (pixels.max(axis=1) > 0).sum() == 20
     centre = [(pixels * places).sum() / pixels.sum() for places in (rows, columns)]
@@ -332,6 +335,6 @@ def test_an_exported_notebook_shows_each_picture_with_its_alternative_text(expor
     for name in EXPORTED:
         alt = MAKERS[name]().picture.alt
         assert f'alt="{alt}"' in page, name
-    assert page.count(widgets.NO_FRONT_END) == len(EXPORTED)
+    assert page.count(NO_FRONT_END) == len(EXPORTED)
     text = "".join(str(output) for cell in notebook.cells for output in cell.outputs)
     assert "Explorer(" not in text and "'name': 'stderr'" not in text
