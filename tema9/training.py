@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,47 +20,18 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from tema9 import augment
 from tema9.arithmetic import MIB, layer_table
 from tema9.checkpoint import save
+from tema9.evaluation import ensemble as ensemble  # notebook 4 calls training.ensemble
+from tema9.evaluation import evaluate
 from tema9.files import atomic_write
 from tema9.machine import Machine, processes, rank, total
 from tema9.views import Views
+from tema9.wording import ENGLISH as ENGLISH  # the other language for `epochs`
+from tema9.wording import SPANISH
 
 LAST, BEST, HISTORY = "last.safetensors", "best.safetensors", "history.csv"
-LOOK = 100  # steps between two looks at the losses: each makes a GPU wait
-
-
-class Words(NamedTuple):
-    """What the loop says meanwhile, in one language."""
-
-    epoch: str
-    step: str
-    score: str
-    decimal: str
-    interrupted: str
-    evaluating: str
-    batch: str
-
-
-SPANISH = Words(
-    epoch="época {}/{}",
-    step="paso",
-    score="pérdida {:.3f}, error de validación {:.1f} %",
-    decimal=",",
-    interrupted="interrumpido: épocas enteras que se guardan: {}",
-    evaluating="evaluando",
-    batch="lote",
-)
-ENGLISH = Words(
-    epoch="epoch {}/{}",
-    step="step",
-    score="loss {:.3f}, validation error {:.1f} %",
-    decimal=".",
-    interrupted="interrupted: {} whole epochs kept",
-    evaluating="evaluating",
-    batch="batch",
-)
+CHECK_EVERY = 100  # steps between two checks that the losses are finite: each check waits for the GPU
 
 
 @dataclass(frozen=True)
@@ -187,7 +157,7 @@ def epochs(model, data, recipe, progress=True, folder=None, machine=None, words=
                     run.optimizer.step()
                     losses.append(loss.detach())
                     bar.update()
-                    if len(losses) % LOOK == 0 or len(losses) == steps:
+                    if len(losses) % CHECK_EVERY == 0 or len(losses) == steps:
                         _require_finite(losses, run, (epoch - 1) * steps, folder)
             train_loss = float(total(torch.stack(losses).sum(), machine.device) / len(labels))
             score = evaluate(model, data.validation, machine)
@@ -330,100 +300,6 @@ def draw(*numbers):
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
 
 
-class Score(NamedTuple):
-    """What a model is worth: mean cross-entropy in nats; top-1 and top-5 error in %."""
-
-    loss: float
-    top1: float
-    top5: float
-
-
-class Ensemble(NamedTuple):
-    """The score of each model, and that of their averaged probabilities."""
-
-    each: list[Score]
-    whole: Score
-
-
-def evaluate(model, split, machine=None, ten_crops=False, batch_size=250, progress=False, words=SPANISH) -> Score:
-    """Measure a model on every image of a split; it is left in evaluation mode.
-
-    Args:
-        model: (N, C, H, W) -> (N, classes), logits. It sees the images through its `views`, as
-            `train` leaves them with it; a model without them sees bytes as floats from 0 to 1.
-        split: a `data.Split`.
-        machine: a `machine.Machine`; where the model is, in float32, by default.
-        ten_crops: average the probabilities of ten crops of each image, not the central one alone.
-        batch_size: images at a time.
-        progress: draw a progress bar on the standard output.
-        words: its language.
-
-    Raises:
-        ValueError: ten crops are asked for, and the model's views have no `crop`.
-
-    Source:
-        Krizhevsky, Sutskever and Hinton (2012), sections 4.1 and 6.
-    """
-    return ensemble([model], split, machine, ten_crops, batch_size, progress, words).whole
-
-
-@torch.no_grad()
-def ensemble(models, split, machine=None, ten_crops=False, batch_size=250, progress=False, words=SPANISH) -> Ensemble:
-    """Measure several models, and all of them as one: the mean of their probabilities.
-
-    Under torchrun each process takes its share of the images, and each gets the score of all.
-
-    Args:
-        models: one or more, each as for `evaluate`.
-        split, machine, ten_crops, batch_size, progress, words: as for `evaluate`.
-
-    Raises:
-        ValueError: there is no model, or ten crops are asked for and the views of one have no `crop`.
-
-    Source:
-        Krizhevsky, Sutskever and Hinton (2012), section 6.
-    """
-    models = list(models)
-    if not models:
-        raise ValueError("models is empty; give one or more")
-    machine = machine or Machine.of(models[0])
-    for model in models:
-        model.eval()
-    own = torch.arange(rank(), len(split), processes())
-    sums = torch.zeros(len(models) + 1, 3, dtype=torch.float64)
-    off = not (progress and rank() == 0)
-    bar = {"unit": words.batch, "file": sys.stdout, "disable": off, "leave": False}
-    for which in tqdm(own.split(batch_size), words.evaluating, **bar):
-        images, labels = machine.take(split.images, which), split.labels[which.to(split.labels.device)]
-        each = [_log_probabilities(model, images, machine, ten_crops) for model in models]
-        sums += torch.stack([_sums(logs, labels.to(machine.device)) for logs in (*each, _mean(each))]).cpu()
-    means = (total(sums, machine.device) / len(split)).tolist()
-    *each, whole_score = (Score(loss, 100 * wrong, 100 * missed) for loss, wrong, missed in means)
-    return Ensemble(each, whole_score)
-
-
-def _log_probabilities(model, images, machine, ten_crops):
-    """(N, classes), the logarithms of what a model gives each class, in float32."""
-    views = getattr(model, "views", Views())
-    if ten_crops and views.crop is None:
-        raise ValueError("ten_crops needs the side of the crops; train with a recipe that has a crop")
-    crops = augment.ten_crops(views.whole(images), views.crop) if ten_crops else [views.evaluation(images)]
-    with machine.autocast():
-        return _mean([model(machine.arrange(crop)).float().log_softmax(dim=1) for crop in crops])
-
-
-def _mean(logs):
-    """The logarithm of the mean of several probabilities, from their logarithms."""
-    return logs[0] if len(logs) == 1 else torch.stack(logs).logsumexp(dim=0) - math.log(len(logs))
-
-
-def _sums(logs, labels):
-    """(3,): over some images, the loss, how often the best is wrong, how often none of the best five is right."""
-    right = logs.topk(min(5, logs.shape[1]), dim=1).indices == labels[:, None]
-    loss = F.nll_loss(logs, labels, reduction="sum")
-    return torch.stack([loss, (~right[:, 0]).sum(), (~right.any(dim=1)).sum()])
-
-
 def tensorboard(epochs, folder):
     """Pass the histories of `epochs` on, and write loss, errors and rate for TensorBoard meanwhile.
 
@@ -456,7 +332,7 @@ def _require(recipe, images):
 
 def _require_finite(losses, run, before, folder):
     """Look at the losses of the last steps; `before` steps came in earlier epochs."""
-    first = (len(losses) - 1) // LOOK * LOOK
+    first = (len(losses) - 1) // CHECK_EVERY * CHECK_EVERY
     bad = ~torch.stack(losses[first:]).isfinite()
     if not bad.any():
         return

@@ -87,7 +87,7 @@ class Views:
         """The centre of each image. Shape: (N, C, H, W) -> (N, C, crop, crop), floats."""
         return self._values(images if self.crop is None else augment.centre_crop(images, self.crop))
 
-    def whole(self, images):
+    def uncropped(self, images):
         """All of each image, to cut ten crops from. Shape: (N, C, H, W) -> the same, floats."""
         return self._values(images)
 

@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from tema9 import ARCHITECTURES, layer_table, models
-from tema9.training import evaluate
+from tema9.evaluation import evaluate
 
 CLASSES = {"lenet5": models.LeNet5, "lenet5_1998": models.LeNet5} | {
     name: models.ZFNet if name.startswith("zfnet") else models.AlexNet

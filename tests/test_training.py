@@ -14,15 +14,14 @@ import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import load_file
 from torch import nn
-from torchvision.transforms import v2
 
-from tema9 import checkpoint, layer_table, machine, models, prepared, training
+from tema9 import checkpoint, layer_table, machine, models, prepared, training, wording
 from tema9.checkpoint import load, save
 from tema9.data import Data, Split
 from tema9.data import prepared as prepared_data
+from tema9.evaluation import Score, evaluate
 from tema9.recipes import ALEXNET_2012_CODE, LENET5_DIGITS, Recipe
-from tema9.training import NonFiniteLoss, evaluate, train
-from tema9.views import Views
+from tema9.training import NonFiniteLoss, train
 
 RECIPE = Recipe(batch_size=8, epochs=6, learning_rate=0.1)
 
@@ -51,7 +50,7 @@ def script(monkeypatch):
             outcome = next(waiting)
             if isinstance(outcome, BaseException):
                 raise outcome
-            return training.Score(1.0, outcome, 0.0)
+            return Score(1.0, outcome, 0.0)
 
         monkeypatch.setattr(training, "evaluate", scripted)
         return seen
@@ -123,8 +122,8 @@ def test_ctrl_c_keeps_the_best_weights_so_far_and_returns(script, capsys):
 
 def test_the_bar_speaks_spanish_to_students_and_english_to_the_command(script, capsys):
     for words, said in (
-        (training.SPANISH, "época 1/1: 100%|.*paso/s.*pérdida [0-9],[0-9]{3}, error de validación 20,0 %"),
-        (training.ENGLISH, "epoch 1/1: 100%|.*step/s.*loss [0-9][.][0-9]{3}, validation error 20.0 %"),
+        (wording.SPANISH, "época 1/1: 100%|.*paso/s.*pérdida [0-9],[0-9]{3}, error de validación 20,0 %"),
+        (wording.ENGLISH, "epoch 1/1: 100%|.*step/s.*loss [0-9][.][0-9]{3}, validation error 20.0 %"),
     ):
         script([20])
         list(training.epochs(nn.Linear(2, 3), clouds(), replace(RECIPE, epochs=1), words=words))
@@ -153,19 +152,6 @@ def test_a_short_last_batch_counts_by_its_images():
     still = Recipe(batch_size=4, epochs=1, learning_rate=1e-12)  # 4, 4 and 2 images
     (epoch,) = train(model, data, still, progress=False)
     assert epoch.train_loss == pytest.approx(expected, rel=1e-5)
-
-
-@pytest.mark.parametrize("batch_size", [1, 5, 12, 500])
-def test_evaluate_is_the_slow_loop(batch_size):
-    model, part = nn.Linear(2, 3), clouds().validation
-    loss = wrong = 0
-    for point, label in zip(part.images, part.labels, strict=True):
-        scores = (model.weight @ point + model.bias).tolist()
-        largest = max(scores)
-        loss += float(torch.logsumexp(torch.tensor(scores), 0)) - scores[label]
-        wrong += scores.index(largest) != label
-    score = evaluate(model, part, batch_size=batch_size)
-    assert score == (pytest.approx(loss / 12, rel=1e-5), pytest.approx(100 * wrong / 12), 0)
 
 
 def test_training_trains_in_training_mode_and_validates_in_evaluation_mode():
@@ -398,57 +384,6 @@ def test_images_that_lie_on_disk_train_like_those_in_memory(tmp_path):
         states.append(model.state_dict())
     assert equal(*states)
     assert evaluate(model, data.test)[1] == 0
-
-
-class Fixed(nn.Module):
-    """Answers with the first pixels of the image as logits, so that every score can be told by hand."""
-
-    def __init__(self, classes, scale=1.0):
-        super().__init__()
-        self.classes, self.scale = classes, nn.Parameter(torch.tensor(scale))
-
-    def forward(self, images):
-        return self.scale * images.flatten(1)[:, : self.classes]
-
-
-def of_logits(logits, labels):
-    return Split(torch.tensor(logits).view(len(labels), 1, 1, -1), torch.tensor(labels))
-
-
-def test_top_5_counts_the_images_whose_class_is_not_among_the_best_five():
-    descending = [6.0, 5.0, 4.0, 3.0, 2.0, 1.0, 0.0]  # the best five are 0 to 4
-    score = evaluate(Fixed(7), of_logits([descending] * 8, [0, 1, 2, 3, 4, 5, 6, 0]))
-    assert (score.top1, score.top5) == (75, 25)  # 6 of 8 are not the first; 2 of 8 not among five
-
-
-def test_with_fewer_than_five_classes_the_top_5_error_is_zero():
-    assert evaluate(Fixed(3), of_logits([[3.0, 2.0, 1.0]], [2])).top5 == 0
-
-
-def test_ten_crops_average_probabilities_of_ten_views():
-    generator = torch.Generator().manual_seed(0)
-    part = Split(torch.rand(6, 3, 8, 8, generator=generator), torch.tensor([0, 1, 2, 0, 1, 2]))
-    model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 6 * 6, 3))
-    with pytest.raises(ValueError, match="ten_crops needs the side of the crops"):
-        evaluate(model, part, ten_crops=True)
-    model.views = Views(crop=6)
-    views = v2.functional.ten_crop(part.images, 6)
-    probabilities = sum(model(view).softmax(1) for view in views) / 10
-    score = evaluate(model, part, ten_crops=True, batch_size=4)
-    assert score.loss == pytest.approx(F.nll_loss(probabilities.log(), part.labels).item(), rel=1e-5)
-    assert score.top1 == pytest.approx(100 * (probabilities.argmax(1) != part.labels).float().mean().item())
-
-
-def test_an_ensemble_averages_probabilities_and_not_logits():
-    sure, unsure = Fixed(2, 10.0), Fixed(2, -1.0)  # (1, 0): 0.99995 for class 0 and 0.27
-    part = of_logits([[1.0, 0.0]], [1])
-    each, whole = training.ensemble([sure, unsure], part)
-    assert each == [evaluate(sure, part), evaluate(unsure, part)]
-    first, second = torch.tensor([10.0, 0.0]).softmax(0), torch.tensor([-1.0, 0.0]).softmax(0)
-    assert whole.loss == pytest.approx(-((first + second) / 2)[1].log().item(), rel=1e-5)
-    assert whole.loss <= sum(score.loss for score in each) / 2  # the logarithm is concave
-    with pytest.raises(ValueError, match="models is empty"):
-        training.ensemble([], part)
 
 
 def test_the_model_sees_the_crops_the_recipe_asks_for_and_keeps_its_views(tmp_path):

@@ -47,7 +47,7 @@ def test_an_evaluation_view_is_the_centre_and_always_the_same():
     views = Views.of(images, recipe(crop=5, flip=True, lighting=0.1))
     expected = augment.normalise(augment.centre_crop(images, 5), *augment.colour_statistics(images))
     torch.testing.assert_close(views.evaluation(images), expected)
-    torch.testing.assert_close(views.whole(images)[..., 2:7, 2:7], expected)
+    torch.testing.assert_close(views.uncropped(images)[..., 2:7, 2:7], expected)
 
 
 def test_one_flat_colour_does_not_divide_by_zero():

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from tema9 import experiments, models, recipes, training
+from tema9 import evaluation, experiments, models, recipes, training
 from tema9.architectures import ALEXNET_MINI, LRN, Dropout, revise
 from tema9.data import textures
 
@@ -48,7 +48,7 @@ def run(job):
     model = models.stack(architecture, len(data.classes))
     models.initialise(model, architecture.initialisation)
     history = training.train(model, data, replace(recipe, seed=seed), progress=False)
-    score = training.evaluate(model, data.test)
+    score = evaluation.evaluate(model, data.test)
     return {
         "variant": variant,
         "seed": seed,
