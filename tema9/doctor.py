@@ -12,9 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
-from tema9 import outline
+from tema9 import hardware, outline
 from tema9.arithmetic import spanish
 from tema9.tables import Table
 
@@ -65,10 +63,10 @@ def packages():
 
 
 def machine():
-    cores, memory = _cores(), psutil.virtual_memory()
-    there = f"{cores} núcleos, {_gib(memory.total)} de memoria, {_gib(memory.available)} libres"
+    available = hardware.available_memory()
+    there = f"{hardware.cores()} núcleos, {_gib(hardware.memory())} de memoria, {_gib(available)} libres"
     fix = "Cierra otros programas: un cuaderno usa hasta 2 GiB"
-    return Finding("máquina", there, memory.available >= LEAST_MEMORY, fix, needed=False)
+    return Finding("máquina", there, available >= LEAST_MEMORY, fix, needed=False)
 
 
 def gpu():
@@ -129,10 +127,6 @@ def summary() -> Table:
     rows = tuple((one.title, str(one.minutes), spanish(one.seconds)) for one in outline.notebooks().values())
     note = f"Tu máquina: {machine().there}. GPU: {gpu().there}."
     return Table(("cuaderno", "minutos tuyos", "segundos con 2 núcleos, sin GPU"), rows, (1, 2), note)
-
-
-def _cores():
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _gib(count):

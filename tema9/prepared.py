@@ -22,6 +22,8 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
+from tema9 import hardware
+
 SIDE = 256
 PARTS = frozenset(("train", "val", "valid", "validation", "test"))
 CHUNK = 64  # images that a process takes at a time
@@ -43,7 +45,7 @@ def prepare(folder, out, workers=None, progress=True) -> "Prepared":
         out: the folder to write: images.npy, (N, 256, 256, 3), uint8, 197 kB an image;
             index.csv, one line per image (row, class, file); unreadable.csv (class, file, reason).
             The row of an unreadable file stays black, and no line of the index leads to it.
-        workers: processes; None takes one per core, 1 works in this process.
+        workers: processes; None takes one for each core that this process may use, 1 works in this process.
         progress: draw a progress bar on the standard output.
 
     Returns:
@@ -60,7 +62,7 @@ def prepare(folder, out, workers=None, progress=True) -> "Prepared":
         central 256x256.
     """
     folder, out = Path(folder), Path(out)
-    workers = (os.cpu_count() or 1) if workers is None else workers
+    workers = hardware.cores() if workers is None else workers
     if workers < 1:
         raise ValueError(f"workers {workers} is not positive")
     plan = list_images(folder)

@@ -6,7 +6,6 @@ recipe and the same three seeds.
 
 import argparse
 import multiprocessing
-import os
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from tema9 import evaluation, experiments, models, recipes, training
+from tema9 import evaluation, experiments, hardware, models, recipes, training
 from tema9.architectures import ALEXNET_MINI, LRN, Dropout, revise
 from tema9.data import textures
 
@@ -62,7 +61,7 @@ def run(job):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".csv"))
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes; one per core by default")
+    parser.add_argument("--workers", type=int, default=hardware.cores(), help="processes; one per core by default")
     arguments = parser.parse_args()
     jobs = [(variant, seed) for variant in VARIANTS for seed in SEEDS]
     context = multiprocessing.get_context("spawn")  # forking a process that runs threads can hang
