@@ -5,12 +5,12 @@ are square; a multiply-add counts once (2 FLOPs) and the bias is not counted; me
 is in bytes, 4 per value (float32).
 """
 
-import html
 import math
 from dataclasses import asdict, dataclass, fields
 
 from tema9 import architectures
 from tema9.architectures import LRN, POINTWISE, RBF, Architecture, Conv, Linear, MaxPool, Subsampling
+from tema9.tables import Table
 
 BYTES_PER_VALUE = 4  # float32
 MIB = 2**20
@@ -206,13 +206,12 @@ class LayerTable:
         """The table in Spanish, for a notebook."""
         head = ("Salida", "Capa", "Qué hace", "Pesos", "Sesgos", "Multiplicaciones-suma", "Activaciones")
         channels, height, width = self.input_shape
+        counts = ("weights", "biases", "multiply_adds", "activations")
         body = [(f"[{height}x{width}x{channels}]", "INPUT", "", "", "", "", "")]
         for row in self.rows:
-            counts = (row.weights, row.biases, row.multiply_adds, row.activations)
-            body.append((row.volume, row.name, row.description, *map(spanish, counts)))
-        totals = ("weights", "biases", "multiply_adds", "activations")
-        body.append(("", "Total", "", *(spanish(self.total(quantity)) for quantity in totals)))
-        return _html_table(html.escape(self.architecture.title), head, body)
+            body.append((row.volume, row.name, row.description, *(spanish(getattr(row, count)) for count in counts)))
+        body.append(("", "Total", "", *(spanish(self.total(count)) for count in counts)))
+        return Table(head, tuple(body), numbers=(3, 4, 5, 6), caption=self.architecture.title)._repr_html_()
 
 
 def layer_table(name, input_size=None) -> LayerTable:
@@ -368,9 +367,3 @@ def _row(layer, shape, field, jump):
 
 def _pad(padding):
     return f"{padding[0]} (+{padding[1] - padding[0]} right and bottom)" if isinstance(padding, tuple) else str(padding)
-
-
-def _html_table(caption, head, body):
-    cells = "".join(f"<th>{cell}</th>" for cell in head)
-    rows = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in body)
-    return f"<table><caption>{caption}</caption><thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table>"

@@ -6,10 +6,11 @@ from html import escape
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of texts under a head, with a line of text below.
+    """Rows of texts under a head, with a caption above and a line of text below.
 
     Example:
-        >>> print(Table(("capa", "lado"), (("conv1", "55"), ("pool1", "27")), numbers=(1,)))
+        >>> print(Table(("capa", "lado"), (("conv1", "55"), ("pool1", "27")), numbers=(1,), caption="AlexNet"))
+        AlexNet
         capa   lado
         conv1    55
         pool1    27
@@ -19,12 +20,13 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     numbers: tuple[int, ...] = ()  # the columns that are set to the right
     note: str = ""
+    caption: str = ""
 
     def __str__(self):
         lines = [self.head, *self.rows]
         widths = [max(len(line[column]) for line in lines) for column in range(len(self.head))]
         text = ["  ".join(self._set(line[c], widths[c], c) for c in range(len(widths))).rstrip() for line in lines]
-        return "\n".join([*text, *filter(None, [self.note])])
+        return "\n".join([*filter(None, [self.caption]), *text, *filter(None, [self.note])])
 
     def _set(self, text, width, column):
         return text.rjust(width) if column in self.numbers else text.ljust(width)
@@ -39,5 +41,6 @@ class Table:
             return f"<tr>{inside}</tr>"
 
         body = "".join(row("td", cells) for cells in self.rows)
+        caption = f"<caption>{escape(self.caption)}</caption>" if self.caption else ""
         note = f"<p>{escape(self.note)}</p>" if self.note else ""
-        return f"<table><thead>{row('th', self.head)}</thead><tbody>{body}</tbody></table>{note}"
+        return f"<table>{caption}<thead>{row('th', self.head)}</thead><tbody>{body}</tbody></table>{note}"
