@@ -5,7 +5,6 @@ import html
 import nbformat
 import psutil
 import pytest
-from test_sandbox import needed
 
 from tema9.classroom import sources
 from tema9.classroom.grading import grade, scores
@@ -14,7 +13,7 @@ from tema9.classroom.publishing import feedback, report
 from tema9.classroom.rehearsal import attacks, rehearse
 from tema9.classroom.sandbox.sandbox import Limits
 
-pytestmark = [needed, pytest.mark.slow]
+pytestmark = [pytest.mark.bubblewrap, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_sandbox import needed
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -27,7 +26,7 @@ def test_a_benchmark_runs_and_prints_its_ratios(name, prints):
     assert all(words in said for words in [*prints, "torch"]), said
 
 
-@needed
+@pytest.mark.bubblewrap
 @pytest.mark.slow
 def test_the_benchmark_of_grading_compares_with_stock_and_with_the_limit():
     script = [sys.executable, BENCHMARKS / "grading.py", "speed", "--quick", "--students", "2"]

@@ -8,18 +8,11 @@ import sys
 
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
+from running import run
 
 from tema9.arithmetic import layer_table
 from tema9.classroom.grading.scores import Row
 from tema9.cli import _print_scores, app, console
-
-
-def run(*arguments):
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
 
 
 @pytest.mark.parametrize(

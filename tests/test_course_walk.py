@@ -6,15 +6,14 @@ import zipfile
 
 import nbformat
 import pytest
-from test_cli import run
-from test_docs import rows
-from test_sandbox import needed
+from readme import rows
+from running import run
 
 from tema9.classroom import sources
 from tema9.classroom.authoring import bank
 from tema9.classroom.rehearsal import rehearse
 
-pytestmark = [needed, pytest.mark.slow]
+pytestmark = [pytest.mark.sandbox, pytest.mark.slow]
 
 ROSTER = """Nombre;Apellido(s);Nombre de usuario;Dirección de correo
 Ana;García Núñez;agarcia;ana@uni.es

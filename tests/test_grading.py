@@ -8,6 +8,7 @@ import mini
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
+from running import grade_class
 
 from tema9.classroom import course
 from tema9.classroom.authoring import bank
@@ -16,6 +17,8 @@ from tema9.classroom.grading.cohort import open_cohort
 from tema9.classroom.publishing import feedback
 from tema9.classroom.rehearsal import rehearse
 from tema9.classroom.sandbox.sandbox import Limits
+
+pytestmark = pytest.mark.sandbox
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +108,7 @@ def graded(small, tmp_path_factory):
     broken.parent.mkdir(parents=True)
     broken.write_text("{ this is no notebook")
     (root / "submitted" / "absent").mkdir()
-    rows = {row.student: row for row in grade.grade(root, workers=1, limits=Limits(seconds=3)).rows}
+    rows = {row.student: row for row in grade_class(root, limits=Limits(seconds=3)).rows}
     feedback.write_all(open_cohort(root), sorted(rows))
     return root, rows
 
@@ -115,6 +118,15 @@ def test_every_rehearsed_score_is_the_expected_one(graded):
     for (student, _), (score, what) in scores.expected(root).items():
         assert rows[student].machine == score, what
         assert rows[student].status == "graded"
+
+
+def test_without_a_sandbox_the_bank_s_answers_have_the_same_scores(small, tmp_path):
+    root = rehearse.rehearse(tmp_path, students=6)
+    rows = {(row.student, row.notebook): row for row in grade_class(root, unsandboxed=True).rows}
+    assert {who: row.machine for who, row in rows.items()} == {
+        who: score for who, (score, _) in grade.expected(root).items()
+    }
+    assert {row.status for row in rows.values()} == {"graded"}
 
 
 def test_there_is_a_row_for_every_student(graded):
@@ -208,12 +220,14 @@ def test_nbgraders_generate_feedback_gives_our_page_of_what_was_recorded_and_its
     path, handed_in = root / "feedback/explores/1_mini/1_mini.html", made.submitted("explores", "1_mini")
     ours, before = path.read_bytes(), handed_in.read_bytes()
     with course.quiet():
-        assert made.api.generate_feedback("1_mini", "explores")["success"]
+        result = made.api.generate_feedback("1_mini", "explores")
+        assert result["success"], result
     assert path.read_bytes() == ours
     try:
         handed_in.write_bytes(before + b"\n")  # handed in again, and not graded by `tema9 grade` since
         with course.quiet():
-            assert made.api.generate_feedback("1_mini", "explores")["success"]
+            result = made.api.generate_feedback("1_mini", "explores")
+            assert result["success"], result
         assert "Score:" in path.read_text(encoding="utf-8")
     finally:
         handed_in.write_bytes(before)

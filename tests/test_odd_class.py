@@ -8,15 +8,12 @@ from pathlib import Path
 
 import mini
 import pytest
-from test_cli import run
-from test_sandbox import needed
+from running import grade_class, run
 
 from tema9.classroom import course
-from tema9.classroom.grading import grade
 from tema9.classroom.grading.record import Record
-from tema9.classroom.sandbox.sandbox import Limits
 
-pytestmark = needed
+pytestmark = pytest.mark.sandbox
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +30,7 @@ def made(folder, tmp_path_factory):
     opened.prepare()
     for student in ("ana", "luis"):
         mini.hand_in(opened, student, mini.size())
-    grade.grade(opened.root, workers=1, limits=Limits(seconds=20))
+    grade_class(opened.root)
     return opened.root
 
 
@@ -136,6 +133,7 @@ def test_a_finished_class_needs_nothing_and_a_broken_submission_does(root):
     assert run("export", root).exit_code == 1
 
 
+@pytest.mark.bubblewrap
 def test_a_read_only_course_is_one_line_and_stays_as_it_was(folder, root, handed_in):
     before = files(root)
     for command, arguments in (
@@ -150,6 +148,7 @@ def test_a_read_only_course_is_one_line_and_stays_as_it_was(folder, root, handed
     assert files(root) == before
 
 
+@pytest.mark.bubblewrap
 def test_a_full_disk_is_one_line_and_nothing_that_was_there_is_lost(folder, root, handed_in, tmp_path):
     """What was handed in before lies on a disk without room; what is handed in again and anew does not fit."""
     (handed_in / "zoe" / "1_mini.ipynb").write_text("x" * 900_000)

@@ -2,7 +2,6 @@
 
 import contextlib
 import getpass
-import glob
 import os
 import shutil
 import subprocess
@@ -10,40 +9,30 @@ import tempfile
 from pathlib import Path
 
 import mini
+import parts
 import pytest
 import sqlalchemy
 from nbgrader.api import Gradebook
+from running import grade_class, run
 from sqlalchemy.exc import OperationalError
-from test_cli import run
-from test_sandbox import needed
 
 from tema9.classroom import course
-from tema9.classroom.grading import grade, scores
+from tema9.classroom.grading import scores
 from tema9.classroom.grading.cohort import open_cohort
 from tema9.classroom.grading.record import Record
-from tema9.classroom.sandbox.sandbox import Limits
-
-pytestmark = needed
-
-
-def command(name):
-    """Where a command of PostgreSQL's server is: Debian keeps them off the PATH."""
-    return shutil.which(name) or next(iter(sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"), reverse=True)), None)
 
 
 @pytest.fixture(scope="module")
 def server():
     """The folder of a server's socket; the server is not root's and is gone afterwards."""
-    if not (command("initdb") and command("pg_ctl")):
-        absent = "PostgreSQL's server (initdb, pg_ctl) is not installed: apt install postgresql"
-        (pytest.fail if "CI" in os.environ else pytest.skip)(absent)
     who = "nobody" if os.geteuid() == 0 else getpass.getuser()
     folder = Path(tempfile.mkdtemp(prefix="t9-pg-"))
     shutil.chown(folder, who)
 
     def pg(name, *arguments):
-        subprocess.run([command(name), "-D", folder / "data", *arguments], user=who if who == "nobody" else None,
-                       stdout=subprocess.DEVNULL, check=True, cwd="/")  # fmt: skip
+        command = [parts.postgresql(name), "-D", folder / "data", *arguments]
+        user = who if who == "nobody" else None
+        subprocess.run(command, user=user, stdout=subprocess.DEVNULL, check=True, cwd="/")
 
     pg("initdb", "-U", "tema9", "--auth=trust", "--no-sync")
     pg("pg_ctl", "start", "-w", "-l", folder / "log", "-o", f"-F -c listen_addresses= -k {folder}")
@@ -70,10 +59,12 @@ def small(tmp_path_factory):
 
 
 def points(root, **settings):
-    done = grade.grade(root, workers=1, limits=Limits(seconds=10), **settings)
+    done = grade_class(root, **settings)
     return {row.student: (row.total, row.pending) for row in done.rows}, done
 
 
+@pytest.mark.sandbox
+@pytest.mark.postgres
 def test_a_class_is_graded_into_postgresql_as_into_sqlite(small, url, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "tema9.classroom.authoring.bundle.bundle", lambda out: []
@@ -114,6 +105,8 @@ def test_a_class_is_graded_into_postgresql_as_into_sqlite(small, url, tmp_path, 
     assert [(row.student, row.total) for row in scores.scores(open_cohort(tmp_path))] == [("ana", 100), ("luis", 90)]
 
 
+@pytest.mark.sandbox
+@pytest.mark.postgres
 def test_a_class_that_moves_to_postgresql_keeps_its_scores_and_runs_nothing(small, url, tmp_path):
     opened = course.Course(tmp_path)
     opened.prepare()

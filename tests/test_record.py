@@ -13,24 +13,24 @@ import time
 from pathlib import Path
 
 import mini
+import parts
 import psutil
 import pytest
 import sqlalchemy
 from nbgrader.api import Gradebook
+from running import extra, grade_class, run
 from sqlalchemy.exc import OperationalError
-from test_cli import run
-from test_sandbox import needed
 
 from tema9 import cli
 from tema9.classroom import course, gradebook
-from tema9.classroom.grading import grade, judge, scores
+from tema9.classroom.grading import judge, scores
 from tema9.classroom.grading.cohort import open_cohort
 from tema9.classroom.grading.job import Job
 from tema9.classroom.grading.record import Change, Record
 from tema9.classroom.sandbox import border
 from tema9.classroom.sandbox.sandbox import Limits
 
-pytestmark = needed
+pytestmark = pytest.mark.sandbox
 
 RIGHT = mini.size()
 WRONG = mini.size("return (n - f) // s")  # loses `values`, keeps `whole`
@@ -80,7 +80,7 @@ def root(made):
 
 
 def graded(root, **settings):
-    return grade.grade(root, **({"workers": 1, "limits": Limits(seconds=5)} | settings))
+    return grade_class(root, **({"limits": Limits(seconds=5)} | settings))
 
 
 def points(done):
@@ -117,7 +117,7 @@ def test_an_error_at_any_statement_of_a_save_leaves_the_gradebook_as_it_was(root
     mini.hand_in(opened, "nuevo", RIGHT, PROSE)
     before = dump(root)
     job = {"source": opened.source("1_mini").read_text(), "released": opened.release("1_mini").read_text()}
-    settings = {"limits": Limits(seconds=5), "hide": (str(opened.root),)}
+    settings = {"limits": Limits(seconds=5), "hide": (str(opened.root),), "unsandboxed": parts.UNSANDBOXED}
     for student in ("ana", "nuevo"):
         content = opened.submitted(student, "1_mini").read_bytes()
         judged = judge.judge(Job(student, "1_mini", content, **job, **settings))
@@ -345,6 +345,7 @@ def test_ctrl_c_in_the_middle_leaves_no_process_and_the_next_run_does_the_rest(f
         code = (RIGHT, WRONG)[number % 2]
         mini.hand_in(opened, f"alumno-{number}", f"import time\ntime.sleep({0.3 + number / 100})\n{code}", PROSE)
     command = [sys.executable, str(Path(mini.__file__)), str(folder), "grade", str(root), "-j", "2"]
+    command += extra("grade")
     running = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )

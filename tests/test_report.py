@@ -9,11 +9,9 @@ import statistics
 import mini
 import numpy as np
 import pytest
-from test_cli import run
-from test_sandbox import needed
+from running import grade_class, run
 
 from tema9.classroom import course
-from tema9.classroom.grading import grade
 from tema9.classroom.grading.cohort import open_cohort
 from tema9.classroom.publishing import feedback, pages, report, similar
 from tema9.classroom.sandbox.sandbox import Limits
@@ -60,14 +58,14 @@ def made(tmp_path_factory):
             mini.hand_in(opened, student, code, "Por las ventanas." if student == "a1" else None)
         mini.hand_in(opened, "a7", wrong, change=tampering)
         mini.hand_in(opened, "a8", wrong).write_text("{")
-        rows = grade.grade(opened.root, workers=1, limits=Limits(seconds=1)).rows
+        rows = grade_class(opened.root, limits=Limits(seconds=1)).rows
         cohort = open_cohort(opened.root)
         report.write(cohort, rows, opened.root / "report.html")
         feedback.write_all(cohort, [row.student for row in rows])
         yield opened.root, rows, (opened.root / "report.html").read_text(encoding="utf-8")
 
 
-@needed
+@pytest.mark.sandbox
 def test_the_numbers_are_those_of_the_rows(made):
     _, rows, page = made
     graded = [row.total for row in rows if row.status == "graded"]
@@ -78,7 +76,7 @@ def test_the_numbers_are_those_of_the_rows(made):
     assert dict(table(page, "Verdicts and time")) == {"pass": "8", "fail": "4", "timeout": "2", "not-answered": "7"}
 
 
-@needed
+@pytest.mark.sandbox
 def test_difficulty_is_what_those_who_answered_lost(made):
     _, _, page = made
     (size, area) = table(page, "Exercises")
@@ -87,7 +85,7 @@ def test_difficulty_is_what_those_who_answered_lost(made):
     assert area[:2] == ["n1-area", "0"], "nobody answered it"
 
 
-@needed
+@pytest.mark.sandbox
 def test_what_happened_is_named_by_student(made):
     _, _, page = made
     assert {row[0]: row[2] for row in table(page, "Needs attention")} == {
@@ -98,7 +96,7 @@ def test_what_happened_is_named_by_student(made):
     assert [row[0] for row in table(page, "Repaired submissions")] == ["a7"]
 
 
-@needed
+@pytest.mark.sandbox
 def test_pages_ask_for_nothing_and_run_nothing(made):
     root, _, page = made
     pictures = re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', page)
@@ -109,7 +107,7 @@ def test_pages_ask_for_nothing_and_run_nothing(made):
         assert not re.search(r'(?:src|href)="(?!data:image/|#)', text)
 
 
-@needed
+@pytest.mark.sandbox
 @pytest.mark.slow
 def receipts(scores):
     """Receipts of a class by the points of each student in two exercises, of 90 and 20."""
@@ -215,7 +213,7 @@ def test_the_little_markdown_of_an_explanation_is_shown_and_the_rest_escaped(tex
     assert str(pages.inline(text)) == shown
 
 
-@needed
+@pytest.mark.sandbox
 def test_the_command_says_where_it_is_and_whether_something_needs_a_look(made):
     root, *_ = made
     before = (root / "report.html").read_bytes()

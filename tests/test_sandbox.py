@@ -1,12 +1,12 @@
 """The sandbox: what a submission sees, what it may use, and that nothing of one is left for the next."""
 
 import ast
-import os
 import select
 import sys
 from pathlib import Path
 
 import nbformat
+import parts
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError
@@ -15,15 +15,12 @@ from tema9.classroom import course
 from tema9.classroom.sandbox import border, sandbox
 from tema9.classroom.sandbox.restarting_process import RestartingProcess
 
-needed = pytest.mark.skipif(
-    bool(sandbox.why_not()) and "CI" not in os.environ, reason=sandbox.why_not() or "there is one"
-)
-pytestmark = needed
+pytestmark = pytest.mark.sandbox
 
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory):
-    made = sandbox.Sandbox(sandbox.Limits(seconds=3, memory=2**30))
+    made = sandbox.Sandbox(sandbox.Limits(seconds=3, memory=2**30), unsandboxed=parts.UNSANDBOXED)
     made.start()
     yield made
     made.close()
@@ -47,6 +44,7 @@ def test_a_test_is_judged_across_the_sandbox(work):
     assert border.judge("assert triple(2) == 6", work).message.startswith("NameError")
 
 
+@pytest.mark.bubblewrap
 @pytest.mark.parametrize(
     ("code", "error"),
     [
@@ -97,6 +95,7 @@ def test_a_future_holds_for_the_cells_after_it(work):
     assert work.run("def unknown(value: Nowhere): ...\nx = 2")["error"] is None
 
 
+@pytest.mark.bubblewrap
 def test_nothing_of_the_course_is_to_be_seen(work):
     code = (
         f"import os\nprint([n for n in os.listdir('{sandbox.ROOT}') if os.listdir(os.path.join('{sandbox.ROOT}', n))])"
@@ -106,6 +105,7 @@ def test_nothing_of_the_course_is_to_be_seen(work):
     assert set(ast.literal_eval(said(work, code))) == {"tema9"} | inside
 
 
+@pytest.mark.bubblewrap
 def test_where_the_command_was_given_is_not_to_be_seen(tmp_path, monkeypatch):
     """`python -m` puts the working directory into sys.path, a course folder or a home; PYTHONPATH what it likes."""
     (tmp_path / "gradebook.db").touch()
@@ -119,13 +119,14 @@ def test_where_the_command_was_given_is_not_to_be_seen(tmp_path, monkeypatch):
 
 def test_the_environment_of_the_grader_does_not_come_in(box, monkeypatch):
     monkeypatch.setenv("SECRET_OF_THE_GRADER", "1")
-    fresh = sandbox.Sandbox()
+    fresh = sandbox.Sandbox(unsandboxed=parts.UNSANDBOXED)
     try:
         assert "SECRET" not in said(fresh.student_process(), "import os; print(dict(os.environ))")
     finally:
         fresh.close()
 
 
+@pytest.mark.bubblewrap
 def test_nothing_of_one_submission_is_left_for_the_next(box):
     first = box.student_process()
     first.run(
@@ -152,7 +153,7 @@ def test_nothing_of_one_submission_is_left_for_the_next(box):
         ("import time\nwhile True:\n    try: time.sleep(9)\n    except BaseException: pass", "timeout"),
         ("import os; os._exit(0)", "kernel-died"),
         ("import ctypes; ctypes.string_at(0)", "kernel-died"),
-        ("import os\nwhile True: os.fork()", "memory"),
+        pytest.param("import os\nwhile True: os.fork()", "memory", marks=pytest.mark.bubblewrap),
     ],
 )
 def test_what_ends_a_process_is_told_and_the_next_one_runs(box, code, outcome):
@@ -164,6 +165,7 @@ def test_what_ends_a_process_is_told_and_the_next_one_runs(box, code, outcome):
     box.clean()
 
 
+@pytest.mark.bubblewrap
 def test_who_kills_the_warm_process_is_found_however_slowly_it_dies(box, monkeypatch):
     monkeypatch.setattr("tema9.classroom.sandbox.student_process.GRACE", 0)
     side = RestartingProcess(box)
@@ -184,21 +186,22 @@ def test_without_bubblewrap_it_refuses_and_says_the_way_out(monkeypatch):
 
 
 def test_bare_it_works_the_same_without_the_walls():
-    bare = sandbox.Sandbox(sandbox.Limits(seconds=3), unsandboxed=True)
+    unsandboxed = sandbox.Sandbox(sandbox.Limits(seconds=3), unsandboxed=True)
     try:
-        work = bare.student_process()
+        work = unsandboxed.student_process()
         work.run("def double(x):\n    return 2 * x\nopen('left', 'w').write('x')")
         assert border.judge("assert double(2) == 4", work)
-        bare.clean()
-        assert said(bare.student_process(), "import os; print(os.listdir('.'))") == "[]"
+        unsandboxed.clean()
+        assert said(unsandboxed.student_process(), "import os; print(os.listdir('.'))") == "[]"
     finally:
-        bare.close()
+        unsandboxed.close()
 
 
 def notebook(*codes):
     return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in codes])
 
 
+@pytest.mark.bubblewrap
 def test_a_jupyter_kernel_lives_in_the_sandbox_too(tmp_path):
     course.settings(tmp_path)  # where the kernel is known from
     probe = f"import os; print(os.getcwd(), os.path.exists('{sandbox.ROOT}/solutions/1_lenet5.py')); open('x', 'w')"

@@ -6,11 +6,9 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
+from readme import README
 
-from tema9.classroom import sources
 from tema9.classroom.lecture import tour
-
-README = (sources.ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_every_picture_is_shown_in_the_readme_and_every_one_shown_is_taken():

@@ -7,14 +7,12 @@ import time
 
 import mini
 import pytest
-from test_cli import run
-from test_sandbox import needed
+from running import grade_class, run
 
 from tema9.classroom import course
-from tema9.classroom.grading import grade, judge, scores, workers
-from tema9.classroom.sandbox.sandbox import Limits
+from tema9.classroom.grading import judge, scores, workers
 
-pytestmark = needed
+pytestmark = pytest.mark.sandbox
 
 NAMES = ("ana", "eva", "luis", "zoe")
 DESERVED = {"ana": 90, "eva": 30, "luis": 90, "zoe": 0}
@@ -47,7 +45,7 @@ def root(ready):
 
 
 def graded(root, **settings):
-    return {row.student: row for row in grade.grade(root, limits=Limits(seconds=10), **settings).rows}
+    return {row.student: row for row in grade_class(root, **settings).rows}
 
 
 def points_of(rows):

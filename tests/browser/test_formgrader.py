@@ -11,6 +11,7 @@ from tema9.classroom.course import Course
 from tema9.classroom.grading.record import Record
 from tema9.classroom.lecture import screens
 
+pytestmark = pytest.mark.sandbox
 SOURCE = sources.all_sources()[0]
 STUDENT = "alumna-001"
 

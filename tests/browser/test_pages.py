@@ -2,14 +2,16 @@
 
 import nbformat
 import pytest
+from running import grade_class
 
 from tema9.classroom import sources
 from tema9.classroom.authoring import bank
 from tema9.classroom.course import Course
-from tema9.classroom.grading import grade, scores
+from tema9.classroom.grading import scores
 from tema9.classroom.grading.cohort import open_cohort
 from tema9.classroom.publishing import feedback, report
 
+pytestmark = pytest.mark.sandbox
 STUDENT = "alumna-001"
 
 
@@ -29,7 +31,7 @@ def graded(tmp_path_factory):
     path = made.submitted(STUDENT, source.name)
     path.parent.mkdir(parents=True)
     nbformat.write(notebook, path)
-    grade.grade(made.root, workers=1)
+    grade_class(made.root)
     cohort = open_cohort(made.root)
     [page] = feedback.write_all(cohort, [STUDENT])
     report.write(cohort, scores.scores(cohort), made.root / "report.html")
