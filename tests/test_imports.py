@@ -34,6 +34,7 @@ ALLOWED = {
     "evaluation": {"augment", "machine", "views", "wording"},
     "training": {"arithmetic", "checkpoint", "evaluation", "files", "machine", "views", "wording"},
     "plan": {"arithmetic", "data", "machine", "views"},
+    "runs": {"checkpoint", "data", "figures", "machine", "models", "plan", "recipes", "training"},
     "looking": {"layers"},
     "figures": {"arithmetic"},
     "gallery": {"architectures", "arithmetic", "data", "figures", "layers", "looking", "models", "records"},

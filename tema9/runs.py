@@ -1,0 +1,111 @@
+"""A training run from an architecture's name to its files: weights, history and plot."""
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import torch
+
+from tema9 import checkpoint, figures, models, plan, training
+from tema9.data import Data
+from tema9.machine import Machine, choose, rank, wait
+from tema9.recipes import Recipe
+from tema9.training import History, Score, Words
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run leaves: the model with the weights of its best epoch, and its errors on the test images.
+
+    data: the images as the architecture read them.
+    score: with one central crop of each image; `ten_crops`, with ten, where that was asked for.
+    """
+
+    architecture: str
+    model: torch.nn.Module
+    data: Data
+    history: History
+    score: Score
+    ten_crops: Score | None = None
+
+
+def prepare(architecture: str, data: Data, recipe: Recipe, machine: Machine) -> tuple[torch.nn.Module, Data, Recipe]:
+    """Return a new model on `machine`, with the data and the recipe fitted to it as `plan.fit` does.
+
+    The recipe's seed draws the model's weights.
+
+    Args:
+        architecture: a name.
+        data: a `data.Data`.
+        recipe: a `recipes.Recipe`.
+        machine: a `machine.Machine`.
+
+    Raises:
+        ValueError: the architecture is unknown, or the images do not fit it.
+    """
+    data, recipe = plan.fit(data, architecture, recipe)
+    torch.manual_seed(recipe.seed)
+    return machine.place(models.build(architecture, num_classes=len(data.classes))), data, recipe
+
+
+def train(
+    architecture: str,
+    data: Data,
+    recipe: Recipe,
+    out: str | Path,
+    machine: Machine | None = None,
+    resume: bool = False,
+    ten_crops: bool = False,
+    words: Words = training.SPANISH,
+) -> Trained:
+    """Train an architecture, measure it on the test images, and write weights, history and plot to `out`.
+
+    They are NAME.safetensors, NAME.csv and NAME.png. The folder NAME/ beside them holds what `training.epochs`
+    keeps of every epoch, and what TensorBoard reads where it is installed. A run that Ctrl-C interrupts after
+    an epoch is measured and written too; its `history.interrupted` is True.
+
+    Args:
+        architecture: a name.
+        data: a `data.Data`; `prepare` fits it, and the recipe, to the architecture.
+        recipe: a `recipes.Recipe`.
+        out: the folder to write to.
+        machine: a `machine.Machine`; by default, what `machine.choose` takes.
+        resume: go on with the run that stopped in `out`; otherwise the files of an earlier run are deleted.
+        ten_crops: measure with ten crops of each image too.
+        words: the language of the progress bars.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C came before the end of the first epoch; there is nothing to write.
+        ValueError, training.NonFiniteLoss, training.OutOfMemory: as `prepare` and `training.train`.
+    """
+    machine = machine or choose()
+    model, data, recipe = prepare(architecture, data, recipe, machine)
+    out = Path(out)
+    folder = out / architecture
+    if not resume and rank() == 0:
+        for file in (training.LAST, training.BEST, training.HISTORY):
+            (folder / file).unlink(missing_ok=True)
+    wait()  # no process reads the folder before the old files are gone
+    histories = training.epochs(model, data, recipe, folder=folder, machine=machine, words=words)
+    if importlib.util.find_spec("tensorboard") and rank() == 0:
+        histories = training.tensorboard(histories, folder / "tensorboard")
+    for history in histories:  # noqa: B007
+        pass
+    if not history.epochs:
+        raise KeyboardInterrupt
+    one = training.evaluate(model, data.test, machine, progress=True, words=words)
+    ten = training.evaluate(model, data.test, machine, True, progress=True, words=words) if ten_crops else None
+    trained = Trained(architecture, model, data, history, one, ten)
+    if rank() == 0:
+        write(trained, out)
+    return trained
+
+
+def write(trained: Trained, out: Path) -> None:
+    """Write NAME.safetensors, NAME.csv and NAME.png, the weights, the history and the plot of a run."""
+    checkpoint.save(trained.model, out / f"{trained.architecture}.safetensors")
+    trained.history.to_csv(out / f"{trained.architecture}.csv")
+    figure = figures.learning(trained.history).figure
+    figure.savefig(out / f"{trained.architecture}.png", dpi=120, bbox_inches="tight")
+    plt.close(figure)
