@@ -1,6 +1,9 @@
 """The figures of the deck by name, each from its data: what `tema9 figures` writes."""
 
 import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,6 +12,10 @@ import torch
 from tema9 import data, figures, layers, looking, models, records
 from tema9.architectures import ARCHITECTURES
 from tema9.arithmetic import crossing_values, layer_table
+from tema9.files import atomic_write
+
+# What each format of file says of itself. Without a date, a figure that did not change is the same file.
+METADATA = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 
 # The changes of 2012, in Spanish: (what changed, changed run, base run, views of each).
 CHANGES = (
@@ -171,3 +178,36 @@ def draw(name):
     require_known([name])
     drawn = GALLERY[name]()
     return getattr(drawn, "figure", drawn)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A figure on disk: its name, its width and height in inches, and the bytes of its file in each format."""
+
+    name: str
+    inches: tuple[float, float]
+    sizes: dict[str, int]
+
+
+def write(names: list[str], folder: str | Path, track: Callable = iter) -> Iterator[Written]:
+    """Draw figures of the gallery, write each as SVG, PDF and PNG, and yield what was written.
+
+    Args:
+        names: the figures, by name.
+        folder: for the files NAME.svg, NAME.pdf and NAME.png.
+        track: wraps the list of names to show progress.
+
+    Raises:
+        ValueError: a name is unknown; no figure is drawn.
+    """
+    require_known(names)
+    for name in track(names):
+        figure, sizes = draw(name), {}
+        for kind, metadata in METADATA.items():
+            with atomic_write(Path(folder) / f"{name}.{kind}") as path:
+                with plt.rc_context({"svg.hashsalt": "tema9"}):  # ids that are the same every time
+                    figure.savefig(path, format=kind, dpi=150, metadata=metadata)
+                sizes[kind] = path.stat().st_size
+        width, height = figure.get_size_inches()
+        plt.close(figure)
+        yield Written(name, (float(width), float(height)), sizes)

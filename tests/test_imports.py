@@ -37,7 +37,7 @@ ALLOWED = {
     "runs": {"checkpoint", "data", "figures", "machine", "models", "plan", "recipes", "training"},
     "looking": {"layers"},
     "figures": {"arithmetic"},
-    "gallery": {"architectures", "arithmetic", "data", "figures", "layers", "looking", "models", "records"},
+    "gallery": {"architectures", "arithmetic", "data", "figures", "files", "layers", "looking", "models", "records"},
     "svg": {"figures"},
     "records": {"files"},
     "experiments": {"files"},
