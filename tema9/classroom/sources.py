@@ -155,6 +155,23 @@ def all_sources(folder=SOLUTIONS) -> list[Source]:
     return [read(path) for path in sorted(Path(folder).glob("[1-9]_*.py"))]
 
 
+def named(name: str | None = None) -> list[Source]:
+    """The source of one graded notebook, or of all.
+
+    Args:
+        name: of a notebook, as 1_lenet5; None takes all of them.
+
+    Raises:
+        ValueError: there is no such notebook; the message lists those there are.
+    """
+    there = all_sources()
+    if name is None:
+        return there
+    if found := [source for source in there if source.name == name]:
+        return found
+    raise ValueError(f"unknown notebook {name!r}; known: {', '.join(source.name for source in there)}")
+
+
 def start_page(folder=SOLUTIONS) -> Source:
     """The source of the page on which JupyterLab opens."""
     return read(Path(folder) / f"{START}.py")

@@ -13,6 +13,7 @@ import contextlib
 import io
 import itertools
 import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import nbformat
@@ -148,6 +149,25 @@ def kill_matrix(source: Source, bank: Bank, exercise: Exercise):
         across = {case: border.judge(test.text, namespace) for case, test in tests.items()}
         beside = {case: border.run_beside(test.text, namespace) for case, test in tests.items()}
         yield Outcome(answer, across, beside)
+
+
+def outcomes(chosen: list[Source], exercise: str | None = None, track: Callable = iter) -> Iterator[Outcome]:
+    """Yield the kill matrix of every exercise with tests of some notebooks, or of one of their exercises.
+
+    Args:
+        chosen: the sources of the notebooks.
+        exercise: the name of the only exercise to run.
+        track: wraps the list of exercises to show progress.
+
+    Raises:
+        ValueError: none of the notebooks has that exercise; nothing is run.
+    """
+    if exercise and not any(exercise in source.exercises for source in chosen):
+        raise ValueError(f"unknown exercise {exercise!r}; see `tema9 mistakes` for those there are")
+    banks = [(source, load(source)) for source in chosen]
+    jobs = [(source, bank, one) for source, bank in banks for one in source.graded if exercise in (None, one.name)]
+    for job in track(jobs):
+        yield from kill_matrix(*job)
 
 
 def defined_names(text) -> list[str]:

@@ -5,7 +5,9 @@ import io
 from collections import Counter
 from pathlib import Path
 
+from tema9.classroom.course import Course
 from tema9.classroom.grading.intake import slug
+from tema9.classroom.grading.record import Record
 
 # The headers of the lists that are in use, in English and in Spanish, without capitals; the first that there is counts.
 COLUMNS = {
@@ -87,3 +89,22 @@ def names_of(people) -> dict[str, str]:
         for name in {slug(one).lower() for one in (*under, person.get("lms_user_id", ""))} - {""}:
             found[name] = None if name in found else person["id"]
     return {name: one for name, one in found.items() if one}
+
+
+def enroll(root: str | Path, people: list[dict]) -> None:
+    """Write who is enrolled into the gradebook of the course folder `root`, which is prepared first.
+
+    Args:
+        root: the course folder.
+        people: as `read` returns them.
+    """
+    course = Course(root)
+    course.prepare()
+    with Record(course) as record:
+        record.enroll(people)
+
+
+def enrolled(course: Course) -> dict[str, dict]:
+    """What the gradebook knows of each student, by id; nothing is written."""
+    with Record(course, read_only=True) as record:
+        return {student.id: student.to_dict() for student in record.students()}

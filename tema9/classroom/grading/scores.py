@@ -116,3 +116,9 @@ def expected(root) -> dict[tuple[str, str], tuple[float, str]]:
         return {}
     with path.open(newline="", encoding="utf-8") as file:
         return {(row["student"], row["notebook"]): (float(row["machine"]), row["what"]) for row in csv.DictReader(file)}
+
+
+def unexpected(root, rows: Iterable[Row]) -> list[Row]:
+    """Return the rows whose machine score is not the expected one; a row of which nobody expects anything is none."""
+    wanted = expected(root)
+    return [row for row in rows if wanted.get((row.student, row.notebook), (row.machine,))[0] != row.machine]

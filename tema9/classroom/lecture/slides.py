@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import jupytext
@@ -27,6 +28,7 @@ from traitlets.config import Config
 
 from tema9 import figures
 from tema9.classroom import sources
+from tema9.classroom.lecture import browser
 from tema9.files import atomic_write
 
 SLIDES = sources.ROOT / "slides"
@@ -191,6 +193,21 @@ def pdf(chromium, deck, out, notes=False) -> int:
         if pages != slides * (1 + notes):
             raise RuntimeError(f"the PDF has {pages} pages for {slides} slides; see what overflows in {deck}")
     return pages
+
+
+def pdfs(deck: Path) -> Iterator[tuple[Path, int]]:
+    """Print the deck as NAME.pdf beside it, and with its notes as NAME-notas.pdf; yield each path and its pages.
+
+    Args:
+        deck: the page that `build` wrote, NAME.html.
+
+    Raises:
+        browser.NoBrowser: there is no browser here.
+        RuntimeError: as `pdf`.
+    """
+    with browser.launched() as chromium:
+        for path, notes in ((deck.with_suffix(".pdf"), False), (deck.with_name(f"{deck.stem}-notas.pdf"), True)):
+            yield path, pdf(chromium, deck, path, notes=notes)
 
 
 def live(out, said=print, port=0):
