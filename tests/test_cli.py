@@ -11,8 +11,10 @@ from PIL import Image
 from running import run
 
 from tema9.arithmetic import layer_table
-from tema9.classroom.grading.scores import Row
-from tema9.cli import _print_scores, app, console
+from tema9.classroom.grading.scores import Row, unexpected
+from tema9.cli import app
+from tema9.cli.classroom import print_scores
+from tema9.cli.terminal import console
 
 
 @pytest.mark.parametrize(
@@ -51,7 +53,7 @@ def test_layers_compare_says_what_differs():
 
 
 def test_a_narrow_terminal_gets_lines_that_fit():
-    command = [sys.executable, "-m", "tema9.cli", "layers", "zfnet_paper"]
+    command = [sys.executable, "-m", "tema9", "layers", "zfnet_paper"]
     said = subprocess.run(
         command, env=os.environ | {"COLUMNS": "80"}, capture_output=True, text=True, check=True
     ).stdout
@@ -146,8 +148,9 @@ def test_a_student_whom_nobody_rehearsed_has_a_row_among_those_who_were(tmp_path
     (tmp_path / "expected.csv").write_text("student,notebook,machine,what\nana,1_lenet5,90,perfect\n")
     rows = [Row(name, "1_lenet5", 80, 90, 0, 10, 0, "graded") for name in ("ana", "luis")]
     with console.capture() as printed:
-        assert _print_scores(tmp_path, rows) == 1, "only Ana's score is not the expected one"
-    assert "not of the rehearsal" in printed.get()
+        print_scores(tmp_path, rows)
+    assert "not of the rehearsal" in printed.get() and "1 of 2 scores as expected" in printed.get()
+    assert [row.student for row in unexpected(tmp_path, rows)] == ["ana"]
 
 
 def test_train_dry_run_prints_the_plan_and_writes_nothing(tmp_path, monkeypatch):

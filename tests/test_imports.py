@@ -141,6 +141,14 @@ def test_import_tema9_loads_neither_torch_nor_numpy_nor_matplotlib():
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
+def test_the_command_loads_neither_torch_nor_numpy_nor_matplotlib_for_a_table_of_layers():
+    code = (
+        "import sys; from tema9.cli import networks; networks.layers('alexnet_paper');"
+        "heavy = {'torch', 'numpy', 'matplotlib', 'tema9.classroom'} & set(sys.modules); assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
 def test_what_the_commands_of_the_classroom_need_is_imported_without_torch_and_without_a_grammar_of_addresses():
     code = (
         "import sys; from tema9.classroom.grading import grade, intake;"

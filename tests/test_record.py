@@ -21,7 +21,6 @@ from nbgrader.api import Gradebook
 from running import extra, grade_class, run
 from sqlalchemy.exc import OperationalError
 
-from tema9 import cli
 from tema9.classroom import course, gradebook
 from tema9.classroom.grading import judge, scores
 from tema9.classroom.grading.cohort import open_cohort
@@ -29,6 +28,7 @@ from tema9.classroom.grading.job import Job
 from tema9.classroom.grading.record import Change, Record
 from tema9.classroom.sandbox import border
 from tema9.classroom.sandbox.sandbox import Limits
+from tema9.cli.classroom import approve
 
 pytestmark = pytest.mark.sandbox
 
@@ -300,7 +300,7 @@ def test_at_a_terminal_it_asks(typed, recorded, monkeypatch, capsys):
             return True
 
     monkeypatch.setattr(sys, "stdin", Terminal(typed))
-    assert cli._approve([Change("ana", "1_mini", 90, 30, ("handed in again",))], yes=False) is recorded
+    assert approve([Change("ana", "1_mini", 90, 30, ("handed in again",))], yes=False) is recorded
     said = capsys.readouterr().out
     assert "1 students change, 1 go down" in said and "Record these changes? [y/N]" in said
 

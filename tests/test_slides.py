@@ -21,7 +21,8 @@ from tema9 import ARCHITECTURES, figures, layer_table, recipes, records, widgets
 from tema9.arithmetic import crossing_values
 from tema9.classroom import sources
 from tema9.classroom.lecture import slides
-from tema9.cli import _slides, app
+from tema9.cli import app
+from tema9.cli.course import slides_or_why_not
 
 ORIGINAL = (Path(__file__).parent / "data" / "deck.md").read_text(encoding="utf-8")
 EXERCISES = {exercise for source in sources.all_sources() for exercise in source.exercises}
@@ -283,7 +284,7 @@ def test_the_course_goes_on_without_the_packages(monkeypatch, tmp_path):
         raise slides.NoPackages("no network")
 
     monkeypatch.setattr(slides, "fetch", refuse)
-    result, what = _slides(tmp_path / "tema9.html")
+    result, what = slides_or_why_not(tmp_path / "tema9.html")
     assert result.startswith("not built") and what.startswith("tema9 slides")
 
 
@@ -360,7 +361,7 @@ def test_ctrl_c_ends_live_with_one_line(monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tema9.cli._build_deck", lambda out: None)
+    monkeypatch.setattr("tema9.cli.screens.build_slides", lambda out: None)
     monkeypatch.setattr(slides, "live", interrupted)
     result = CliRunner().invoke(app, ["slides", "--live"])
     assert (result.exit_code, result.stderr) == (130, "tema9: interrupted\n")

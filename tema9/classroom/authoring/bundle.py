@@ -10,7 +10,7 @@ from tema9.files import atomic_write
 
 FOLDER = "tema9-estudiantes"
 # Of the package, what is the instructor's: it holds no answers, but it is of no use to a student.
-INSTRUCTORS = ("classroom", "cli.py", "__main__.py")
+INSTRUCTORS = ("classroom", "cli", "__main__.py")
 INSTRUCTORS_DEPENDENCIES = (
     "jupytext", "nbformat", "nbconvert", "jupyter-client", "jinja2", "rapidfuzz", "typer", "rich"
 )  # fmt: skip

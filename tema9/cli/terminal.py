@@ -1,0 +1,64 @@
+"""What the commands share: the console, errors in one line, progress bars, and the folders and options of several."""
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+ROOT = Path(__file__).parents[2]  # of the checkout
+COURSE = Path("course")
+REHEARSAL = COURSE / "rehearsal"
+TRAINING = COURSE / "training"
+DECK = COURSE / "tema9.html"
+STUDENTS_ZIP = "tema9-estudiantes.zip"
+WIDE = 120  # columns; narrower terminals get fewer of the numbers
+
+console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 140)
+
+CourseOption = Annotated[Path, typer.Option(help="The course folder.")]
+CourseArgument = Annotated[Path, typer.Argument(help="The course folder; submissions are in its submitted/.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
+LabArguments = Annotated[list[str] | None, typer.Argument(help="For JupyterLab, after --.")]
+
+
+def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn the errors that a user can cause into one line and exit code 2; Ctrl-C into 130."""
+
+    @functools.wraps(command)
+    def wrapper(*args: Any, **kwargs: Any) -> None:
+        try:
+            return command(*args, **kwargs)
+        except (typer.Exit, typer.Abort):  # RuntimeErrors, but no errors
+            raise
+        except (ValueError, OSError, RuntimeError) as error:
+            print(f"tema9: {error}", file=sys.stderr)
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            print("tema9: interrupted", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+    return wrapper
+
+
+def tracker(what: str) -> Callable[..., Iterable]:
+    """Return a function that wraps jobs in a progress bar; of jobs without a length it is told the total."""
+    return lambda jobs, total=None: track(jobs, what, total=total, console=console)
+
+
+def short(path: str | Path) -> str:
+    """Return a path as it is typed from here, or whole if it lies elsewhere."""
+    path = Path(path).resolve()
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def draw_without_windows() -> None:
+    """Have matplotlib draw for files only, also where there is no screen."""
+    import matplotlib
+
+    matplotlib.use("Agg")
