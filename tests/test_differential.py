@@ -91,8 +91,8 @@ def test_our_score_of_every_cell_is_stock_nbgrader_s_or_on_the_list(stock, sourc
             unsandboxed=parts.UNSANDBOXED,
         )
     )
-    assert judged.status == "graded"
-    ours = {verdict.name: verdict.points for verdict in judged.verdicts}
+    assert judged.receipt.was_graded
+    ours = {verdict.name: verdict.points for verdict in judged.receipt.verdicts}
     by_hand = {name for name in theirs if name not in ours}
     assert all(theirs[name] == 0 for name in by_hand), "what a person marks: stock gives 0 to what was not answered"
     differ = {name: (theirs[name], ours[name]) for name in ours if theirs[name] != ours[name]}

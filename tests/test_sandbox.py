@@ -172,7 +172,7 @@ def test_who_kills_the_warm_process_is_found_however_slowly_it_dies(box, monkeyp
     side.run("a = 1", "first")
     side.run("import os\nos.kill(os.getppid(), 9)\nb = 2", "second")
     side.run("c = 3", "third")
-    assert select.select([side.work.pidfd], [], [], 10)[0]
+    assert select.select([side.process.pidfd], [], [], 10)[0]
     assert side.judge("assert (a, c) == (1, 3)")
     assert side.killers == {side.last["second"]: "kernel-died"}
     side.end()
