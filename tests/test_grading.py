@@ -124,7 +124,7 @@ def test_without_a_sandbox_the_bank_s_answers_have_the_same_scores(small, tmp_pa
     root = rehearse.rehearse(tmp_path, students=6)
     rows = {(row.student, row.notebook): row for row in grade_class(root, unsandboxed=True).rows}
     assert {who: row.machine for who, row in rows.items()} == {
-        who: score for who, (score, _) in grade.expected(root).items()
+        who: score for who, (score, _) in scores.expected(root).items()
     }
     assert {row.status for row in rows.values()} == {"graded"}
 
@@ -264,7 +264,7 @@ def test_rehearsing_never_mixes_with_real_submissions(small, tmp_path):
 
 
 def test_an_empty_course_says_where_submissions_go(small, tmp_path):
-    with pytest.raises(grade.NothingToGrade, match="STUDENT/NOTEBOOK"):
+    with pytest.raises(intake.NothingToGrade, match="STUDENT/NOTEBOOK"):
         grade.grade(tmp_path)
 
 
@@ -286,7 +286,7 @@ def test_collecting_finds_notebooks_however_deep_and_keeps_what_it_replaces(smal
 
 
 def test_collecting_from_a_folder_without_notebooks_says_what_is_expected(small, tmp_path):
-    with pytest.raises(grade.NothingToGrade, match="1_mini"):
+    with pytest.raises(intake.NothingToGrade, match="1_mini"):
         intake.collect(tmp_path / "course", tmp_path)
 
 
