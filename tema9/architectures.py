@@ -6,6 +6,7 @@ gives the side of its output in pixels, and a test compares it with the arithmet
 """
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class MaxPool:
 
 @dataclass(frozen=True)
 class Subsampling:
-    """LeNet's: the sum of a block, times one coefficient per map, plus one bias per map."""
+    """LeNet's S layer: the sum of a block, times one coefficient per map, plus one bias per map."""
 
     name: str
     kernel_size: int
@@ -57,7 +58,7 @@ class LRN:
 
 @dataclass(frozen=True)
 class Linear:
-    """Fully connected layer; flattens what comes in."""
+    """Fully connected layer, of the input as one vector."""
 
     name: str
     out_features: int
@@ -65,7 +66,7 @@ class Linear:
 
 @dataclass(frozen=True)
 class RBF:
-    """LeNet's output: squared distance to a fixed prototype per class; not trained."""
+    """LeNet's output layer: the squared distance to a fixed prototype of each class, which is not trained."""
 
     name: str
     out_features: int
@@ -73,6 +74,8 @@ class RBF:
 
 @dataclass(frozen=True)
 class ReLU:
+    """Rectified linear unit: max(0, a)."""
+
     name: str
 
 
@@ -85,16 +88,25 @@ class ScaledTanh:
 
 @dataclass(frozen=True)
 class Dropout:
+    """Dropout: in training, each value is set to zero with probability p."""
+
     name: str
     p: float = 0.5
 
 
-POINTWISE = (ReLU, ScaledTanh, Dropout)  # leave the shape alone; the deck does not list them
+POINTWISE = (ReLU, ScaledTanh, Dropout)  # layers that change no shape; the deck does not list them
+
+
+Layer = Conv | MaxPool | Subsampling | LRN | Linear | RBF | ReLU | ScaledTanh | Dropout
 
 
 @dataclass(frozen=True)
 class Normal:
-    """Weights drawn from N(0, std); biases 0, but 1 in the layers named."""
+    """Initial weights drawn from N(0, std), initial biases of 0.
+
+    std_of: another deviation for some layers, by name.
+    bias_one: the layers whose biases start at 1.
+    """
 
     std: float = 0.01
     std_of: dict[str, float] = field(default_factory=dict)
@@ -103,14 +115,14 @@ class Normal:
 
 @dataclass(frozen=True)
 class UniformFanIn:
-    """Weights uniform in +-scale / fan-in; biases too."""
+    """Initial weights and biases drawn uniformly from -scale / fan-in to scale / fan-in."""
 
     scale: float = 2.4
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network as its table.
+    """A network as the table of its layers, first to last.
 
     input_shape: (channels, height, width), in pixels.
     initialisation: how the weights start; None leaves torch's default.
@@ -120,11 +132,11 @@ class Architecture:
     title: str
     source: str
     input_shape: tuple[int, int, int]
-    layers: tuple
+    layers: tuple[Layer, ...]
     initialisation: Normal | UniformFanIn | None = None
 
 
-def revise(base: Architecture, *, layers: dict[str, dict], **fields) -> Architecture:
+def revise(base: Architecture, *, layers: dict[str, dict[str, Any]], **fields: Any) -> Architecture:
     """Return `base` with some layers changed: "AlexNet but: CONV1 ...".
 
     Args:

@@ -6,7 +6,9 @@ is in bytes, 4 per value (float32).
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from tema9 import architectures
 from tema9.architectures import LRN, POINTWISE, RBF, Architecture, Conv, Linear, MaxPool, Subsampling
@@ -16,7 +18,9 @@ BYTES_PER_VALUE = 4  # float32
 MIB = 2**20
 
 
-def output_size(size, kernel_size, stride=1, padding=0, rounding="floor"):
+def output_size(
+    size: int, kernel_size: int, stride: int = 1, padding: int | tuple[int, int] = 0, rounding: str = "floor"
+) -> int:
     """Return the side of the output of a convolution or pooling, in pixels.
 
     Args:
@@ -57,7 +61,7 @@ def output_size(size, kernel_size, stride=1, padding=0, rounding="floor"):
     return windows - 1 if (windows - 1) * stride >= size + before else windows
 
 
-def conv_parameters(in_channels, out_channels, kernel_size, groups=1):
+def conv_parameters(in_channels: int, out_channels: int, kernel_size: int, groups: int = 1) -> tuple[int, int]:
     """Return (weights, biases) of a convolution.
 
     Raises:
@@ -96,20 +100,22 @@ class Row:
     effective_stride: int | None
 
     @property
-    def parameters(self):
+    def parameters(self) -> int:
+        """Weights and biases together."""
         return self.weights + self.biases
 
     @property
-    def activations(self):
+    def activations(self) -> int:
         """Values that leave the layer, for one image."""
         return math.prod(self.out_shape)
 
     @property
-    def activation_bytes(self):
+    def activation_bytes(self) -> int:
+        """Memory of the values that leave the layer, for one image, in float32."""
         return self.activations * BYTES_PER_VALUE
 
     @property
-    def volume(self):
+    def volume(self) -> str:
         """The output as the deck writes it: [55x55x96]."""
         channels, *sides = self.out_shape
         return f"[{'x'.join(str(n) for n in (*sides, channels))}]"
@@ -117,9 +123,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Memory:
-    """What training keeps, in bytes: one batch in float32 with momentum SGD.
+    """The memory that training takes at least, in bytes: one batch in float32 with momentum SGD.
 
-    A floor: the gradients of the activations, workspaces and copies come on top.
+    The gradients of the activations, the workspaces of the convolutions and copies are not counted.
     """
 
     parameters: int
@@ -129,18 +135,19 @@ class Memory:
     activations: int
 
     @property
-    def total(self):
+    def total(self) -> int:
+        """The sum of all the parts."""
         return sum(getattr(self, field.name) for field in fields(self))
 
 
 class LayerTable:
-    """The rows of an architecture and their totals; draws itself in a notebook.
+    """The rows of an architecture and their totals, which a notebook shows as a table.
 
     `rows` is a list of Row, in the order of the layers; pointwise layers (ReLU,
     tanh, dropout) change no shape and have no row.
     """
 
-    def __init__(self, architecture: Architecture, input_size: int | None = None):
+    def __init__(self, architecture: Architecture, input_size: int | None = None) -> None:
         channels, height, _ = architecture.input_shape
         side = height if input_size is None else input_size
         if side < 1:
@@ -149,25 +156,25 @@ class LayerTable:
         self.input_shape = (channels, side, side)
         self.rows = list(_rows(architecture, self.input_shape))
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Row:
         """The row of the layer called `name`."""
         for row in self.rows:
             if row.name == name:
                 return row
         raise KeyError(f"{self.architecture.name} has no layer {name!r}; it has {', '.join(r.name for r in self.rows)}")
 
-    def total(self, quantity):
+    def total(self, quantity: str) -> int:
         """Sum of a quantity of the rows: "parameters", "multiply_adds", "activations", ..."""
         return sum(getattr(row, quantity) for row in self.rows)
 
-    def memory(self, batch_size=1) -> Memory:
-        """Return what training on a batch keeps, in bytes.
+    def memory(self, batch_size: int = 1) -> Memory:
+        """Return the memory that training on a batch takes at least, in bytes.
 
         Example:
             >>> layer_table("alexnet_slide").memory(128).activations / MIB  # MiB
@@ -184,7 +191,7 @@ class LayerTable:
             activations=self.total("activation_bytes") * batch_size,
         )
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """The table as plain data, for `tema9 layers --json`."""
         counts = ("parameters", "activations", "activation_bytes")
         return {
@@ -197,24 +204,24 @@ class LayerTable:
             "training_memory_per_image": asdict(self.memory(1)),
         }
 
-    def __str__(self):
+    def __str__(self) -> str:
         channels, height, width = self.input_shape
         rows = (f"{row.volume} {row.name}: {row.description}" for row in self.rows)
         return "\n".join([f"[{height}x{width}x{channels}] INPUT", *rows])
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         """The table in Spanish, for a notebook."""
         head = ("Salida", "Capa", "Qué hace", "Pesos", "Sesgos", "Multiplicaciones-suma", "Activaciones")
         channels, height, width = self.input_shape
         counts = ("weights", "biases", "multiply_adds", "activations")
-        body = [(f"[{height}x{width}x{channels}]", "INPUT", "", "", "", "", "")]
+        body: list[tuple[str, ...]] = [(f"[{height}x{width}x{channels}]", "INPUT", "", "", "", "", "")]
         for row in self.rows:
             body.append((row.volume, row.name, row.description, *(spanish(getattr(row, count)) for count in counts)))
         body.append(("", "Total", "", *(spanish(self.total(count)) for count in counts)))
         return Table(head, tuple(body), numbers=(3, 4, 5, 6), caption=self.architecture.title)._repr_html_()
 
 
-def layer_table(name, input_size=None) -> LayerTable:
+def layer_table(name: str | Architecture, input_size: int | None = None) -> LayerTable:
     """Return the table of an architecture, by name, or of an Architecture.
 
     Args:
@@ -231,8 +238,8 @@ def layer_table(name, input_size=None) -> LayerTable:
     return LayerTable(name if isinstance(name, Architecture) else architectures.find(name), input_size)
 
 
-def compare(left, right):
-    """Pair the rows of two tables by layer name, in the order of the first, then what only the second has.
+def compare(left: LayerTable, right: LayerTable) -> list[tuple[Row | None, Row | None, set[str]]]:
+    """Pair the rows of two tables by layer name: first the layers of `left`, then those that only `right` has.
 
     Returns:
         a list of (row of left or None, row of right or None, the set of fields that differ).
@@ -247,8 +254,8 @@ def compare(left, right):
     return pairs
 
 
-def crossing_values(table):
-    """Return {layer: values} that cross between two devices, each way, for one image.
+def crossing_values(table: LayerTable) -> dict[str, int]:
+    """Return {layer: how many values cross between two devices to reach it}, each way, for one image.
 
     Each device holds half of the maps and of the neurons. A convolution in two groups reads its
     own half; one in a single group, but for the first, which reads the image, reads both, as every
@@ -273,8 +280,8 @@ def crossing_values(table):
     return {row.name: math.prod(row.in_shape) // 2 for row in readers if row.in_shape != table.input_shape}
 
 
-def spanish(number, decimals=0):
-    """A number as Spanish prints it: thin spaces between thousands, decimal comma.
+def spanish(number: float, decimals: int = 0) -> str:
+    """A number as it is printed in Spanish: thin spaces between thousands, decimal comma.
 
     Example:
         >>> spanish(62378344) == "62\\u202f378\\u202f344", spanish(16.42, decimals=1)

@@ -1,11 +1,13 @@
-"""Crops, flips and colours, on whole batches and where they are.
+"""Crops, flips and changes of colour, on whole batches of images, on the device where the images are.
 
 Images are (N, C, H, W), in uint8 (0 to 255) or in floats (0 to 1), on any device. Crops
 and flips keep the dtype; what changes colours returns floats, in units where white is 1.
 
-What is random draws one value per image and takes a `generator`; without it, torch's own.
-A generator of the CPU draws the same for images on a GPU as for images on the CPU.
+The random functions draw new values for each image, from the `generator` that they are given or from torch's
+own. A generator of the CPU draws the same for images on a GPU as for images on the CPU.
 """
+
+from collections.abc import Sequence
 
 import torch
 
@@ -25,7 +27,7 @@ IMAGENET_EIGENVECTORS = (  # a row per colour, a COLUMN per component
 )
 
 
-def random_crop(images, size, generator=None):
+def random_crop(images: torch.Tensor, size: int, generator: torch.Generator | None = None) -> torch.Tensor:
     """Cut a square out of each image, every position as likely as any other.
 
     Each image draws its own row and column, both ends included: from 256 to 224 there
@@ -74,7 +76,7 @@ def random_crop(images, size, generator=None):
     return crops.view(n, channels, size, size)
 
 
-def random_flip(images, generator=None):
+def random_flip(images: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
     """Swap left and right in half of the images: each tosses its own coin.
 
     Args:
@@ -99,7 +101,7 @@ def random_flip(images, generator=None):
     return flipped
 
 
-def pca_of(images):
+def pca_of(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Principal components of the colours: every pixel of every image is one R, G, B point.
 
     Shape:
@@ -127,7 +129,13 @@ def pca_of(images):
     return eigenvalues.float().to(images.device), eigenvectors.flip(1).float().to(images.device)
 
 
-def pca_lighting(images, eigenvalues, eigenvectors, std=0.1, generator=None):
+def pca_lighting(
+    images: torch.Tensor,
+    eigenvalues: torch.Tensor | Sequence[float],
+    eigenvectors: torch.Tensor | Sequence[Sequence[float]],
+    std: float = 0.1,
+    generator: torch.Generator | None = None,
+) -> torch.Tensor:
     """Shift the colour of each image along the principal components of the set's colours.
 
     To every pixel of an image add p1 a1 l1 + p2 a2 l2 + p3 a3 l3: p are the eigenvectors,
@@ -176,7 +184,7 @@ def pca_lighting(images, eigenvalues, eigenvectors, std=0.1, generator=None):
     return lit.div_(white).add_(shift[:, :, None, None])
 
 
-def centre_crop(images, size):
+def centre_crop(images: torch.Tensor, size: int) -> torch.Tensor:
     """Cut the central square out of each image.
 
     An odd margin cannot be halved: its half is rounded to even, as torchvision does.
@@ -197,8 +205,8 @@ def centre_crop(images, size):
     return images[..., top : top + size, left : left + size]
 
 
-def ten_crops(images, size):
-    """The four corners and the centre of each image, and the same five of its mirror image.
+def ten_crops(images: torch.Tensor, size: int) -> torch.Tensor:
+    """Cut out the four corners and the centre of each image, and the same five of its mirror image.
 
     In order: top left, top right, bottom left, bottom right and centre, five times two.
     The sixth is thus the mirror image of the second, cut out of the top right.
@@ -228,8 +236,8 @@ def ten_crops(images, size):
 
 
 @torch.no_grad()
-def ten_crop_probabilities(model, images, size):
-    """Average what the model answers to ten crops: probabilities, not logits.
+def ten_crop_probabilities(model: torch.nn.Module, images: torch.Tensor, size: int) -> torch.Tensor:
+    """Average the probabilities, not the logits, that a model gives to the ten crops of each image.
 
     The model works in evaluation mode meanwhile; each of its modules then returns to its own.
 
@@ -262,7 +270,7 @@ def ten_crop_probabilities(model, images, size):
             module.training = mode
 
 
-def colour_statistics(images):
+def colour_statistics(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and standard deviation of each channel over every pixel of every image.
 
     Shape:
@@ -281,7 +289,9 @@ def colour_statistics(images):
     return mean.float().to(images.device), covariance.diagonal().sqrt().float().to(images.device)
 
 
-def normalise(images, mean, std):
+def normalise(
+    images: torch.Tensor, mean: torch.Tensor | Sequence[float], std: torch.Tensor | Sequence[float]
+) -> torch.Tensor:
     """Subtract the mean of each channel and divide by its deviation.
 
     Args:

@@ -1,4 +1,4 @@
-"""What a student's check cell calls: right, wrong and why, or wrong.
+"""The check that a student's cell calls: it says right, wrong with the reason where that is known, or wrong.
 
 The answer is tried on a few probes and its results are fingerprinted: rounded, then
 hashed. `checks.json`, made by `tema9 notebooks` from the bank of mistakes, holds the
@@ -17,14 +17,16 @@ import random
 import sys
 import threading
 import traceback
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 SECONDS = 20  # for all the probes of one exercise
 RESOLUTION = 1e-3  # numbers that differ by less, relatively, may share a fingerprint
 NOISE = 5e-6  # relative noise under which no known answer changes its fingerprint
 
 
-def check(exercise):
+def check(exercise: str) -> None:
     """Say whether the answer to `exercise` in the calling notebook is right.
 
     Prints one line in Spanish: right; wrong, with the explanation of a known mistake;
@@ -39,7 +41,7 @@ def check(exercise):
     print(verdict(exercise, sys._getframe(1).f_globals))
 
 
-def verdict(exercise, namespace):
+def verdict(exercise: str, namespace: Mapping[str, Any]) -> str:
     """The line that `check` prints, for the answer held in `namespace`."""
     known = known_fingerprints()
     if exercise not in known:
@@ -77,17 +79,17 @@ def verdict(exercise, namespace):
 class Raised:
     """The outcome of a probe that raised an exception."""
 
-    def __init__(self, error):
+    def __init__(self, error: BaseException) -> None:
         self.error = error
 
 
 @functools.cache
-def known_fingerprints():
+def known_fingerprints() -> dict[str, dict[str, Any]]:
     """The entries of `checks.json` by exercise."""
     return json.loads(Path(__file__).with_name("checks.json").read_text(encoding="utf-8"))
 
 
-def probe(expressions, names, namespace):
+def probe(expressions: Sequence[str], names: Sequence[str], namespace: Mapping[str, Any]) -> list[Any]:
     """Evaluate the probes on the answer, in order; an exception is an outcome too.
 
     Args:
@@ -114,7 +116,7 @@ def probe(expressions, names, namespace):
     return results
 
 
-def fingerprint(results, seed):
+def fingerprint(results: Sequence[Any], seed: int) -> tuple[str, float]:
     """Return (hash, margin) of a list of results.
 
     Numbers are rounded to about RESOLUTION before hashing; the margin is how far,
@@ -126,7 +128,8 @@ def fingerprint(results, seed):
         seed: shifts the rounding, so that `tema9 notebooks` can find one with a margin
             above NOISE for every known answer.
     """
-    tokens, margins = [], [math.inf]
+    tokens: list[str] = []
+    margins = [math.inf]
     draw = random.Random(seed)
     for result in results:
         _describe(result, tokens, margins, draw)

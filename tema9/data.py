@@ -1,18 +1,20 @@
-"""Images with their labels: embedded sets that need no network, the known ones, any folder.
+"""Images with their labels: sets that need no network, the sets of torchvision, and any folder of images.
 
 `digits`, `textures` and `shapes` need nothing but the installed packages. `torchvision_set`
-reads MNIST, FashionMNIST, CIFAR10, Imagenette and ImageNet, `folder` any images by class,
-and `prepared` what `tema9.prepared.prepare` wrote.
+reads MNIST, FashionMNIST, CIFAR10, Imagenette and ImageNet; `folder` reads images that lie in
+one folder per class, and `prepared` the folders that `tema9.prepared.prepare` wrote.
 
-Pixels are bytes from 0 to 255, but for `digits`: a batch becomes floats where it is used, in
-a quarter of the memory until then. Small sets are tensors; the photographs of a folder stay
+Pixels are bytes from 0 to 255, but those of `digits` are floats: bytes take a quarter of the
+memory, and a batch becomes floats where it is used. Small sets are tensors; the photographs of a folder stay
 on the disk, and are read when a batch is taken.
 """
 
 import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +30,7 @@ BACKGROUND, INK = -0.1, 1.175
 class Split:
     """Images and their labels.
 
-    images: (N, C, H, W): `digits` float32, ready for LeNet-5; the rest uint8, 0 to 255.
+    images: (N, C, H, W), uint8 from 0 to 255; those of `digits` float32, ready for LeNet-5.
         A tensor, or `Batches`, which reads from the disk and is indexed as a tensor is.
     labels: (N,), int64.
     """
@@ -36,13 +38,13 @@ class Split:
     images: torch.Tensor | Batches
     labels: torch.Tensor
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.labels)
 
 
 @dataclass(frozen=True)
 class Patches(Split):
-    """Square pieces of photographs.
+    """Square pieces of photographs, with their places.
 
     corners: (N, 2), int64: the row and the column, in the photograph of the label, of the first
         pixel of each patch.
@@ -53,7 +55,7 @@ class Patches(Split):
 
 @dataclass(frozen=True)
 class Masked(Split):
-    """Images of which it is known where the object is.
+    """Images with the place of the object in each, and of the planted mark.
 
     masks: (N, 1, H, W), bool: the pixels of the object.
     marks: (N, 4), int64: top, left, bottom and right (excluded) of the planted mark; four
@@ -66,7 +68,7 @@ class Masked(Split):
 
 @dataclass(frozen=True)
 class Data:
-    """A set of images in three parts: to learn from, to decide by, to report on."""
+    """A set of images in three parts: training, validation and test."""
 
     name: str
     classes: tuple[str, ...]
@@ -77,12 +79,12 @@ class Data:
 
 @dataclass(frozen=True)
 class Shapes(Data):
-    """Drawn shapes. `test_marked` holds the images of `test` again, with the mark of their class."""
+    """Drawn shapes; `test_marked` holds the images of `test` again, each with the mark of its class."""
 
     test_marked: Masked
 
 
-def digits(validation=50, test=100, seed=0) -> Data:
+def digits(validation: int = 50, test: int = 100, seed: int = 0) -> Data:
     """Return 5,000 real MNIST digits, 500 of each class, split by class.
 
     The images come padded to 32x32, background -0.1 and ink 1.175, as LeNet-5 wants them.
@@ -105,7 +107,7 @@ def digits(validation=50, test=100, seed=0) -> Data:
             f"validation {validation} and test {test} do not leave any of the {per_class} of a class to train on"
         )
     generator = torch.Generator().manual_seed(seed)
-    parts = ([], [], [])
+    parts: tuple[list, list, list] = ([], [], [])
     for digit in range(10):
         order = (labels == digit).nonzero().flatten()[torch.randperm(per_class, generator=generator)]
         for part, chosen in zip(parts, order.split([per_class - validation - test, validation, test]), strict=True):
@@ -115,8 +117,8 @@ def digits(validation=50, test=100, seed=0) -> Data:
     return Data("digits", tuple("0123456789"), *(Split(images[which], labels[which]) for which in chosen))
 
 
-def as_lenet5(pixels):
-    """Bring grey levels to what LeNet-5 wants: MNIST from `torchvision_set`, for instance.
+def as_lenet5(pixels: torch.Tensor) -> torch.Tensor:
+    """Pad 28x28 images to 32x32 and scale their grey levels as LeNet-5 reads them.
 
     Shape:
         (N, 1, 28, 28), 0 to 255 -> (N, 1, 32, 32), float32, background -0.1 and ink 1.175.
@@ -151,10 +153,11 @@ PHOTOGRAPHS = {
     "tissue": "immunohistochemistry",
 }
 SHORTER_SIDE = 512  # px, of every photograph
+Box = tuple[int, int, int, int]  # top, left, bottom and right, in pixels
 GAP = 16  # px between two parts: more than the resampling reaches, so that no pixel is in both
 
 
-def textures(side=64, train=100, validation=20, test=40, seed=0) -> Data:
+def textures(side: int = 64, train: int = 100, validation: int = 20, test: int = 40, seed: int = 0) -> Data:
     """Return patches of ten real photographs; the class is the photograph.
 
     Training patches come from the left half of each photograph, validation patches from the
@@ -195,10 +198,10 @@ def textures(side=64, train=100, validation=20, test=40, seed=0) -> Data:
     return Data("textures", tuple(PHOTOGRAPHS), *parts)
 
 
-def texture_parts(height, width):
-    """Return what of a photograph is for training, for validation and for testing.
+def texture_parts(height: int, width: int) -> tuple[Box, Box, Box]:
+    """Return the boxes of a photograph whose patches are for training, for validation and for testing.
 
-    Three boxes, GAP px apart: top, left, bottom and right (excluded).
+    The boxes are GAP px apart, each (top, left, bottom, right), the last two excluded.
 
     Example:
         >>> texture_parts(512, 640)
@@ -210,7 +213,7 @@ def texture_parts(height, width):
 
 
 @functools.cache
-def photograph(name):
+def photograph(name: str) -> np.ndarray:
     """Return one of PHOTOGRAPHS, its shorter side brought to 512 px.
 
     Shape:
@@ -249,7 +252,9 @@ MARK = 24  # px, the side of the planted mark in an image of that side
 MARK_COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (255, 0, 255))  # one for each class
 
 
-def shapes(train=100, validation=20, test=20, shortcut=False, seed=0, side=SIDE) -> Shapes:
+def shapes(
+    train: int = 100, validation: int = 20, test: int = 20, shortcut: bool = False, seed: int = 0, side: int = SIDE
+) -> Shapes:
     """Draw shapes of any colour, place, size and turn on any background: only the form tells the class.
 
     With `shortcut`, every training image also carries a mark in its background, a square of
@@ -276,7 +281,8 @@ def shapes(train=100, validation=20, test=20, shortcut=False, seed=0, side=SIDE)
     marked = _mark(parts[2], (seed, 3))
     if shortcut:
         parts[0] = _mark(parts[0], (seed, 4))
-    return Shapes("shortcut" if shortcut else "shapes", tuple(SHAPES), *parts, marked)
+    name = "shortcut" if shortcut else "shapes"
+    return Shapes(name, tuple(SHAPES), parts[0], parts[1], parts[2], marked)
 
 
 def _draw(per_class, seed, side):
@@ -326,15 +332,15 @@ def _mark(split, seed):
     return Masked(images, split.labels, split.masks, marks)
 
 
-# Those that need no network; "shortcut" are the shapes with the mark planted in the training part.
-EMBEDDED = {
+# The sets that need no network; "shortcut" are the shapes with the mark planted in the training part.
+EMBEDDED: dict[str, Callable[..., Data]] = {
     "digits": digits,
     "textures": textures,
     "shapes": shapes,
     "shortcut": functools.partial(shapes, shortcut=True),
 }
 
-# The known sets: the name here and torchvision's.
+# The sets that torchvision reads: the name here and torchvision's.
 TORCHVISION = {
     "mnist": "MNIST",
     "fashion_mnist": "FashionMNIST",
@@ -344,13 +350,15 @@ TORCHVISION = {
 }
 
 
-def torchvision_set(name, root="datasets", download=False, validation=0.1, seed=0) -> Data:
-    """Return a known set, its own test part for testing and part of the rest for validation.
+def torchvision_set(
+    name: str, root: str | Path = "datasets", download: bool = False, validation: float = 0.1, seed: int = 0
+) -> Data:
+    """Return a set that torchvision reads, with its own test part, and part of the rest for validation.
 
     MNIST and FashionMNIST are (N, 1, 28, 28), CIFAR10 is (N, 3, 32, 32), all uint8, in memory.
     Imagenette and ImageNet stay on the disk: their images are `Batches`, which decodes a batch
     when it is taken, (n, 3, 256, 256), uint8; to train on them, `prepare` them first. Their test
-    part is what they call val.
+    part is the one that they call val.
 
     Args:
         name: mnist, fashion_mnist, cifar10, imagenette or imagenet.
@@ -373,7 +381,7 @@ def torchvision_set(name, root="datasets", download=False, validation=0.1, seed=
 
     known, root = getattr(torchvision.datasets, TORCHVISION[name]), Path(root).expanduser()
     if name in ("imagenette", "imagenet"):
-        options = [{"split": "train"}, {"split": "val"}]
+        options: list[dict[str, Any]] = [{"split": "train"}, {"split": "val"}]
     else:
         options = [{"train": True}, {"train": False}]
     fetch = {} if name == "imagenet" else {"download": download}
@@ -403,8 +411,8 @@ def _in_memory_or_files(known):
     return Split(Batches(Files(tuple(map(str, paths))), range(len(paths))), torch.tensor(labels))
 
 
-def load(name, side=64, root="datasets", download=False) -> Data:
-    """Return images by name or by place: what `tema9 train --data` takes.
+def load(name: str, side: int = 64, root: str | Path = "datasets", download: bool = False) -> Data:
+    """Return a set by its name or a folder of images by its path, as `tema9 train --data` takes either.
 
     Args:
         name: an embedded set, one of torchvision's, or a folder: a prepared one, one of images
@@ -436,8 +444,8 @@ def load(name, side=64, root="datasets", download=False) -> Data:
     return folder(path)
 
 
-def folder(path, validation=0.1, test=0.1, seed=0) -> Data:
-    """Return the images of path/class/.../image.jpg, left on the disk and decoded batch by batch.
+def folder(path: str | Path, validation: float = 0.1, test: float = 0.1, seed: int = 0) -> Data:
+    """Return the images that lie in one folder per class, left on the disk and decoded batch by batch.
 
     Args:
         path: a folder with a folder per class; the classes are their names, sorted.
@@ -461,7 +469,7 @@ def folder(path, validation=0.1, test=0.1, seed=0) -> Data:
     return Data(Path(path).resolve().name, classes, *(_take(everything, part) for part in parts))
 
 
-def prepared(path, validation=0.1, test=0.1, seed=0) -> Data:
+def prepared(path: str | Path, validation: float = 0.1, test: float | str | Path = 0.1, seed: int = 0) -> Data:
     """Return the images that `tema9.prepared.prepare` wrote to `path`, read batch by batch.
 
     Args:

@@ -5,16 +5,19 @@ Under torchrun each process takes its share of the images.
 
 import math
 import sys
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 from tqdm import tqdm
 
 from tema9 import augment
+from tema9.data import Split
 from tema9.machine import Machine, processes, rank, total
 from tema9.views import Views
-from tema9.wording import SPANISH
+from tema9.wording import SPANISH, Words
 
 
 class Score(NamedTuple):
@@ -26,24 +29,32 @@ class Score(NamedTuple):
 
 
 class Ensemble(NamedTuple):
-    """The score of each model, and that of their averaged probabilities."""
+    """The score of each of several models, and that of the mean of their probabilities."""
 
     each: list[Score]
     together: Score
 
 
-def evaluate(model, split, machine=None, ten_crops=False, batch_size=250, progress=False, words=SPANISH) -> Score:
-    """Measure a model on every image of a split; it is left in evaluation mode.
+def evaluate(
+    model: nn.Module,
+    split: Split,
+    machine: Machine | None = None,
+    ten_crops: bool = False,
+    batch_size: int = 250,
+    progress: bool = False,
+    words: Words = SPANISH,
+) -> Score:
+    """Measure the errors of a model on every image of a split; the model is left in evaluation mode.
 
     Args:
         model: (N, C, H, W) -> (N, classes), logits. It sees the images through its `views`, as
             `train` leaves them with it; a model without them sees bytes as floats from 0 to 1.
-        split: a `data.Split`.
-        machine: a `machine.Machine`; where the model is, in float32, by default.
+        split: the images and their labels.
+        machine: where to compute, and in which precision; by default where the model is, in float32.
         ten_crops: average the probabilities of ten crops of each image, not the central one alone.
         batch_size: images at a time.
         progress: draw a progress bar on the standard output.
-        words: its language.
+        words: the language of the progress bar.
 
     Raises:
         ValueError: ten crops are asked for, and the model's views have no `crop`.
@@ -55,8 +66,16 @@ def evaluate(model, split, machine=None, ten_crops=False, batch_size=250, progre
 
 
 @torch.no_grad()
-def ensemble(models, split, machine=None, ten_crops=False, batch_size=250, progress=False, words=SPANISH) -> Ensemble:
-    """Measure several models, and all of them as one: the mean of their probabilities.
+def ensemble(
+    models: Iterable[nn.Module],
+    split: Split,
+    machine: Machine | None = None,
+    ten_crops: bool = False,
+    batch_size: int = 250,
+    progress: bool = False,
+    words: Words = SPANISH,
+) -> Ensemble:
+    """Measure the errors of several models, and those of the mean of their probabilities.
 
     Under torchrun each process takes its share of the images, and each gets the score of all.
 
@@ -79,7 +98,7 @@ def ensemble(models, split, machine=None, ten_crops=False, batch_size=250, progr
     own = torch.arange(rank(), len(split), processes())
     sums = torch.zeros(len(models) + 1, 3, dtype=torch.float64)
     off = not (progress and rank() == 0)
-    bar = {"unit": words.batch, "file": sys.stdout, "disable": off, "leave": False}
+    bar: dict[str, Any] = {"unit": words.batch, "file": sys.stdout, "disable": off, "leave": False}
     for which in tqdm(own.split(batch_size), words.evaluating, **bar):
         images, labels = machine.take(split.images, which), split.labels[which.to(split.labels.device)]
         each = [_log_probabilities(model, images, machine, ten_crops) for model in models]

@@ -9,15 +9,28 @@ import html
 import math
 import sys
 import textwrap
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Polygon, Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import ArrayLike
 
-from tema9.arithmetic import output_size, spanish
+from tema9.arithmetic import LayerTable, output_size, spanish
+
+if TYPE_CHECKING:  # the figures receive numbers, and load neither torch nor a training loop
+    from tema9.looking import Sensitivity
+    from tema9.training import History
+
+Rows = Sequence[dict[str, Any]]  # of a table of `records`
+Look = dict[str, Any]  # keyword arguments for matplotlib
 
 # Everything a reader sees. Another language is another dict.
 WORDS = {
@@ -117,7 +130,7 @@ COLOURS = {
     "fully_connected": "#0072B2",
     "leftover": "#D55E00",  # what is lost, wrong or a warning
     "neutral": "#8C8C8C",
-    "rest": "#D9D9D9",  # what is not meant now
+    "rest": "#D9D9D9",  # everything that does not stand out
 }
 HATCHES = {
     "input": "",
@@ -148,8 +161,8 @@ TEXT, HEADING = 11, 13  # points
 INK = "#222222"
 
 
-def volumes(table, ax=None, labels=None):
-    """Draw what leaves each layer, to scale: boxes, with the name and the volume below.
+def volumes(table: LayerTable, ax: Axes | None = None, labels: dict[str, str] | None = None) -> Axes:
+    """Draw the output of each layer to scale: boxes, with the name and the volume below.
 
     Height and depth are the side in pixels, width the channels on a square-root scale;
     a fully connected layer is a thin bar, as high as the square root of its neurons.
@@ -164,20 +177,20 @@ def volumes(table, ax=None, labels=None):
     Returns:
         the Axes, y in pixels.
     """
-    columns = [("INPUT", _deck_volume(table.input_shape), "input", table.input_shape)]
-    columns += [(row.name, row.volume, KINDS[row.kind], row.out_shape) for row in table]
+    rows = [(row.name, row.volume, KINDS[row.kind], row.out_shape) for row in table]
+    columns = [("INPUT", _deck_volume(table.input_shape), "input", table.input_shape), *rows]
     ax = _axes(ax, max(9, 0.95 * len(columns)), 5)
     tallest = table.input_shape[1]
     widest = max(shape[0] for *_, shape in columns if len(shape) == 3)
     all_labels = {name: volume for name, volume, *_ in columns}
     shown = all_labels if labels is None else labels
-    room = 72 * ax.figure.get_size_inches()[0] / len(columns)  # points, for a label; two rows where it is too little
+    room = 72 * _inches(ax)[0] / len(columns)  # points, for a label; two rows where it is too little
     crowded = labels is None or room < 0.58 * TEXT * max(map(len, shown.values()))
     for place, (name, _, kind, shape) in enumerate(columns):
         if len(shape) == 3:
-            height, depth, width = shape[1], shape[1] / tallest, 0.42 * math.sqrt(shape[0] / widest)
+            height, depth, width = float(shape[1]), shape[1] / tallest, 0.42 * math.sqrt(shape[0] / widest)
         else:
-            height, depth, width = math.sqrt(shape[0]), 0, 0.09
+            height, depth, width = math.sqrt(shape[0]), 0.0, 0.09
         _box(ax, place, width, height, 0.4 * depth, 0.22 * depth * tallest, kind if name in shown else "rest")
         if name not in shown:
             continue
@@ -185,16 +198,16 @@ def volumes(table, ax=None, labels=None):
         if lower:
             ax.annotate("", (place, 0), (0, -42), textcoords="offset points", arrowprops=_leader())
         label = f"{name}\n{shown[name]}"
-        below = {"textcoords": "offset points", "ha": "center", "va": "top", "linespacing": 1.25}
+        below: Look = {"textcoords": "offset points", "ha": "center", "va": "top", "linespacing": 1.25}
         ax.annotate(label, (place, 0), (0, -44 if lower else -6), fontsize=TEXT, color=INK, **below)
     ax.axhline(0, color=COLOURS["neutral"], linewidth=0.8, zorder=0)
     ax.set_xlim(-0.6, len(columns) - 0.4)
     ax.set_ylim(-0.36 * tallest, 1.25 * tallest)
     ax.set_xticks([])
     if labels is not None:
-        below = 2.5 * TEXT + 10 + (38 if crowded else 0)  # points, for the labels
+        room = 2.5 * TEXT + 10 + (38 if crowded else 0)  # points, for the labels
         top = 1.24 * tallest
-        ax.set_ylim(-below / (72 * ax.figure.get_size_inches()[1] - below) * top, top)
+        ax.set_ylim(-room / (72 * _inches(ax)[1] - room) * top, top)
         ax.set_yticks([])
         _plain(ax, keep=())
         return ax
@@ -209,7 +222,7 @@ def volumes(table, ax=None, labels=None):
     return ax
 
 
-def two_gpus(table, crossing, ax=None):
+def two_gpus(table: LayerTable, crossing: dict[str, int], ax: Axes | None = None) -> Axes:
     """Draw a network over two devices, one row each, with arrows where maps cross from one to the other.
 
     Args:
@@ -239,13 +252,19 @@ def two_gpus(table, crossing, ax=None):
             )
         for number, bottom in base.items():
             kind = KINDS[row.kind]
-            box = {"facecolor": COLOURS[kind], "hatch": HATCHES[kind], "edgecolor": INK, "linewidth": 0.8, "zorder": 2}
+            box: Look = {
+                "facecolor": COLOURS[kind],
+                "hatch": HATCHES[kind],
+                "edgecolor": INK,
+                "linewidth": 0.8,
+                "zorder": 2,
+            }
             ax.add_patch(Rectangle((place - width / 2, bottom), width, height, **box))
             ends = (place - 0.68, bottom + 0.12), (place - 0.3, bottom + 0.12)
             ax.annotate("", ends[1], ends[0], arrowprops={"color": INK, "linewidth": 1.2, "arrowstyle": "->"})
             if row.name in crossing:
                 ends = (place - 0.68, base[3 - number] + 0.2), (place - 0.3, bottom + 0.2)
-                look = {"color": COLOURS["leftover"], "linewidth": 2, "arrowstyle": "-|>"}
+                look: Look = {"color": COLOURS["leftover"], "linewidth": 2, "arrowstyle": "-|>"}
                 ax.annotate("", ends[1], ends[0], arrowprops=look)
         ax.text(place, 0, f"{row.name}\n[{half}]\n× 2", fontsize=TEXT, **(_centred() | {"va": "top"}))
     for number, bottom in base.items():
@@ -266,13 +285,13 @@ def two_gpus(table, crossing, ax=None):
     return ax
 
 
-def lanes(table, crossing, bold, ax=None):
-    """Draw a network over two devices from the top down, a row for each line of the table: it stands beside a list.
+def lanes(table: LayerTable, crossing: dict[str, int], bold: Collection[str], ax: Axes | None = None) -> Axes:
+    """Draw a network over two devices from the top down, one row a layer, to stand beside the list of the layers.
 
     Args:
         table: an arithmetic.LayerTable; half of each volume lies on each device.
         crossing: {layer: values that cross}, as arithmetic.crossing_values gives; arrows go across before those.
-        bold: the layers that are meant; the rest is grey.
+        bold: the layers that stand out; the rest is grey.
         ax: where to draw.
 
     Returns:
@@ -282,15 +301,19 @@ def lanes(table, crossing, bold, ax=None):
     middle, half, high = (0, 2), 0.62, 0.3  # of the two lanes; half of a box's width and of its height
     for number, x in enumerate(middle, 1):
         ax.text(x, 0.5, WORDS["gpu"].format(number=number), fontsize=TEXT, **_centred())
-    image = {"facecolor": COLOURS["input"], "edgecolor": INK, "linewidth": 0.8}
+    image: Look = {"facecolor": COLOURS["input"], "edgecolor": INK, "linewidth": 0.8}
     ax.add_patch(Rectangle((middle[0] - half, 1.5 - high), 2 + 2 * half, 2 * high, **image))
     for place, row in enumerate(table, 2):
         meant = row.name in bold
         kind = KINDS[row.kind] if meant else "rest"
-        box = {"facecolor": COLOURS[kind], "hatch": HATCHES[kind], "edgecolor": INK if meant else COLOURS["neutral"]}
+        box: Look = {
+            "facecolor": COLOURS[kind],
+            "hatch": HATCHES[kind],
+            "edgecolor": INK if meant else COLOURS["neutral"],
+        }
         for x in middle:
             ax.add_patch(Rectangle((x - half, place + 0.5 - high), 2 * half, 2 * high, linewidth=0.8, **box))
-        look = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0, "mutation_scale": 10}
+        look: Look = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0, "mutation_scale": 10}
         straight = {"color": INK if meant else COLOURS["neutral"], "linewidth": 1.2} | look
         for x in middle:
             ax.annotate("", (x, place + 0.5 - high), (x, place - 0.5 + high), arrowprops=straight)
@@ -308,12 +331,12 @@ def lanes(table, crossing, bold, ax=None):
     return ax
 
 
-def ranking(rows, bold=None, ax=None):
-    """Draw the winners of ILSVRC as CS231n's chart has them, a bar to the right for each: legible from afar.
+def ranking(rows: Rows, bold: Collection[int] | None = None, ax: Axes | None = None) -> Axes:
+    """Draw the errors of the winners of ILSVRC, as CS231n's chart gives them, in letters legible from afar.
 
     Args:
         rows: of records.read("winners").
-        bold: the years that are meant; the rest is grey. All by default.
+        bold: the years that stand out, the rest being grey; all by default.
         ax: where to draw.
 
     Returns:
@@ -328,7 +351,7 @@ def ranking(rows, bold=None, ax=None):
     for place, row in enumerate(bars):
         kind = "convolution" if row["layers"] != "shallow" else "neutral"
         kind = kind if bold is None or row["year"] in bold else "rest"
-        look = {"color": COLOURS[kind], "hatch": HATCHES[kind], "edgecolor": INK, "linewidth": 0.8, "zorder": 2}
+        look: Look = {"color": COLOURS[kind], "hatch": HATCHES[kind], "edgecolor": INK, "linewidth": 0.8, "zorder": 2}
         ax.barh(place, row["chart"], 0.66, **look)
         deep = WORDS["depth"].format(layers=row["layers"]) if row["layers"] != "shallow" else WORDS["shallow"]
         free = row["chart"] if row["chart"] > error else error  # of the dashed line
@@ -344,12 +367,13 @@ def ranking(rows, bold=None, ax=None):
     return ax
 
 
-def winners(rows, official=False, highlight=None, ax=None):
-    """Draw the winners of ILSVRC: a bar of error for each, its layers, and the human mark.
+def winners(rows: Rows, official: bool = False, highlight: int | None = None, ax: Axes | None = None) -> Axes:
+    """Draw the winners of ILSVRC: a bar for the error of each, with its number of layers, and the error of a person.
 
     Args:
         rows: of records.read("winners").
-        official: the figure of the entry that won, with what the supplied data alone gave; the chart's otherwise.
+        official: draw the official error of the entry that won, and that of the best entry with the supplied data
+            alone; otherwise the error in the chart.
         highlight: a year, whose bars stand out while the rest turn grey; all by default.
         ax: where to draw.
 
@@ -363,7 +387,7 @@ def winners(rows, official=False, highlight=None, ax=None):
     which = "official" if official else "chart"
     for place, row in enumerate(bars):
         deep = row["layers"] != "shallow"
-        look = {"color": COLOURS["convolution"], "hatch": HATCHES["convolution"]} if deep else {"color": "white"}
+        look: Look = {"color": COLOURS["convolution"], "hatch": HATCHES["convolution"]} if deep else {"color": "white"}
         if highlight not in (None, row["year"]):
             look = {"color": _shade(COLOURS["neutral"], 1, 0.6)}
         ax.bar(place, row[which], 0.66, linewidth=0.8, zorder=2, **look, edgecolor=INK)
@@ -393,17 +417,17 @@ def winners(rows, official=False, highlight=None, ax=None):
     if official:
         handles = [
             Patch(facecolor="white", edgecolor=INK, label=WORDS["other_test"]),
-            plt.Line2D([], [], color=COLOURS["leftover"], linewidth=3, label=WORDS["supplied_only"]),
-            plt.Line2D([], [], linestyle="none", label=f"*  {WORDS['outside']}"),
+            Line2D([], [], color=COLOURS["leftover"], linewidth=3, label=WORDS["supplied_only"]),
+            Line2D([], [], linestyle="none", label=f"*  {WORDS['outside']}"),
         ]
-        legend = {"fontsize": TEXT, "title_fontsize": TEXT, "frameon": False, "loc": "upper right"}
+        legend: Look = {"fontsize": TEXT, "title_fontsize": TEXT, "frameon": False, "loc": "upper right"}
         ax.legend(handles=handles, title=WORDS["ensembles"], **legend)
     ax.set_label(WORDS["is_winners"])
     return ax
 
 
-def differences(rows, ax=None):
-    """Draw differences of error with their noise: a dot and a bar of two standard errors for each.
+def differences(rows: Sequence[tuple[str, float, float]], ax: Axes | None = None) -> Axes:
+    """Draw differences between errors with their noise: a dot and a bar of two standard errors for each.
 
     Args:
         rows: [(what changed, difference, standard error)], in percentage points.
@@ -418,7 +442,7 @@ def differences(rows, ax=None):
         colour = COLOURS["fully_connected"] if clear else COLOURS["leftover"]
         ax.plot([points - 2 * se, points + 2 * se], [place] * 2, color=colour, linewidth=2.2)
         ax.plot(points, place, "o", color=colour, markerfacecolor=colour if clear else "white", markersize=8)
-        beside = {"xytext": (0, 7), "textcoords": "offset points", "ha": "center", "va": "bottom"}
+        beside: Look = {"xytext": (0, 7), "textcoords": "offset points", "ha": "center", "va": "bottom"}
         beside["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # of the line at 0
         ax.annotate(f"{spanish(points, 2)} ± {spanish(2 * se, 2)}", (points, place), fontsize=TEXT, color=INK, **beside)
     ax.axvline(0, color=INK, linewidth=0.8)
@@ -434,8 +458,8 @@ def differences(rows, ax=None):
     return ax
 
 
-def schedule(rows, ax=None):
-    """Draw the learning rates that were set by hand during a run, on a logarithmic scale, and its end.
+def schedule(rows: Rows, ax: Axes | None = None) -> Axes:
+    """Draw the learning rates that were set by hand during a run, on a logarithmic scale, and the end of the run.
 
     Args:
         rows: of one run of records.read("schedule").
@@ -460,9 +484,9 @@ def schedule(rows, ax=None):
     frozen = [row["epoch"] for row in drops if row["to"] == 0]
     dark = [row["epoch"] for row in rows if row["what"] == "colour_noise"]
     marks = [(frozen[0], WORDS["frozen"], 2.4e-3), (dark[0], WORDS["no_lighting"], 8e-3), (end, None, 2.4e-4)]
-    for epoch, words, height in marks:
+    for epoch, note, height in marks:
         ax.axvline(epoch, color=COLOURS["neutral"], linewidth=1.2, linestyle=":")
-        words = words or WORDS["stop"].format(epoch=epoch)
+        words = note or WORDS["stop"].format(epoch=epoch)
         behind = {"facecolor": "white", "edgecolor": "none", "pad": 1}
         ax.text(epoch + 0.8, height, words, fontsize=TEXT, color=INK, va="center", bbox=behind)
     ax.set_xlim(0, end + 19)
@@ -486,7 +510,7 @@ def _beside():
     return {"color": INK, "ha": "left", "va": "center"}
 
 
-def connections(inputs, ax=None):
+def connections(inputs: Sequence[Sequence[int]], ax: Axes | None = None) -> Axes:
     """Draw which input maps each output map reads: a dot for each connection, as in LeNet's Table I.
 
     Args:
@@ -500,8 +524,10 @@ def connections(inputs, ax=None):
     ax = _axes(ax, max(6.5, 0.5 * outputs + 1), max(3, 0.5 * sources + 1.4))
     pairs = [(target, source) for target, maps in enumerate(inputs) for source in maps]
     grid = [(target, source) for target in range(outputs) for source in range(sources)]
-    ax.scatter(*zip(*grid, strict=True), s=25, facecolors="none", edgecolors=COLOURS["neutral"], linewidths=0.6)
-    ax.scatter(*zip(*pairs, strict=True), s=130, color=COLOURS["convolution"], edgecolors=INK, linewidths=0.8)
+    across, down = zip(*grid, strict=True)
+    ax.scatter(across, down, s=25, facecolors="none", edgecolors=COLOURS["neutral"], linewidths=0.6)
+    across, down = zip(*pairs, strict=True)
+    ax.scatter(across, down, s=130, color=COLOURS["convolution"], edgecolors=INK, linewidths=0.8)
     for target in range(1, outputs):
         if len(inputs[target]) != len(inputs[target - 1]):
             ax.axvline(target - 0.5, color=COLOURS["neutral"], linewidth=0.8, linestyle="--")
@@ -520,7 +546,7 @@ def connections(inputs, ax=None):
     return ax
 
 
-def per_layer(table, quantity, ax=None):
+def per_layer(table: LayerTable, quantity: str, ax: Axes | None = None) -> Axes:
     """Draw a quantity of each layer as bars, on a linear scale, with its share of the total.
 
     Args:
@@ -545,7 +571,7 @@ def per_layer(table, quantity, ax=None):
     unit = {2**10: "kib", 2**20: "mib", 1e3: "thousands", 1e6: "millions"}[divisor]
     for place, (value, kind) in enumerate(zip(values, kinds, strict=True)):
         ax.barh(place, value / divisor, 0.72, color=COLOURS[kind], hatch=HATCHES[kind], edgecolor=INK, linewidth=0.8)
-        beside = {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
+        beside: Look = {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
         ax.annotate(_share(value, total), (value / divisor, place), fontsize=TEXT, color=INK, **beside)
     ax.set_yticks(range(len(values)), [row.name for row in table])
     ax.set_ylim(len(values) - 0.4, -0.6)
@@ -562,7 +588,7 @@ def per_layer(table, quantity, ax=None):
     return ax
 
 
-def curves(x, curves, xlabel, ylabel, ax=None):
+def curves(x: ArrayLike, curves: Mapping[str, ArrayLike], xlabel: str, ylabel: str, ax: Axes | None = None) -> Axes:
     """Draw several curves over the same x.
 
     Args:
@@ -591,7 +617,14 @@ def curves(x, curves, xlabel, ylabel, ax=None):
     return ax
 
 
-def windows(size, kernel_size, stride, padding=0, rounding="floor", ax=None):
+def windows(
+    size: int,
+    kernel_size: int,
+    stride: int,
+    padding: int | tuple[int, int] = 0,
+    rounding: str = "floor",
+    ax: Axes | None = None,
+) -> Axes:
     """Draw which pixels of a row each window of a convolution or pooling reads.
 
     The row of pixels is on top; under it, one bar per window. Pixels that no window
@@ -625,7 +658,7 @@ def windows(size, kernel_size, stride, padding=0, rounding="floor", ax=None):
         shown[meaning] = ax.add_patch(Rectangle((pixel, -1.6 * step), 1, step, **_pixel_style(meaning, end + before)))
     for window, start in enumerate(starts):
         inside = min(start + kernel_size, size + after) - start
-        style = {"facecolor": COLOURS["convolution"], "edgecolor": INK, "linewidth": 0.8 if count <= 30 else 0.3}
+        style: Look = {"facecolor": COLOURS["convolution"], "edgecolor": INK, "linewidth": 0.8 if count <= 30 else 0.3}
         bar = ax.add_patch(Rectangle((start, window + 0.12), inside, 0.76, **style))
         if inside < kernel_size:
             outside = _pixel_style("pixel_outside", end + before)
@@ -653,7 +686,7 @@ def windows(size, kernel_size, stride, padding=0, rounding="floor", ax=None):
     return ax
 
 
-def learning(history, ax=None):
+def learning(history: "History", ax: Axes | None = None) -> Axes:
     """Draw the losses and the validation error of a training run, epoch by epoch.
 
     Args:
@@ -666,13 +699,13 @@ def learning(history, ax=None):
     ax = _axes(ax, 8.5, 4.8)
     right = ax.twinx()
     epochs = history.column("epoch")
-    lines = []
+    lines: list[Line2D] = []
     for axes, name, (colour, style), marker in (
         (ax, "train_loss", SERIES[0], ""),
         (ax, "validation_loss", SERIES[1], ""),
         (right, "validation_error", SERIES[2], "o"),
     ):
-        look = {"color": colour, "linestyle": style, "marker": marker, "linewidth": 2.2, "markersize": 5}
+        look: Look = {"color": colour, "linestyle": style, "marker": marker, "linewidth": 2.2, "markersize": 5}
         lines += axes.plot(epochs, history.column(name), label=WORDS[name], **look)
     if history.best:
         label = WORDS["best"].format(best=history.best)
@@ -695,7 +728,7 @@ def learning(history, ax=None):
     return ax
 
 
-def maps(maps, ax=None):
+def maps(maps: ArrayLike, ax: Axes | None = None) -> Axes:
     """Draw feature maps, or filters of one channel, as a grid in grey, all on the same scale.
 
     Values of both signs get a scale that is symmetric, so that middle grey is zero.
@@ -708,21 +741,26 @@ def maps(maps, ax=None):
         the Axes; the darkest and the brightest value are written under it. Up to 40
         maps are numbered, from 0.
     """
-    maps = _array(maps)
-    if maps.ndim != 3:
-        raise ValueError(f"maps has shape {maps.shape}; give (C, H, W)")
-    low, high = float(maps.min()), float(maps.max())
+    tiles = _array(maps)
+    if tiles.ndim != 3:
+        raise ValueError(f"maps has shape {tiles.shape}; give (C, H, W)")
+    low, high = float(tiles.min()), float(tiles.max())
     if low < 0:
         low, high = -max(-low, high), max(-low, high)
-    columns = math.ceil(math.sqrt(len(maps) * 2)) if len(maps) > 8 else len(maps)
-    labels = [(str(index), INK) for index in range(len(maps))] if len(maps) <= 40 else None
-    ax, _ = _mosaic(maps, columns, labels, ax, cmap="gray", vmin=low, vmax=high)
+    columns = math.ceil(math.sqrt(len(tiles) * 2)) if len(tiles) > 8 else len(tiles)
+    labels = [(str(index), INK) for index in range(len(tiles))] if len(tiles) <= 40 else None
+    ax, _ = _mosaic(tiles, columns, labels, ax, cmap="gray", vmin=low, vmax=high)
     ax.set_xlabel(WORDS["range"].format(low=_rounded(low), high=_rounded(high)), fontsize=TEXT)
     ax.set_label(WORDS["is_maps"])
     return ax
 
 
-def pictures(tiles, columns=None, boxes=None, ax=None):
+def pictures(
+    tiles: Sequence[tuple[str, ArrayLike]],
+    columns: int | None = None,
+    boxes: Sequence[tuple[int, int, int, int] | None] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw pictures side by side, each with its caption above.
 
     Args:
@@ -748,9 +786,9 @@ def pictures(tiles, columns=None, boxes=None, ax=None):
         x, y = place % columns * (width + gap), place // columns * step + head
         ax.imshow(picture, extent=(x, x + width, y + height, y), interpolation="nearest")
         ax.text(x + width / 2, y - 0.02 * height, caption, fontsize=TEXT, color=INK, ha="center", va="bottom")
-        if boxes and boxes[place]:
-            top, left, bottom, right = boxes[place]
-            look = {"fill": False, "edgecolor": COLOURS["leftover"], "linewidth": 2.5}
+        if boxes and (box := boxes[place]):
+            top, left, bottom, right = box
+            look: Look = {"fill": False, "edgecolor": COLOURS["leftover"], "linewidth": 2.5}
             ax.add_patch(Rectangle((x + left, y + top), right - left, bottom - top, **look))
     ax.set_xlim(-gap, columns * (width + gap))
     ax.set_ylim(rows * step + 0.02 * height, 0)
@@ -762,11 +800,12 @@ def pictures(tiles, columns=None, boxes=None, ax=None):
     return ax
 
 
-def occlusion(image, sensitivity, label, ax=None):
-    """Draw an image, the square that costs most, and the probability of its class for every place of the square.
+def occlusion(image: ArrayLike, sensitivity: "Sensitivity", label: str, ax: Axes | None = None) -> Axes:
+    """Draw the probability of an image's class for every place of a square that covers it, beside the image.
 
     Args:
-        image: (3, H, W), bytes or from 0 to 1, of the size that was covered.
+        image: (3, H, W), bytes or from 0 to 1, of the size that was covered; the square that lowers the
+            probability most is framed.
         sensitivity: a looking.Sensitivity.
         label: the name of the class.
         ax: where to draw.
@@ -788,8 +827,8 @@ def occlusion(image, sensitivity, label, ax=None):
     coloured = plt.get_cmap("cividis")((spread - low) / max(high - low, 1e-9))[..., :3].transpose(2, 0, 1)
     worst = sensitivity.worst()
     ax = pictures([(WORDS["image"], image), (WORDS["map_of"], coloured)], boxes=[worst, worst], ax=ax)
-    low, high, whole = (spanish(value, 2) for value in (low, high, whole))
-    words = WORDS["covered"].format(label=label, low=low, high=high, whole=whole)
+    numbers = {name: spanish(value, 2) for name, value in (("low", low), ("high", high), ("whole", whole))}
+    words = WORDS["covered"].format(label=label, **numbers)
     ax.set_xlabel(textwrap.fill(words, 60), fontsize=TEXT)
     return ax
 
@@ -804,7 +843,7 @@ def _colours(picture):
     return np.clip(picture.transpose(1, 2, 0) / (255 if picture.dtype == np.uint8 else 1), 0, 1)
 
 
-def digits(images, labels, predictions=None, ax=None):
+def digits(images: ArrayLike, labels: ArrayLike, predictions: ArrayLike | None = None, ax: Axes | None = None) -> Axes:
     """Draw a grid of digits with their labels; a wrong prediction gets a frame and a cross.
 
     Args:
@@ -816,17 +855,17 @@ def digits(images, labels, predictions=None, ax=None):
     Returns:
         the Axes.
     """
-    images, labels = _array(images), _array(labels)
-    if images.ndim != 4 or images.shape[1] != 1:
-        raise ValueError(f"images has shape {images.shape}; give (N, 1, H, W)")
-    predictions = labels if predictions is None else _array(predictions)
-    wrong = labels != predictions
+    tiles, right = _array(images), _array(labels)
+    if tiles.ndim != 4 or tiles.shape[1] != 1:
+        raise ValueError(f"images has shape {tiles.shape}; give (N, 1, H, W)")
+    predicted = right if predictions is None else _array(predictions)
+    wrong = np.asarray(right != predicted)
     written = [
         (f"{label} → {prediction} ✘", COLOURS["leftover"]) if mistaken else (str(label), INK)
-        for label, prediction, mistaken in zip(labels, predictions, wrong, strict=True)
+        for label, prediction, mistaken in zip(right, predicted, wrong, strict=True)
     ]
-    ax, corners = _mosaic(images[:, 0], min(len(images), 8), written, ax, cmap="gray_r")
-    height, width = images.shape[2:]
+    ax, corners = _mosaic(tiles[:, 0], min(len(tiles), 8), written, ax, cmap="gray_r")
+    height, width = tiles.shape[2:]
     for corner, mistaken in zip(corners, wrong, strict=True):
         look = (COLOURS["leftover"], 2.5) if mistaken else (COLOURS["neutral"], 0.6)
         ax.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=look[0], linewidth=look[1]))
@@ -836,7 +875,7 @@ def digits(images, labels, predictions=None, ax=None):
     return ax
 
 
-def bars(values, ylabel, ax=None):
+def bars(values: dict[str, float], ylabel: str, ax: Axes | None = None) -> Axes:
     """Draw one bar per value, with the value written on it.
 
     Args:
@@ -848,7 +887,7 @@ def bars(values, ylabel, ax=None):
         the Axes.
     """
     ax = _axes(ax, max(5, 1.5 * len(values) + 1), 4.2)
-    look = {"color": COLOURS["fully_connected"], "edgecolor": INK, "linewidth": 0.8}
+    look: Look = {"color": COLOURS["fully_connected"], "edgecolor": INK, "linewidth": 0.8}
     drawn = ax.bar(range(len(values)), list(values.values()), 0.62, **look)
     ax.bar_label(drawn, [_rounded(value) for value in values.values()], padding=3, fontsize=TEXT, color=INK)
     ax.set_xticks(range(len(values)), [textwrap.fill(str(label), 13) for label in values])
@@ -865,8 +904,8 @@ def bars(values, ylabel, ax=None):
     return ax
 
 
-def receptive_fields(table, ax=None):
-    """Draw how much of the image one unit of each layer sees: nested squares over the input.
+def receptive_fields(table: LayerTable, ax: Axes | None = None) -> Axes:
+    """Draw the part of the image that one unit of each layer sees: nested squares over the input.
 
     The unit is the one in the middle. The label gives the side of the square and the
     effective stride, how far the square moves from one unit to the next, in pixels.
@@ -878,17 +917,16 @@ def receptive_fields(table, ax=None):
     Returns:
         the Axes, in pixels of the image.
     """
-    rows = [row for row in table if row.receptive_field is not None]
+    rows = [(row, row.receptive_field) for row in table if row.receptive_field is not None]
     side = table.input_shape[1]
     ax = _axes(ax, 9, 5.6)
-    centre, half = side / 2, max(side, rows[-1].receptive_field) / 2
+    centre, half = side / 2, max(side, rows[-1][1]) / 2
     ax.add_patch(Rectangle((0, 0), side, side, facecolor=COLOURS["input"], alpha=0.35, edgecolor="none"))
     ax.add_patch(Rectangle((0, 0), side, side, fill=False, edgecolor=INK, linewidth=1))
     entries = [(side, WORDS["field_input"].format(side=side), INK, "-")]
-    for row in rows:
+    for row, field in rows:
         kind = KINDS[row.kind]
         colour, style = COLOURS[kind], "-" if kind == "convolution" else "--"
-        field = row.receptive_field
         corner = (centre - field / 2, centre - field / 2)
         ax.add_patch(Rectangle(corner, field, field, fill=False, edgecolor=colour, linewidth=2.4, linestyle=style))
         text = WORDS["field"].format(name=row.name, field=field, stride=row.effective_stride)
@@ -916,9 +954,14 @@ def receptive_fields(table, ax=None):
 def _axes(ax, width, height):
     """The axes given, or new ones of that size, in inches."""
     if ax is None:
-        figure, ax = plt.subplots(figsize=(width, height), layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)  # inches
+        margins = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)  # inches
+        _, ax = plt.subplots(figsize=(width, height), layout=margins)
     return ax
+
+
+def _inches(ax):
+    """(width, height) of the figure of the axes, in inches."""
+    return ax.figure.get_size_inches()
 
 
 def _plain(ax, keep=("left", "bottom")):
@@ -927,7 +970,7 @@ def _plain(ax, keep=("left", "bottom")):
     ax.tick_params(labelsize=TEXT)
 
 
-def _array(values):
+def _array(values: Any) -> np.ndarray:
     return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
 
 
@@ -963,7 +1006,8 @@ def _shade(colour, towards, amount):
 def _box(ax, middle, width, height, right, up, kind):
     """A box in oblique projection: `width` x `height` in front, its depth going `right` and `up`."""
     x = middle - (width + right) / 2
-    colour, edge = COLOURS[kind], {"edgecolor": INK, "linewidth": 0.8, "joinstyle": "round"}
+    colour = COLOURS[kind]
+    edge = {"edgecolor": INK, "linewidth": 0.8, "joinstyle": "round"}
     if right:
         top = [(x, height), (x + width, height), (x + width + right, height + up), (x + right, height + up)]
         side = [(x + width, 0), (x + width, height), (x + width + right, height + up), (x + width + right, up)]
@@ -1020,36 +1064,36 @@ def _mosaic(tiles, columns, labels, ax, **how):
     return ax, corners
 
 
-def alternative_text(figure):
-    """What is written in a figure, in one sentence, for those who do not see it.
+def alternative_text(figure: Figure) -> str:
+    """Put the words that are written in a figure into one sentence, for those who do not see the figure.
 
     Args:
-        figure: of matplotlib; a label of its own (`figure.set_label`) is taken as it is.
+        figure: a label of its own (`figure.set_label`) is returned as it is.
     """
-    if figure.get_label():
-        return figure.get_label()
+    if label := figure.get_label():
+        return str(label)
     parts = []
     for ax in figure.axes:
         legend = ax.get_legend()
         series = [text.get_text() for text in legend.get_texts()] if legend else []
         written = [text.get_text() for text in ax.texts]
-        said = [ax.get_label()] + [ax.get_title(loc=where) for where in ("left", "center", "right")]
-        for key, words in (
+        said = [str(ax.get_label()), ax.get_title(loc="left"), ax.get_title(loc="center"), ax.get_title(loc="right")]
+        for key, texts in (
             ("horizontal", [ax.get_xlabel()]),
             ("vertical", [ax.get_ylabel()]),
             ("series", series),
             ("written", written),
         ):
-            words = ", ".join(" ".join(one.split()) for one in words if one.strip())
+            words = ", ".join(" ".join(one.split()) for one in texts if one.strip())
             said += [WORDS[key].format(words=words)] if words else []
         parts += ["; ".join(" ".join(one.split()) for one in said if one)]
     return textwrap.shorten(". ".join([WORDS["described"], *filter(None, parts)]), 1000, placeholder="…")
 
 
-def describe_pictures():
-    """From here on, every figure that a notebook shows carries its `alternative_text`; elsewhere nothing happens.
+def describe_pictures() -> None:
+    """Give every figure that the notebook shows from here on its `alternative_text`; do nothing outside a notebook.
 
-    JupyterLab and nbconvert show a figure as an image without one, so this shows it as HTML.
+    JupyterLab and nbconvert show a figure as an image without alternative text, so it is shown as HTML instead.
     """
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     if shell is not None:
@@ -1066,14 +1110,14 @@ def _described(figure):
     )
 
 
-def live(epochs):
+def live(epochs: "Iterable[History]") -> "History":
     """Draw a training run while it goes on: losses, error and rate, again after every epoch.
 
     In a notebook the picture is redrawn in its place; elsewhere nothing is drawn. Closing the
     loop early (Ctrl-C, or the stop button) leaves the last picture.
 
     Args:
-        epochs: what `training.epochs` gives.
+        epochs: the histories that `training.epochs` yields.
 
     Returns:
         the last history, as `training.train` does.
@@ -1094,7 +1138,7 @@ def live(epochs):
     return history
 
 
-def training_run(history):
+def training_run(history: "History") -> Figure:
     """Draw the losses and the error of a training run, and under them its rate.
 
     Args:
@@ -1117,7 +1161,7 @@ def training_run(history):
     return figure
 
 
-def filters(weights, ax=None):
+def filters(weights: ArrayLike, ax: Axes | None = None) -> Axes:
     """Draw the filters of a first layer, in colour, all on one scale: middle grey is 0.
 
     Args:
@@ -1127,11 +1171,11 @@ def filters(weights, ax=None):
     Returns:
         the Axes; the title tells the scale.
     """
-    weights = _array(weights)
-    if weights.ndim != 4 or weights.shape[1] != 3:
-        raise ValueError(f"weights have shape {weights.shape}; expected (filters, 3, side, side)")
-    largest = np.abs(weights).max() or 1.0
-    tiles = 0.5 + weights.transpose(0, 2, 3, 1) / (2 * largest)
+    kernels = _array(weights)
+    if kernels.ndim != 4 or kernels.shape[1] != 3:
+        raise ValueError(f"weights have shape {kernels.shape}; expected (filters, 3, side, side)")
+    largest = np.abs(kernels).max() or 1.0
+    tiles = 0.5 + kernels.transpose(0, 2, 3, 1) / (2 * largest)
     columns = math.ceil(math.sqrt(2 * len(tiles)))
     ax = _axes(ax, 9, 9 * math.ceil(len(tiles) / columns) / columns + 0.4)
     gap, side = 1, tiles.shape[1]
@@ -1148,7 +1192,7 @@ def filters(weights, ax=None):
     return ax
 
 
-def seeds(series, xlabel, ylabel, ax=None):
+def seeds(series: dict[str, dict[Any, Sequence[float]]], xlabel: str, ylabel: str, ax: Axes | None = None) -> Axes:
     """Draw repeated measurements: a dot for each seed, and a line through their means.
 
     Args:
@@ -1167,7 +1211,7 @@ def seeds(series, xlabel, ylabel, ax=None):
         x = np.arange(len(places)) + 0.16 * (number - (len(series) - 1) / 2)
         marker, means = "osD^"[number % 4], [float(np.mean(values)) for values in measured.values()]
         for at, values in zip(x, measured.values(), strict=True):
-            dots = {"color": colour, "markerfacecolor": "white", "markersize": 6, "linestyle": "none"}
+            dots: Look = {"color": colour, "markerfacecolor": "white", "markersize": 6, "linestyle": "none"}
             ax.plot([at] * len(values), values, marker, zorder=3, **dots)
         joined = style if len(series) > 1 else "none"
         ax.plot(x, means, marker="_", markersize=22, markeredgewidth=2.5, linestyle=joined, color=colour, label=name)

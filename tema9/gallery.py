@@ -1,13 +1,19 @@
-"""The figures of the deck by name, each from its data: what `tema9 figures` writes."""
+"""The figures of the deck by name, each drawn from its data; `tema9 figures` writes them."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from numpy.typing import ArrayLike
+from torch import nn
 
 from tema9 import data, figures, layers, looking, models, records
 from tema9.architectures import ARCHITECTURES
@@ -30,10 +36,9 @@ CHANGES = (
 SHAPES = {"circle": "círculo", "ring": "anillo", "square": "cuadrado", "triangle": "triángulo", "cross": "cruz"}
 
 
-def zfnet():
+def zfnet() -> Figure:
     """ZFNet as in figure 3 of its paper, above what the slide says to the letter."""
-    figure, (paper, slide) = plt.subplots(2, 1, figsize=(13, 10), layout="constrained")
-    figure.get_layout_engine().set(h_pad=0.15)
+    figure, (paper, slide) = plt.subplots(2, 1, figsize=(13, 10), layout=ConstrainedLayoutEngine(h_pad=0.15))
     for ax, name, words in (
         (paper, "zfnet_paper", "La del artículo (figura 3)"),
         (slide, "zfnet_slide_512", "La diapositiva, al pie de la letra"),
@@ -45,26 +50,26 @@ def zfnet():
     return figure
 
 
-def lanes():
+def lanes() -> Axes:
     """The two GPUs beside the deck's list of layers, with what crosses in bold."""
     table = layer_table("caffenet")
     crossing = crossing_values(table)
     return figures.lanes(table, crossing, list(crossing))
 
 
-def ablation():
-    """What each change of 2012 costs in top-5, with the noise of the sample."""
+def ablation() -> Axes:
+    """The top-5 error that each change of 2012 costs, with the noise of the sample."""
     rows = [(words, *records.difference(changed, base, views=views)) for words, changed, base, views in CHANGES]
     return figures.differences(rows)
 
 
-def notes(run):
-    """What was changed by hand during a run of 2012."""
+def notes(run: str) -> list[dict[str, Any]]:
+    """The rows of the schedule that Krizhevsky changed by hand during a run of 2012."""
     return [row for row in records.read("schedule") if str(row["run"]) == run]
 
 
-def lrn():
-    """What the paper's normalisation leaves of an activation, beside neighbours of several strengths."""
+def lrn() -> Axes:
+    """An activation after the paper's normalisation, beside neighbours of several strengths."""
     x = torch.linspace(0, 200, 101)
     curves = {}
     for neighbours in (0, 100, 200):
@@ -75,45 +80,48 @@ def lrn():
 
 
 @functools.cache
-def shape():
-    """(a model, an image's bytes, its input, its label, its name).
+def shape() -> tuple[nn.Module, torch.Tensor, torch.Tensor, int, str]:
+    """Choose a drawn shape for the figures: of the ten that a model is surest of, the one whose probability a
+    covered square lowers most.
 
-    Of the ten drawn shapes that the model is surest of, the one that it loses most by covering.
+    Returns:
+        (the model, the image as bytes, as the model reads it, its label, its name in Spanish).
     """
     model, shapes = models.pretrained("alexnet_mini_shapes"), data.shapes(train=1, validation=1, test=20, side=64)
     test = shapes.test
-    inputs = model.views.evaluation(test.images)
+    inputs = model.views.evaluation(test.images[:])
     with torch.no_grad():
         sure = model(inputs).softmax(1)[torch.arange(len(inputs)), test.labels]
 
     def left(place):
-        found = looking.occlusion(model, inputs[place], test.labels[place].item(), size=21, stride=6)
+        found = looking.occlusion(model, inputs[place], int(test.labels[place]), size=21, stride=6)
         return found.probability.min().item()
 
     best = min(sure.topk(10).indices.tolist(), key=left)
     crop = inputs.shape[-1]
     edge = (test.images.shape[-1] - crop) // 2
-    image = test.images[best, :, edge : edge + crop, edge : edge + crop]
-    return model, image, inputs[best], test.labels[best].item(), SHAPES[shapes.classes[test.labels[best]]]
+    image = test.images[best][:, edge : edge + crop, edge : edge + crop]
+    return model, image, inputs[best], int(test.labels[best]), SHAPES[shapes.classes[test.labels[best]]]
 
 
-def occlusion():
+def occlusion() -> Axes:
+    """The probability of a shape's class with a square covered, for every place of the square."""
     model, image, shown, label, name = shape()
     return figures.occlusion(image, looking.occlusion(model, shown, label, size=21, stride=2), name)
 
 
-def deconvnet():
-    """One activation of CONV4 back to the pixels by the three rules."""
+def deconvnet() -> Axes:
+    """One activation of CONV4, projected back to the pixels by each of the three rules."""
     model, image, shown, _, _ = shape()
-    strongest = looking.activations(model, shown[None], ["relu4"])["relu4"][0].amax((1, 2)).argmax().item()
+    strongest = int(looking.activations(model, shown[None], ["relu4"])["relu4"][0].amax((1, 2)).argmax())
     back = {rule: looking.project(model, shown, "relu4", strongest, rule).pixels for rule in looking.RULES}
     words = {"gradient": "gradiente", "deconvnet": "deconvnet", "guided": "retropropagación\nguiada"}
     tiles = [("imagen\n", image)] + [(words[rule], signed(pixels)) for rule, pixels in back.items()]
     return figures.pictures([(caption if "\n" in caption else f"{caption}\n", tile) for caption, tile in tiles])
 
 
-def signed(pixels):
-    """Pixels of both signs as a picture: 0 is middle grey, the strongest is at an end of the scale."""
+def signed(pixels: ArrayLike) -> np.ndarray:
+    """Scale values of both signs to a picture: 0 becomes middle grey, the strongest value an end of the scale."""
     pixels = np.asarray(pixels)
     return 0.5 + pixels / (2 * np.abs(pixels).max() or 1)
 
@@ -158,8 +166,8 @@ GALLERY = {
 }
 
 
-def require_known(names):
-    """Refuse a name that no figure has.
+def require_known(names: Iterable[str]) -> None:
+    """Refuse names that no figure of the gallery has.
 
     Raises:
         ValueError: the first of them; the message lists those there are.
@@ -169,7 +177,7 @@ def require_known(names):
             raise ValueError(f"unknown figure {name!r}; known: {', '.join(GALLERY)}")
 
 
-def draw(name):
+def draw(name: str) -> Figure:
     """Draw a figure of the gallery and return the Figure.
 
     Raises:

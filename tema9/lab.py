@@ -5,13 +5,14 @@ python -m tema9.lab [FOLDER] [arguments of JupyterLab]
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tema9 import outline
 
 SETTINGS = Path(__file__).with_name("jupyter")
 QUIET = ("--LabApp.extension_manager=readonly", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate")
-# The Validate button is answered by tema9.validate; the rest of nbgrader is the teacher's.
+# tema9.validate answers the Validate button; the other extensions of nbgrader are for teachers.
 EXTENSIONS = {
     "tema9.validate": True,
     "nbgrader.server_extensions.validate_assignment": False,
@@ -21,12 +22,12 @@ EXTENSIONS = {
 }
 
 
-def command(folder, *arguments) -> list[str]:
-    """The command line that opens JupyterLab on the notebooks of a folder, as a student.
+def command(folder: str | Path, *arguments: str) -> list[str]:
+    """The command line that opens JupyterLab on the notebooks of a folder, with a student's settings.
 
     Args:
         folder: where the notebooks are.
-        arguments: further ones of JupyterLab's.
+        arguments: further arguments for JupyterLab.
     """
     return [
         sys.executable,
@@ -41,8 +42,8 @@ def command(folder, *arguments) -> list[str]:
     ]
 
 
-def notebooks_folder(folder=None) -> Path:
-    """The folder given, or the one of the notebooks in or around the current one.
+def notebooks_folder(folder: str | Path | None = None) -> Path:
+    """Find the folder of the notebooks: the one given, or else the current folder or one beside it.
 
     Raises:
         FileNotFoundError: the start page is not there; the message says where it was looked for.
@@ -55,8 +56,8 @@ def notebooks_folder(folder=None) -> Path:
     raise FileNotFoundError(f"no encuentro {outline.START}.ipynb en {' ni en '.join(map(str, looked))}")
 
 
-def main(arguments):
-    """Open JupyterLab and return its exit code."""
+def main(arguments: Sequence[str]) -> int:
+    """Open JupyterLab as `python -m tema9.lab` does, wait for its end and return its exit code."""
     folder = arguments[0] if arguments and not arguments[0].startswith("-") else None
     try:
         place = notebooks_folder(folder)

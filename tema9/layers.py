@@ -1,11 +1,15 @@
-"""What the papers use and torch lacks, or defines differently."""
+"""The layers of the papers that torch lacks or defines differently."""
+
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 
-def local_response_norm(x, size=5, alpha=1e-4, beta=0.75, k=2.0):
+def local_response_norm(
+    x: torch.Tensor, size: int = 5, alpha: float = 1e-4, beta: float = 0.75, k: float = 2.0
+) -> torch.Tensor:
     """Damp each activation by the energy of the channels around it.
 
     For every pixel on its own: square the `size` channels centred on c (fewer at
@@ -44,19 +48,19 @@ class LocalResponseNorm(nn.Module):
     Shape: (N, C, H, W) -> the same.
     """
 
-    def __init__(self, size=5, alpha=1e-4, beta=0.75, k=2.0):
+    def __init__(self, size: int = 5, alpha: float = 1e-4, beta: float = 0.75, k: float = 2.0) -> None:
         super().__init__()
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return local_response_norm(x, self.size, self.alpha, self.beta, self.k)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"size={self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
 
 
-def scaled_tanh(x):
-    """1.7159 tanh(2x/3): passes through (1, 1) and (-1, -1), where it bends the most.
+def scaled_tanh(x: torch.Tensor) -> torch.Tensor:
+    """Compute 1.7159 tanh(2x/3), which passes through (1, 1) and (-1, -1), where it bends the most.
 
     Shape: any -> the same.
 
@@ -68,12 +72,12 @@ def scaled_tanh(x):
 class ScaledTanh(nn.Module):
     """`scaled_tanh` as a layer. Shape: any -> the same."""
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return scaled_tanh(x)
 
 
 class Subsampling(nn.Module):
-    """LeNet's S layer: add each block up, times a coefficient, plus a bias; both per map.
+    """LeNet's S layer: the sum of each block, times a coefficient, plus a bias; both are of the map.
 
     The squashing that follows is a layer of its own, `ScaledTanh`.
 
@@ -82,25 +86,25 @@ class Subsampling(nn.Module):
     Source: LeCun et al. (1998), section II.B, layer S2.
     """
 
-    def __init__(self, channels, kernel_size):
+    def __init__(self, channels: int, kernel_size: int) -> None:
         super().__init__()
         self.kernel_size = kernel_size
         self.weight = nn.Parameter(torch.full((channels,), 1 / kernel_size**2))
         self.bias = nn.Parameter(torch.zeros(channels))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         total = F.avg_pool2d(x, self.kernel_size, divisor_override=1)  # a sum, not a mean
         return total * self.weight[:, None, None] + self.bias[:, None, None]
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"{len(self.weight)}, kernel_size={self.kernel_size}"
 
 
 class PartialConv2d(nn.Module):
     """Convolution in which each output map reads only the input maps listed for it.
 
-    One kernel per connection, so that nothing is stored or multiplied for those that
-    do not exist: LeNet's C3 has 60 kernels of 5x5 and 16 biases, 1,516 parameters.
+    There is one kernel per connection, and nothing is stored or multiplied for connections
+    that do not exist: LeNet's C3 has 60 kernels of 5x5 and 16 biases, 1,516 parameters.
 
     Args:
         inputs: for each output map, the input maps it reads.
@@ -110,7 +114,10 @@ class PartialConv2d(nn.Module):
     Source: LeCun et al. (1998), Table I.
     """
 
-    def __init__(self, inputs, kernel_size):
+    source: torch.Tensor
+    target: torch.Tensor
+
+    def __init__(self, inputs: Sequence[Sequence[int]], kernel_size: int) -> None:
         super().__init__()
         pairs = [(source, target) for target, sources in enumerate(inputs) for source in sources]
         self.inputs = inputs
@@ -122,20 +129,20 @@ class PartialConv2d(nn.Module):
             bound = (len(maps) * kernel_size**2) ** -0.5  # torch's own rule for nn.Conv2d
             nn.init.uniform_(kernels, -bound, bound)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         each = F.conv2d(x[:, self.source], self.weight, groups=len(self.weight))  # one map per connection
         summed = torch.zeros_like(each[:, : len(self.inputs)]).index_add(1, self.target, each)
         return summed + self.bias[:, None, None]
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         side = self.weight.shape[-1]
         return f"{len(self.weight)} kernels of {side}x{side} -> {len(self.inputs)} maps"
 
 
 class EuclideanRBF(nn.Module):
-    """LeNet's output: minus the squared distance to a fixed prototype per class.
+    """LeNet's output layer: minus the squared distance to a fixed prototype of each class.
 
-    Minus, so that the largest value is the answer, as for logits; the paper takes the
+    The sign is changed so that the largest value is the answer, as for logits; the paper takes the
     smallest distance.
 
     Args:
@@ -146,11 +153,13 @@ class EuclideanRBF(nn.Module):
     Source: LeCun et al. (1998), equation 7.
     """
 
-    def __init__(self, prototypes):
+    prototypes: torch.Tensor
+
+    def __init__(self, prototypes: torch.Tensor) -> None:
         super().__init__()
         self.register_buffer("prototypes", prototypes)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return -((x[:, None, :] - self.prototypes) ** 2).sum(dim=2)
 
 
@@ -171,8 +180,8 @@ DIGITS_7X12 = """
 """
 
 
-def digit_prototypes():
-    """Return the ten bitmaps as (10, 84) values: ink +1, background -1."""
+def digit_prototypes() -> torch.Tensor:
+    """Return the bitmaps of the ten digits as (10, 84) values: ink +1, background -1."""
     rows = [line.split() for line in DIGITS_7X12.split("\n") if line]
     bitmaps = ["".join(row[digit] for row in rows) for digit in range(10)]
     return torch.tensor([[1.0 if pixel == "#" else -1.0 for pixel in bitmap] for bitmap in bitmaps])

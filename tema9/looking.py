@@ -1,12 +1,15 @@
-"""Looking inside a network: activations, strongest patches, occlusion, and the way back to the pixels.
+"""Methods to look inside a network: activations, strongest patches, occlusion, projection back to the pixels.
 
-Numbers in, numbers out; `figures` draws them. It works on the models of this package and on
+They take numbers and return numbers, which `figures` draws. They work on the models of this package and on
 torchvision's AlexNet. Layers go by their names, as `activations` lists them: "conv1", "relu1", "pool1",
 ..., "fc8". Images are what the network reads, after its views: `model.views.evaluation(images)`.
 """
 
+import math
 from collections import OrderedDict, deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,15 +18,16 @@ from torch import nn
 from tema9.layers import LocalResponseNorm, PartialConv2d, Subsampling
 
 RULES = ("gradient", "deconvnet", "guided")
+Box = tuple[int, int, int, int]  # top, left, bottom and right, in pixels
 
 
-def filters(model):
-    """Return the kernels of the first convolution, (out_channels, in_channels, side, side), a copy."""
+def filters(model: nn.Module) -> torch.Tensor:
+    """Return a copy of the kernels of the first convolution, (out_channels, in_channels, side, side)."""
     first = next(part for part in parts(model).values() if isinstance(part, nn.Conv2d))
     return first.weight.detach().cpu().clone()
 
 
-def parts(model):
+def parts(model: nn.Module) -> OrderedDict[str, nn.Module]:
     """Return the layers that a model applies, one after another, by name.
 
     Args:
@@ -32,13 +36,12 @@ def parts(model):
     Raises:
         ValueError: the model is not a chain of layers.
     """
-    if isinstance(getattr(model, "layers", None), nn.Sequential):
-        return OrderedDict(model.layers.named_children())
-    if isinstance(model, nn.Sequential):
-        return OrderedDict(model.named_children())
+    layers = getattr(model, "layers", model)
+    if isinstance(layers, nn.Sequential):
+        return OrderedDict(layers.named_children())
     if all(hasattr(model, part) for part in ("features", "avgpool", "classifier")):
-        chain = [*model.features, model.avgpool, nn.Flatten(), *model.classifier]
-        return OrderedDict(_named(chain))
+        features, avgpool, classifier = map(model.get_submodule, ("features", "avgpool", "classifier"))
+        return OrderedDict(_named([*features.children(), avgpool, nn.Flatten(), *classifier.children()]))
     raise ValueError(f"{type(model).__name__} is not a chain of layers; give a model of tema9 or torchvision's AlexNet")
 
 
@@ -80,8 +83,8 @@ def _upto(model, layer):
 
 
 @torch.no_grad()
-def activations(model, images, layers=None):
-    """Return what leaves each layer, {name: (N, ...)}.
+def activations(model: nn.Module, images: torch.Tensor, layers: Iterable[str] | None = None) -> dict[str, torch.Tensor]:
+    """Return the output of each layer, {name: (N, ...)}.
 
     Args:
         model: in evaluation mode or not; dropout is off while this runs.
@@ -125,20 +128,20 @@ def _damping(norm, x):
 
 
 class BackwardReLU(torch.autograd.Function):
-    """A ReLU whose signal on the way back follows Zeiler and Fergus, or both rules at once.
+    """A ReLU whose backward pass follows the rule of the deconvnet or that of guided backpropagation.
 
-    deconvnet: only what is positive in the signal passes. guided: only that, and only where the
-    activation was positive too. (The gradient passes where the activation was positive.)
+    "deconvnet": only the positive part of the signal passes. "guided": only the positive part passes,
+    and only where the activation was positive too. (The gradient passes where the activation was positive.)
     """
 
     @staticmethod
-    def forward(ctx, x, rule):
+    def forward(ctx: Any, x: torch.Tensor, rule: str) -> torch.Tensor:
         ctx.save_for_backward(x)
         ctx.rule = rule
         return x.clamp(min=0)
 
     @staticmethod
-    def backward(ctx, signal):
+    def backward(ctx: Any, signal: torch.Tensor) -> tuple[torch.Tensor, None]:
         signal = signal.clamp(min=0)
         if ctx.rule == "guided":
             signal = signal * (ctx.saved_tensors[0] > 0)
@@ -147,7 +150,7 @@ class BackwardReLU(torch.autograd.Function):
 
 @dataclass(frozen=True)
 class Projection:
-    """What comes back to the pixels from one activation.
+    """One activation projected back to the pixels.
 
     pixels: (C, H, W). value: of the activation. unit: its place, (map, row, column) or (neuron,).
     """
@@ -157,16 +160,18 @@ class Projection:
     unit: tuple[int, ...]
 
 
-def project(model, image, layer, unit, rule="deconvnet"):
-    """Send one activation back to the pixels; all the others of its layer are set to zero.
+def project(
+    model: nn.Module, image: torch.Tensor, layer: str, unit: int | Sequence[int], rule: str = "deconvnet"
+) -> Projection:
+    """Project one activation back to the pixels; the other activations of its layer are set to zero.
 
     Every convolution and dense layer goes back through its transposed weights, without biases;
     every max pooling through its switches, the places of its maxima, and where two windows chose
     the same pixel the signals add up. What differs is the ReLU:
 
-    - "gradient": passes where the activation was positive; the plain derivative of the activation;
-    - "deconvnet": passes what is positive in the signal;
-    - "guided": both, guided backpropagation.
+    - "gradient": the signal passes where the activation was positive; the plain derivative of the activation;
+    - "deconvnet": the positive part of the signal passes;
+    - "guided": both conditions hold; guided backpropagation.
 
     For the last two the signal starts with the activation itself, for the gradient with 1.
 
@@ -212,20 +217,26 @@ def _unit(x, unit, layer):
 
 @dataclass(frozen=True)
 class Field:
-    """What a unit of a layer sees: `size` px, `stride` px from one unit to the next, and where the first starts."""
+    """The receptive fields of a layer's units.
+
+    size: their side, in pixels. stride: pixels from one unit's to the next. start: where the first begins.
+    """
 
     size: int
     stride: int
     start: int
 
-    def box(self, row, column):
-        """(top, left, bottom, right) in pixels of the image, the last two excluded; it may hang over the edges."""
+    def box(self, row: int, column: int) -> Box:
+        """The field of one unit: (top, left, bottom, right) in pixels of the image, the last two excluded.
+
+        It may hang over the edges.
+        """
         top, left = self.start + row * self.stride, self.start + column * self.stride
         return top, left, top + self.size, left + self.size
 
 
-def field(model, layer):
-    """Return the Field of a layer before the dense ones.
+def field(model: nn.Module, layer: str) -> Field:
+    """Return the receptive fields of a layer that comes before the dense layers.
 
     Raises:
         ValueError: the layer is unknown, or each of its units sees everything.
@@ -263,18 +274,20 @@ class Patch:
 
     image: int
     value: float
-    box: tuple[int, int, int, int]
+    box: Box
     unit: tuple[int, int, int]
 
-    def cut(self, images):
-        """The pixels of the patch, of (N, C, H, W)."""
+    def cut(self, images: torch.Tensor) -> torch.Tensor:
+        """Cut the patch out of the images (N, C, H, W): its pixels, (C, height, width)."""
         top, left, bottom, right = self.box
         return images[self.image, :, top:bottom, left:right]
 
 
 @torch.no_grad()
-def strongest(model, images, layer, map, count=9, batch_size=64):
-    """Return the `count` images to which a map answers most, with the place: the strongest Patch of each.
+def strongest(
+    model: nn.Module, images: torch.Tensor, layer: str, map: int, count: int = 9, batch_size: int = 64
+) -> list[Patch]:
+    """Return the strongest Patch of each of the `count` images to which a map answers most.
 
     Args:
         images: (N, C, H, W), as the network reads them.
@@ -308,9 +321,9 @@ def strongest(model, images, layer, map, count=9, batch_size=64):
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """What a network answers with part of the image covered.
+    """The answers of a network to an image with a square covered, for each place of the square.
 
-    probability: (rows, columns), of the class, for each place of the square.
+    probability: (rows, columns), of the class.
     total: (rows, columns), the sum of the map; None if no layer was asked for.
     size, stride: of the square and of its steps, in pixels. map: the one that was summed.
     uncovered: the probability with nothing covered.
@@ -323,26 +336,36 @@ class Sensitivity:
     map: int | None
     uncovered: float
 
-    def box(self, row, column):
-        """(top, left, bottom, right) of the square at a place, the last two excluded, in pixels."""
+    def box(self, row: int, column: int) -> Box:
+        """The square at a place: (top, left, bottom, right) in pixels, the last two excluded."""
         top, left = row * self.stride, column * self.stride
         return top, left, top + self.size, left + self.size
 
-    def worst(self):
-        """The box that costs the class most probability."""
+    def worst(self) -> Box:
+        """The square that lowers the probability of the class most, as `box` gives it."""
         return self.box(*divmod(self.probability.argmin().item(), self.probability.shape[1]))
 
 
 @torch.no_grad()
-def occlusion(model, image, label, size, stride=1, fill=0.0, layer=None, map=None, batch_size=64):
-    """Cover a square of the image, at each place in turn, and see what the network answers.
+def occlusion(
+    model: nn.Module,
+    image: torch.Tensor,
+    label: int,
+    size: int,
+    stride: int = 1,
+    fill: float | Sequence[float] = 0.0,
+    layer: str | None = None,
+    map: int | None = None,
+    batch_size: int = 64,
+) -> Sensitivity:
+    """Cover a square of the image, at each place in turn, and record the answers of the network.
 
     Args:
         image: (C, H, W), as the network reads it; it is left as it is.
         label: the class whose probability is followed.
         size: of the square, in pixels.
         stride: its steps, in pixels.
-        fill: what covers; a number, or one for each channel. 0 is the mean colour of normalised images.
+        fill: the value that covers; a number, or one for each channel. 0 is the mean colour of normalised images.
         layer, map: also follow the total of a map; by default that of the layer with the highest total.
         batch_size: covered images at a time.
 
@@ -361,7 +384,7 @@ def occlusion(model, image, label, size, stride=1, fill=0.0, layer=None, map=Non
     places = [(top, left) for top in tops for left in lefts]
     chain = parts(model)
     wanted = _find(chain, layer) if layer else None
-    probability, total, uncovered = [], [], None
+    probability, total, uncovered = [], [], math.nan
     for first in range(-1, len(places), batch_size):  # the first of all is the image as it is
         chosen = places[max(first, 0) : first + batch_size]
         bare = first < 0

@@ -1,23 +1,26 @@
-"""Where a model runs and in which precision; chosen once, outside the training loop."""
+"""The device on which a model runs and its precision, chosen once, outside the training loop."""
 
 import contextlib
 import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
+from torch import nn
 
 from tema9 import hardware
+from tema9.prepared import Batches
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
 class Machine:
-    """A device and how it is used.
+    """A device, the precision of its arithmetic and the layout of its memory.
 
-    precision: "float32" or "bfloat16"; with the second, what torch's autocast chooses runs in
-        it, while parameters, gradients and the loss stay in float32.
+    precision: "float32" or "bfloat16"; with the second, the operations that torch's autocast chooses
+        run in bfloat16, while parameters, gradients and the loss stay in float32.
     channels_last: lay images and feature maps out with the channels of a pixel side by side.
     compile: run the model through torch.compile.
     """
@@ -28,27 +31,32 @@ class Machine:
     compile: bool = False
 
     @classmethod
-    def of(cls, model):
-        """The machine that a model is on already, in float32."""
+    def of(cls, model: nn.Module) -> "Machine":
+        """The machine on which a model already is, in float32."""
         return cls(next(model.parameters()).device)
 
-    def place(self, model):
-        """Move a model there, in its memory format, and return it."""
-        return model.to(self.device, memory_format=torch.channels_last if self.channels_last else torch.preserve_format)
+    def place(self, model: nn.Module) -> nn.Module:
+        """Move a model to the device, in the memory format of the machine, and return the model."""
+        memory_format = torch.channels_last if self.channels_last else torch.preserve_format
+        return model.to(self.device, memory_format=memory_format)  # type: ignore[call-overload]  # torch's lacks it
 
-    def forward_of(self, model):
-        """What to call in training: the model; compiled, or over several processes, where asked for."""
+    def forward_of(self, model: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
+        """Return the function to call in training: the model, over several processes or compiled if asked for."""
         if processes() > 1:
             on = [self.device] if self.device.type == "cuda" else None
             model = torch.nn.parallel.DistributedDataParallel(model, device_ids=on)
         return torch.compile(model) if self.compile else model
 
-    def hold(self, images):
-        """Tensors move to the device, whole; what lies on disk stays there and comes by batches."""
+    def hold(self, images: torch.Tensor | Batches) -> torch.Tensor | Batches:
+        """Move a tensor of images to the device; images that lie on the disk stay there, to be read by batches."""
         return images.to(self.device) if isinstance(images, torch.Tensor) else images
 
-    def take(self, images, which):
-        """A batch of `hold`'s images, by index, on the device."""
+    def take(self, images: torch.Tensor | Batches, which: torch.Tensor) -> torch.Tensor:
+        """Return a batch of the images that `hold` returned, on the device.
+
+        Args:
+            which: their indices.
+        """
         if isinstance(images, torch.Tensor):
             return images[which.to(images.device)].to(self.device)
         batch = images[which]
@@ -56,50 +64,55 @@ class Machine:
             batch = batch.pin_memory()  # so that the copy runs beside the computation
         return batch.to(self.device, non_blocking=True)
 
-    def arrange(self, images):
+    def arrange(self, images: torch.Tensor) -> torch.Tensor:
         """Put a batch (N, C, H, W) into the memory format of the model."""
         if self.channels_last and images.ndim == 4:
             return images.contiguous(memory_format=torch.channels_last)
         return images
 
-    def autocast(self):
-        """The context that the forward pass runs in."""
+    def autocast(self) -> contextlib.AbstractContextManager:
+        """Return the context in which the forward pass runs in the precision of the machine."""
         if self.precision == "float32":
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, PRECISIONS[self.precision])
 
     @contextlib.contextmanager
-    def seeded(self, seed):
-        """Draw from `seed` within, on the CPU and on this device; torch's own draws then go on as if nothing was."""
+    def seeded(self, seed: int) -> Iterator[torch.Generator]:
+        """Seed torch's draws within the context, on the CPU and on this device, and yield a generator with that seed.
+
+        Afterwards torch's draws go on as if the context had not been there.
+        """
         with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(seed)
             yield torch.Generator().manual_seed(seed)
 
-    def memory(self):
-        """Bytes of memory that the device has; of a CPU, those of the machine."""
+    def memory(self) -> int:
+        """Bytes of memory of the device; of a CPU, those of the computer."""
         if self.device.type == "cuda":
             return torch.cuda.get_device_properties(self.device).total_memory
         if self.device.type == "mps":
             return torch.mps.recommended_max_memory()
         return hardware.memory()
 
-    def __str__(self):
+    def __str__(self) -> str:
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else str(self.device)
         extras = ["channels last"] * self.channels_last + ["compiled"] * self.compile
         return ", ".join([name, self.precision, *extras])
 
 
-def choose(device="auto", precision="auto", channels_last=None, compile=False) -> Machine:
-    """Choose a machine; `benchmarks/machine.py` measures the choices.
+def choose(
+    device: str = "auto", precision: str = "auto", channels_last: bool | None = None, compile: bool = False
+) -> Machine:
+    """Choose the device and the precision to compute with; `benchmarks/machine.py` measures the choices.
 
-    A CPU stays in float32 even if it has bfloat16 in silicon: LeNet-5 is slower in it there, and two
-    laptops would get other numbers. Ask for it where it pays: AlexNet's step took 0.6 of the time.
+    A CPU stays in float32 even if it computes bfloat16 in hardware: LeNet-5 is slower in bfloat16 there, and
+    two laptops would get different numbers. Ask for bfloat16 where it pays: AlexNet's step took 0.6 of the time.
 
     Args:
         device: "auto" (CUDA, else MPS, else the CPU) or any of torch's, as "cuda:1".
         precision: "auto" (bfloat16 on a GPU that has it in silicon, else float32), "float32"
             or "bfloat16".
-        channels_last: None takes it but on MPS.
+        channels_last: see Machine; None chooses it on every device but MPS.
         compile: see Machine; on a CPU it was slower.
 
     Raises:
@@ -126,17 +139,17 @@ def choose(device="auto", precision="auto", channels_last=None, compile=False) -
     return Machine(found, precision, channels_last, compile)
 
 
-def rank():
-    """The number of this process among those of torchrun; 0 without it."""
+def rank() -> int:
+    """The number of this process among those that torchrun started; 0 without torchrun."""
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
 
 
-def processes():
+def processes() -> int:
     """How many processes train together; 1 without torchrun."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
-def total(value, device):
+def total(value: torch.Tensor, device: str | torch.device) -> torch.Tensor:
     """Add up a tensor over the processes that train together, each on its device."""
     if processes() == 1:
         return value
@@ -145,15 +158,15 @@ def total(value, device):
     return moved.to(value.device)
 
 
-def wait():
-    """Wait until every process that trains together has come here."""
+def wait() -> None:
+    """Wait until all the processes that train together have called this function."""
     if processes() > 1:
         dist.barrier()
 
 
 @contextlib.contextmanager
-def joined(device):
-    """Join the processes that torchrun started, if it did, and leave them at the end."""
+def joined(device: str | torch.device) -> Iterator[None]:
+    """Within the context, train together with the processes that torchrun started, if it did."""
     if "RANK" not in os.environ or "MASTER_ADDR" not in os.environ:
         yield
         return

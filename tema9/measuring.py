@@ -1,24 +1,28 @@
-"""What a test may learn of a student's work that is not plain data.
+"""Measurements of a student's work that is not plain data, for the tests.
 
 A test cell reaches the student's work in two ways only: it calls it with plain data
-(numbers, strings, lists, tuples, dicts, arrays), or it hands it to one of these
-functions, which run beside the work and return plain data. So the same cell serves
-in the student's notebook and in a grader that sits in another process.
+(numbers, strings, lists, tuples, dicts, arrays), or it passes the work to one of these
+functions, which run in the process of the work and return plain data. So the same cell
+serves in the student's notebook and in a grader, which runs in another process.
 """
 
 import dis
 import functools
 import itertools
 import types
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 PERIOD = 1_000_003  # a prime, so that no two rows of a layer are equal
+Module = TypeVar("Module", bound=torch.nn.Module)
 
 
-def measure(function):
-    """Make `function(work, ...)` run where the work lives, when the work lives elsewhere."""
+def measure(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make `function(work, ...)` run in the process of the work, where that is another process."""
 
     @functools.wraps(function)
     def wrapper(work, *args, **kwargs):
@@ -31,7 +35,7 @@ def measure(function):
 
 
 @measure
-def require_own(work):
+def require_own(work: Any) -> None:
     """Refuse an answer that is, or calls, a piece of `tema9`.
 
     Raises:
@@ -42,7 +46,7 @@ def require_own(work):
 
 
 @measure
-def raised_by(work, *args, **kwargs):
+def raised_by(work: Callable[..., Any], *args: Any, **kwargs: Any) -> str | None:
     """Call the work and return the name of the exception it raises, or None.
 
     Example:
@@ -57,7 +61,7 @@ def raised_by(work, *args, **kwargs):
 
 
 @measure
-def changes_its_inputs(work, *args, **kwargs):
+def changes_its_inputs(work: Callable[..., Any], *args: Any, **kwargs: Any) -> bool:
     """Call the work with copies of the arrays and return whether it wrote into them."""
     copies = [arg.clone() if isinstance(arg, torch.Tensor) else np.copy(arg) for arg in args if _is_array(arg)]
     given = iter(copies)
@@ -67,13 +71,15 @@ def changes_its_inputs(work, *args, **kwargs):
 
 
 @measure
-def parameter_shapes(work, *args, **kwargs):
+def parameter_shapes(work: Callable[..., Any], *args: Any, **kwargs: Any) -> list[tuple[int, ...]]:
     """Build the module `work(*args, **kwargs)` on device meta and return its parameters' shapes, in order."""
     return [tuple(parameter.shape) for parameter in _module(work, args, kwargs, "meta").parameters()]
 
 
 @measure
-def module_rows(work, input_shape, *args, **kwargs):
+def module_rows(
+    work: Callable[..., Any], input_shape: Sequence[int], *args: Any, **kwargs: Any
+) -> list[tuple[str, tuple[int, ...], int, dict[str, Any]]]:
     """Build the module `work(*args, **kwargs)` on device meta and pass one image through it.
 
     Args:
@@ -82,8 +88,8 @@ def module_rows(work, input_shape, *args, **kwargs):
     Returns:
         a list of (type of the layer, shape of its output without N, number of parameters,
         settings), one per call of a part without parts, in the order of the calls. The
-        settings are a dict of what the part was given that is plain data (kernel_size,
-        stride, p, alpha, ...); pairs of equal numbers come as one.
+        settings are a dict of the arguments of the part that are plain data (kernel_size,
+        stride, p, alpha, ...); pairs of equal numbers come as one number.
 
     Raises:
         AssertionError: the work does not build a torch.nn.Module.
@@ -105,7 +111,9 @@ def module_rows(work, input_shape, *args, **kwargs):
 
 
 @measure
-def model_output(work, images, *args, training=False, **kwargs):
+def model_output(
+    work: Callable[..., Any], images: ArrayLike, *args: Any, training: bool = False, **kwargs: Any
+) -> torch.Tensor:
     """Build the module `work(*args, **kwargs)`, give it known weights, and return its output.
 
     The weights depend on the shapes and the order of the parameters alone
@@ -121,11 +129,11 @@ def model_output(work, images, *args, training=False, **kwargs):
 
 
 @measure
-def layer_inputs(work, images, *args, **kwargs):
-    """Build the module `work(*args, **kwargs)`, give it known weights, and return what reaches each layer.
+def layer_inputs(work: Callable[..., Any], images: ArrayLike, *args: Any, **kwargs: Any) -> list[torch.Tensor]:
+    """Build the module `work(*args, **kwargs)`, give it known weights, and return the input of each layer.
 
     Layers are the parts that have parameters of their own, in the order of the calls;
-    so it does not matter whether what lies between them is a module or a function.
+    so it does not matter whether the operations between them are modules or functions.
 
     Args:
         images: an array (N, C, H, W).
@@ -150,11 +158,11 @@ def layer_inputs(work, images, *args, **kwargs):
 
 
 @measure
-def dropped_inputs(work, images, *args, **kwargs):
-    """Build the module `work(*args, **kwargs)` and return how much of each layer's input training sets to zero.
+def dropped_inputs(work: Callable[..., Any], images: ArrayLike, *args: Any, **kwargs: Any) -> list[float]:
+    """Build the module `work(*args, **kwargs)` and return the share of each layer's input that training sets to zero.
 
-    In training every layer is made to answer what it answers in evaluation, so that
-    each number tells of what lies between that layer and the one before, and no more.
+    In training every layer is made to answer as in evaluation, so that each number
+    depends only on the operations between that layer and the one before.
 
     Args:
         images: an array (N, C, H, W).
@@ -164,7 +172,9 @@ def dropped_inputs(work, images, *args, **kwargs):
         of the calls: of the inputs that are not zero in evaluation, those that are in training.
     """
     module = _known_module(work, args, kwargs).eval()
-    inputs, outputs, dropped = [], [], []
+    inputs: list[torch.Tensor] = []
+    outputs: list[torch.Tensor] = []
+    dropped: list[float] = []
 
     def record(_, given, output):
         inputs.append(given[0].clone())
@@ -187,7 +197,7 @@ def dropped_inputs(work, images, *args, **kwargs):
 
 
 @measure
-def uses(work, *names):
+def uses(work: Any, *names: str) -> bool:
     """Whether the code of the work, or of the functions of its own that it calls, names one of `names`.
 
     Example:
@@ -208,7 +218,7 @@ def uses(work, *names):
 
 
 @measure
-def passes(work, keyword):
+def passes(work: Any, keyword: str) -> bool:
     """Return whether the work, or a function inside it, passes an argument by that name.
 
     Example:
@@ -225,32 +235,32 @@ def passes(work, keyword):
     return False
 
 
-def known_classifier(classes=4, seed=0):
-    """Return a small network for images of three channels, of any size from 9 px, with weights known by the seed."""
+def known_classifier(classes: int = 4, seed: int = 0) -> torch.nn.Sequential:
+    """Return a small network for images of three channels and 9 px or more, with weights that the seed decides."""
     kept = torch.random.get_rng_state()
     torch.manual_seed(seed)
     body = [torch.nn.Conv2d(3, 6, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(3), torch.nn.Flatten()]
-    model = torch.nn.Sequential(*body, torch.nn.Linear(54, classes)).eval()
+    last = torch.nn.Linear(54, classes)
     with torch.no_grad():
-        model[-1].weight.mul_(20)  # so that its answers differ
+        last.weight.mul_(20)  # so that its answers differ
     torch.random.set_rng_state(kept)
-    return model
+    return torch.nn.Sequential(*body, last).eval()
 
 
 @measure
-def with_classifier(work, *args, seed=0, **kwargs):
+def with_classifier(work: Callable[..., Any], *args: Any, seed: int = 0, **kwargs: Any) -> Any:
     """Call `work(model, *args)` with the `known_classifier` of that seed, and return what it returns."""
     return work(known_classifier(seed=seed), *args, **kwargs)
 
 
 @measure
-def changes_the_image(work, image, *args, seed=0):
+def changes_the_image(work: Callable[..., Any], image: torch.Tensor, *args: Any, seed: int = 0) -> bool:
     """Call `work(model, image, *args)` as `with_classifier` does and return whether it wrote into the image."""
     return changes_its_inputs(functools.partial(work, known_classifier(seed=seed)), image, *args)
 
 
 @measure
-def training_run(work, steps=1, images=64):
+def training_run(work: Callable[..., Any], steps: int = 1, images: int = 64) -> dict[str, Any]:
     """Call `work(model, optimizer, images, labels)` several times with the same small batch.
 
     The model is a small one with known weights, which starts in evaluation mode, and the
@@ -270,7 +280,7 @@ def training_run(work, steps=1, images=64):
 
 
 @measure
-def evaluation(work, images=10, **kwargs):
+def evaluation(work: Callable[..., Any], images: int = 10, **kwargs: Any) -> dict[str, Any]:
     """Call `work(model, data, **kwargs)` with a small known model, which starts in training mode.
 
     The data have `train`, `validation` and `test`, each with as many other images (N, 1, 4, 4)
@@ -291,15 +301,15 @@ def evaluation(work, images=10, **kwargs):
 
 
 @measure
-def parameter_groups(work, *args, **kwargs):
+def parameter_groups(work: Callable[..., Any], *args: Any, **kwargs: Any) -> list[dict[str, Any]] | None:
     """Call `work(model, *args, **kwargs)`, which returns groups of parameters for an optimizer.
 
     The model is a small one with two convolutions and two dense layers.
 
     Returns:
         a list with a dict for each group, in the order of the work: "names", those of its
-        parameters, sorted ("?" for what is no parameter of the model), and the rest of the
-        group, where it is plain. None where the work returns no list of dicts with "params".
+        parameters, sorted ("?" for a tensor that is no parameter of the model), and the other
+        entries of the group that are plain data. None where the work returns no list of dicts with "params".
     """
     nn = torch.nn
     head = [nn.Flatten(), nn.Linear(24, 5), nn.ReLU(), nn.Linear(5, 3)]
@@ -319,8 +329,14 @@ def parameter_groups(work, *args, **kwargs):
 
 
 @measure
-def training_loop(work, validation_errors, images=22, validation_images=20, **kwargs):
-    """Call `work(model, data, epochs, **kwargs)`, one epoch per scripted validation error, and watch.
+def training_loop(
+    work: Callable[..., Any],
+    validation_errors: Sequence[float],
+    images: int = 22,
+    validation_images: int = 20,
+    **kwargs: Any,
+) -> dict[str, Any]:
+    """Call `work(model, data, epochs, **kwargs)`, an epoch per scripted validation error, and record its steps.
 
     The data have `train`, `validation` and `test`, each with `images` (N, 1, 4, 4) and `labels`
     of 3 classes, in float64. The model has dropout and known weights. Its answers to the
@@ -365,7 +381,7 @@ def training_loop(work, validation_errors, images=22, validation_images=20, **kw
     finally:
         handle.remove()
     numbers = [_number(value) for value in result] if isinstance(result, list | tuple) else [_number(result)]
-    epochs_seen = [[]]
+    epochs_seen: list[list[list[int]]] = [[]]
     for part, _, which in seen:
         if part == "validation" and epochs_seen[-1]:
             epochs_seen.append([])
@@ -383,7 +399,7 @@ def training_loop(work, validation_errors, images=22, validation_images=20, **kw
     }
 
 
-def known_weights(module, seed=0):
+def known_weights(module: Module, seed: int = 0) -> Module:
     """Fill the parameters, in their order, with small values drawn from `seed`; return the module.
 
     After PERIOD values they repeat: drawing the 58 million of AlexNet would take longer than using them.

@@ -1,20 +1,23 @@
 """LeNet-5, AlexNet and ZFNet as nn.Module, built from the tables of `architectures`.
 
-Layer by layer a module is what its table says; the classes add what a table cannot:
-how the weights start, and where the network differs from the paper. The parts are
+Layer by layer a module follows its table; the classes add what a table cannot hold:
+the initial weights, and the differences between the network and the paper. The parts are
 named as in the paper, in lower case: `model.layers.conv1`, `state_dict()["layers.conv1.weight"]`.
 """
 
 import re
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from tema9 import architectures, checkpoint, layers
 from tema9.architectures import (
     LRN,
     RBF,
+    Architecture,
     Conv,
     Dropout,
     Linear,
@@ -26,6 +29,7 @@ from tema9.architectures import (
     UniformFanIn,
 )
 from tema9.arithmetic import layer_table
+from tema9.views import Views
 
 
 class LeNet5(nn.Module):
@@ -52,13 +56,15 @@ class LeNet5(nn.Module):
       - the output is linear: 850 parameters instead of fixed prototypes.
     """
 
-    def __init__(self, architecture="lenet5", num_classes=10):
+    views: Views  # through which it was trained: `train` and `pretrained` set it
+
+    def __init__(self, architecture: str = "lenet5", num_classes: int = 10) -> None:
         super().__init__()
         self.architecture = _member(architecture, "lenet5")
         self.layers = stack(self.architecture, num_classes)
         initialise(self.layers, self.architecture.initialisation)
 
-    def forward(self, images):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.layers(images)
 
 
@@ -90,13 +96,15 @@ class AlexNet(nn.Module):
         torch's own initialisation.
     """
 
-    def __init__(self, architecture="alexnet_paper", num_classes=1000):
+    views: Views  # through which it was trained: `train` and `pretrained` set it
+
+    def __init__(self, architecture: str = "alexnet_paper", num_classes: int = 1000) -> None:
         super().__init__()
         self.architecture = _member(architecture, "alexnet", "caffenet")
         self.layers = stack(self.architecture, num_classes)
         initialise(self.layers, self.architecture.initialisation)
 
-    def forward(self, images):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.layers(images)
 
 
@@ -119,17 +127,19 @@ class ZFNet(nn.Module):
       - zfnet_slide, zfnet_slide_512: the slide to the letter, with CONV2 at stride 1.
     """
 
-    def __init__(self, architecture="zfnet_paper", num_classes=1000):
+    views: Views  # through which it was trained: `train` and `pretrained` set it
+
+    def __init__(self, architecture: str = "zfnet_paper", num_classes: int = 1000) -> None:
         super().__init__()
         self.architecture = _member(architecture, "zfnet")
         self.layers = stack(self.architecture, num_classes)
         initialise(self.layers, self.architecture.initialisation)
 
-    def forward(self, images):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.layers(images)
 
 
-def build(name, num_classes=None):
+def build(name: str, num_classes: int | None = None) -> LeNet5 | AlexNet | ZFNet:
     """Return a fresh model of the architecture called `name`.
 
     Args:
@@ -139,12 +149,13 @@ def build(name, num_classes=None):
     Raises:
         ValueError: the name is unknown; the message lists those there are.
     """
-    architecture = architectures.find(name)
+    last = architectures.find(name).layers[-1]
+    assert isinstance(last, Linear | RBF), f"{name} ends in {last}"
     family = LeNet5 if name.startswith("lenet5") else ZFNet if name.startswith("zfnet") else AlexNet
-    return family(name, architecture.layers[-1].out_features if num_classes is None else num_classes)
+    return family(name, last.out_features if num_classes is None else num_classes)
 
 
-# What `pretrained` has: the architecture, its classes, and the command that made the weights.
+# The models of `pretrained`: the architecture, its classes, and the command that trained the weights.
 PRETRAINED = {
     "alexnet_mini": ("alexnet_mini", 10, "tema9 train alexnet_mini --data textures --seed 1"),
     "alexnet_mini_shapes": ("alexnet_mini", 5, "tema9 train alexnet_mini --data shapes --epochs 40"),
@@ -152,15 +163,15 @@ PRETRAINED = {
 }
 
 
-def pretrained(name):
-    """Return a model with weights that ship with the package, and the views that it learnt to see through.
+def pretrained(name: str) -> LeNet5 | AlexNet | ZFNet:
+    """Return a model with weights that ship with the package, and with the views through which it was trained.
 
-    PRETRAINED says the command that made each; run it to train again.
+    PRETRAINED has the command that trained each; run it to train the model again.
 
-    - "alexnet_mini": the classes are those of `data.textures`; it errs on 10.0 % of the 400 test patches
+    - "alexnet_mini": trained on `data.textures`; it errs on 10.0 % of the 400 test patches
       (14.2, 10.0, 10.8 and 13.0 % with seeds 0 to 3);
-    - "alexnet_mini_shapes": those of `data.shapes`;
-    - "alexnet_mini_shortcut": the same, taught with the mark planted in the background: it reads the mark.
+    - "alexnet_mini_shapes": trained on `data.shapes`;
+    - "alexnet_mini_shortcut": trained on the same with the mark planted in the background: it reads the mark.
 
     Raises:
         ValueError: there are no weights of that name.
@@ -172,7 +183,7 @@ def pretrained(name):
     return checkpoint.load(build(architecture, classes), path).eval()
 
 
-def torchvision_alexnet():
+def torchvision_alexnet() -> tuple[nn.Module, Callable[[torch.Tensor], torch.Tensor]]:
     """Return torchvision's AlexNet trained on ImageNet, and the transform of its images.
 
     It comes from torch's cache, or over the network the first time (244 MB).
@@ -192,11 +203,11 @@ def torchvision_alexnet():
         ) from error
 
 
-def stack(architecture, num_classes=None):
+def stack(architecture: Architecture, num_classes: int | None = None) -> nn.Sequential:
     """Return the layers of a table as an nn.Sequential with the paper's names.
 
     Args:
-        architecture: an Architecture.
+        architecture: whose table to build.
         num_classes: neurons of the last layer; as listed by default.
 
     Raises:
@@ -209,7 +220,7 @@ def stack(architecture, num_classes=None):
     last = architecture.layers[-1]
     if isinstance(last, RBF) and num_classes not in (None, last.out_features):
         raise ValueError(f"{architecture.name} has prototypes for {last.out_features} classes, not for {num_classes}")
-    modules = OrderedDict()
+    modules: OrderedDict[str, nn.Module] = OrderedDict()
     for layer in architecture.layers:
         name = layer.name.lower()
         out_features = num_classes if layer is last and num_classes else getattr(layer, "out_features", None)
@@ -249,19 +260,19 @@ def _module(layer, in_shape, out_features):
             return nn.Dropout(layer.p)
 
 
-def initialise(modules, how):
-    """Draw the weights of a stack as its paper says; `how` None leaves torch's default.
+def initialise(modules: nn.Sequential, how: Normal | UniformFanIn | None) -> None:
+    """Draw the initial weights of a stack as its paper says.
 
     Args:
         modules: the nn.Sequential of `stack`.
-        how: a Normal, a UniformFanIn or None.
+        how: the distribution of the weights; None leaves torch's default.
     """
     for name, module in modules.named_children():
         if how is None or not list(module.parameters(recurse=False)):
             continue
         if isinstance(how, Normal):
-            nn.init.normal_(module.weight, std=how.std_of.get(name.upper(), how.std))
-            nn.init.constant_(module.bias, 1.0 if name.upper() in how.bias_one else 0.0)
+            nn.init.normal_(module.get_parameter("weight"), std=how.std_of.get(name.upper(), how.std))
+            nn.init.constant_(module.get_parameter("bias"), 1.0 if name.upper() in how.bias_one else 0.0)
         elif isinstance(how, UniformFanIn):
             for weight, bias, fan_in in _units(module):
                 nn.init.uniform_(weight, -how.scale / fan_in, how.scale / fan_in)

@@ -1,4 +1,4 @@
-"""The course from outside: its notebooks with their minutes, exercises and points, and what running one takes.
+"""The outline of the course: its notebooks with their minutes, exercises and points, and the seconds each runs.
 
 `outline.json` is made by `tema9 notebooks` from the sources, `times.csv` is measured by `tema9 time`.
 """
@@ -16,7 +16,7 @@ START = "0_empieza_aqui"  # the page on which JupyterLab opens
 
 @dataclass(frozen=True)
 class Exercise:
-    """An exercise and its points; by_hand: answered in prose, and marked by a person."""
+    """An exercise and its points; `by_hand` says that it is answered in prose, which a person marks."""
 
     name: str
     points: int
@@ -25,7 +25,10 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Notebook:
-    """A graded notebook: `minutes` of a student's time, `seconds` of the machine's to run all of it, solved."""
+    """A graded notebook and its exercises.
+
+    minutes: that a student needs. seconds: that a machine takes to run it solved.
+    """
 
     name: str
     title: str
@@ -34,13 +37,14 @@ class Notebook:
     seconds: float
 
     @property
-    def points(self):
+    def points(self) -> int:
+        """The points of all its exercises together."""
         return sum(exercise.points for exercise in self.exercises)
 
 
 @functools.cache
 def notebooks() -> dict[str, Notebook]:
-    """The notebooks by name, in the order of the course."""
+    """The notebooks of the course by name, in their order."""
     seconds = {row["notebook"]: row["seconds"] for row in files.table(HERE, "times", "table")}
     listed = json.loads((HERE / "outline.json").read_text(encoding="utf-8"))
     return {

@@ -1,27 +1,30 @@
-"""What a training run is going to be, before it is: data and recipe that fit, memory, time, bytes."""
+"""The plan of a training run: data and recipe that fit the architecture, and the memory and time it will take."""
 
 import time
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 
 from tema9.arithmetic import Memory, layer_table
 from tema9.data import Data, Split, as_lenet5
-from tema9.machine import processes
+from tema9.machine import Machine, processes
+from tema9.recipes import Recipe
 from tema9.views import Views
 
+if TYPE_CHECKING:  # the caller builds the model
+    from tema9.models import AlexNet, LeNet5, ZFNet
 
-def fit(data, architecture, recipe):
-    """Return (data, recipe), the images as the architecture reads them.
 
-    MNIST's 28x28 bytes become LeNet-5's 32x32; of images that are larger than what the
-    architecture reads, the recipe crops as much; of those that are just as large, nothing.
+def fit(data: Data, architecture: str, recipe: Recipe) -> tuple[Data, Recipe]:
+    """Return the data and the recipe changed so that the images have the size that the architecture reads.
+
+    MNIST's 28x28 bytes become LeNet-5's 32x32. Of larger images the recipe crops a square of the
+    side that the architecture reads; images of that very side are not cropped.
 
     Args:
-        data: a `data.Data`.
-        architecture: a name.
-        recipe: a `recipes.Recipe`.
+        architecture: its name.
 
     Raises:
         ValueError: the images are smaller, or have other channels; the message says the sizes.
@@ -42,11 +45,11 @@ def fit(data, architecture, recipe):
 
 @dataclass(frozen=True)
 class Plan:
-    """What `tema9 train --dry-run` prints.
+    """The sizes, the memory and the time of a training run, as `tema9 train --dry-run` prints them.
 
-    memory: what training keeps on each device, by the arithmetic, in bytes.
-    steps: of an epoch. seconds_per_step: measured; None where it was not.
-    bytes_per_image: what is read from memory or disk for one image.
+    memory: that training takes on each device, by the arithmetic, in bytes.
+    steps: of an epoch. seconds_per_step: measured.
+    bytes_per_image: that are read from memory or disk for one image.
     """
 
     architecture: str
@@ -59,28 +62,31 @@ class Plan:
     steps: int
     memory: Memory
     bytes_per_image: int
-    seconds_per_step: float | None
+    seconds_per_step: float
 
     @property
-    def images_per_second(self):
+    def images_per_second(self) -> float:
+        """The images of a batch over the seconds of a step."""
         return self.batch_size / self.seconds_per_step
 
     @property
-    def hours(self):
-        """Of all the epochs, without validation."""
+    def hours(self) -> float:
+        """The hours that all the epochs will take, without validation."""
         return self.epochs * self.steps * self.seconds_per_step / 3600
 
 
-def plan(model, data, recipe, machine, most=None) -> Plan:
-    """Work out a run, and time a few of its steps on images that are drawn, not read.
+def plan(
+    model: "LeNet5 | AlexNet | ZFNet", data: Data, recipe: Recipe, machine: Machine, most: int | None = None
+) -> Plan:
+    """Plan a training run, and time a few of its steps on random images.
 
-    The model is trained a little on nothing: build it anew afterwards.
+    The steps change the weights of the model: build it anew before training it.
 
     Args:
-        model: one of ours, on `machine`.
+        model: one of `models`, on `machine`.
         data, recipe, machine: as for `training.train`, fitted to the model.
-        most: images in a timed step; the step's time is scaled from it. None takes them all on a
-            GPU, and 16 on a CPU, where a batch of AlexNet's takes many seconds.
+        most: images in a timed step, from which the time of a full step is scaled. None times a full
+            step on a GPU, and 16 images on a CPU, where a batch of AlexNet's takes many seconds.
     """
     table = layer_table(model.architecture)
     share = -(-recipe.batch_size // processes())

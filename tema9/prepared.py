@@ -12,11 +12,12 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -24,13 +25,20 @@ from tqdm import tqdm
 
 from tema9 import hardware
 
+if TYPE_CHECKING:
+    import torch
+
 SIDE = 256
 PARTS = frozenset(("train", "val", "valid", "validation", "test"))
 CHUNK = 64  # images that a process takes at a time
-TEXT = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}  # any name that a file may have
+TEXT: dict[str, Any] = {
+    "newline": "",
+    "encoding": "utf-8",
+    "errors": "surrogateescape",
+}  # any name that a file may have
 
 
-def prepare(folder, out, workers=None, progress=True) -> "Prepared":
+def prepare(folder: str | Path, out: str | Path, workers: int | None = None, progress: bool = True) -> "Prepared":
     """Decode every image under `folder` once, to 256x256, into the new folder `out`.
 
     The images lie as folder/class/.../image.jpg. Each gets a row of one array, in the order of
@@ -49,7 +57,7 @@ def prepare(folder, out, workers=None, progress=True) -> "Prepared":
         progress: draw a progress bar on the standard output.
 
     Returns:
-        a Prepared.
+        the prepared folder, opened.
 
     Raises:
         FileNotFoundError, NotADirectoryError: `folder` is not a folder.
@@ -106,31 +114,31 @@ def prepare(folder, out, workers=None, progress=True) -> "Prepared":
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `prepare` wrote.
+    """A prepared folder, opened: its images, read from the disk batch by batch, and their labels.
 
-    images: (N, 3, 256, 256), uint8, read from the disk batch by batch.
+    images: (N, 3, 256, 256), uint8.
     labels: (N,), int64, places in `classes`.
     classes: the names of the class folders, sorted.
     files: the file of each image, from the folder that was prepared.
-    unreadable: (class, file, reason) of what was skipped.
+    unreadable: (class, file, reason) of each file that could not be read.
     """
 
     images: "Batches"
-    labels: "torch.Tensor"  # noqa: F821, torch is imported late
+    labels: "torch.Tensor"
     classes: tuple[str, ...]
     files: list[str]
     unreadable: list[tuple[str, str, str]]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.files)
 
     @property
-    def names(self):
+    def names(self) -> list[str]:
         """The class of each image, by name."""
         return [self.classes[label] for label in self.labels.tolist()]
 
 
-def open_prepared(out) -> Prepared:
+def open_prepared(out: str | Path) -> Prepared:
     """Open a folder that `prepare` finished; no image is read yet.
 
     Raises:
@@ -162,27 +170,27 @@ def open_prepared(out) -> Prepared:
 
 
 class Batches:
-    """Images that stay on the disk until they are asked for, by index, as of a tensor.
+    """Images that stay on the disk until they are indexed, as a tensor is.
 
     Shape: `images[indices]` -> (len(indices), 3, 256, 256), uint8, in channels-last memory.
 
     Args:
-        read: rows -> (len(rows), 256, 256, 3), uint8: `Pixels` or `Files`.
-        rows: which of them these images are.
+        read: a function, rows -> (len(rows), 256, 256, 3), uint8: `Pixels` or `Files`.
+        rows: the rows of these images among those that `read` knows.
     """
 
-    def __init__(self, read: Callable, rows: Sequence[int]):
+    def __init__(self, read: Callable[[np.ndarray], np.ndarray], rows: Sequence[int] | np.ndarray) -> None:
         self.read, self.rows = read, np.asarray(rows, dtype=np.int64)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.rows)
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int, int, int]:
         """(N, 3, 256, 256)."""
         return len(self.rows), 3, SIDE, SIDE
 
-    def __getitem__(self, indices):
+    def __getitem__(self, indices: "int | slice | Sequence[int] | torch.Tensor") -> "torch.Tensor":
         """One image for an int; a batch for a slice, a list, or a tensor of ints or of bools."""
         import torch
 
@@ -190,36 +198,36 @@ class Batches:
         images = torch.from_numpy(self.read(np.atleast_1d(rows))).permute(0, 3, 1, 2)
         return images if np.ndim(rows) else images[0]
 
-    def select(self, indices):
-        """Return those images only, still on the disk."""
+    def select(self, indices: "Sequence[int] | np.ndarray | torch.Tensor") -> "Batches":
+        """Return the images with those indices, still on the disk."""
         return Batches(self.read, self.rows[np.asarray(indices)])
 
-    def split(self, batch_size):
-        """Yield them all, in order, `batch_size` at a time."""
+    def split(self, batch_size: int) -> "Iterator[torch.Tensor]":
+        """Yield all the images in order, `batch_size` at a time."""
         for at in range(0, len(self), batch_size):
             yield self[at : at + batch_size]
 
 
 class Pixels:
-    """The rows of an array on the disk; only its path goes to another process."""
+    """The rows of an array that lies on the disk; to another process only its path is sent."""
 
-    def __init__(self, path):
+    def __init__(self, path: str | Path) -> None:
         self.path, self.array = path, np.load(path, mmap_mode="r")
 
-    def __call__(self, rows):
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
         return np.asarray(self.array[rows])  # indexing by an array copies: the result can be written to
 
-    def __reduce__(self):
+    def __reduce__(self) -> "tuple[type[Pixels], tuple[str | Path]]":
         return Pixels, (self.path,)
 
 
 @dataclass(frozen=True)
 class Files:
-    """The images of some files, decoded each time they are asked for."""
+    """The images of some files, decoded again each time that they are indexed."""
 
     paths: tuple[str, ...]
 
-    def __call__(self, rows):
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
         return np.stack([self._read(self.paths[row]) for row in rows])
 
     def _read(self, path):
@@ -229,7 +237,7 @@ class Files:
             raise ValueError(f"{path} cannot be read: {_one_line(error)}; `prepare` skips such files") from error
 
 
-def centre_256(path):
+def centre_256(path: str | Path) -> np.ndarray:
     """Return the central square of an image file, at 256x256.
 
     The same as bringing the shorter side to 256 px and keeping the middle, in one step: no pixel
@@ -242,10 +250,10 @@ def centre_256(path):
     Raises:
         OSError, ValueError and others: whatever Pillow says of a file that it cannot decode.
     """
-    with Image.open(path) as image:
-        if image.mode in ("I", "F"):
-            raise ValueError(f"pixels of mode {image.mode!r}: only 8 and 16 bits are known")
-        image = ImageOps.exif_transpose(image)
+    with Image.open(path) as file:
+        if file.mode in ("I", "F"):
+            raise ValueError(f"pixels of mode {file.mode!r}: only 8 and 16 bits are known")
+        image = ImageOps.exif_transpose(file)
         if image.mode.startswith("I;16"):
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         if image.has_transparency_data:
@@ -258,11 +266,11 @@ def centre_256(path):
         return np.array(image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=box))
 
 
-def list_images(folder):
+def list_images(folder: str | Path) -> list[tuple[str, str]]:
     """Return (class, file) of every image under `folder`, sorted; files as posix paths from `folder`.
 
-    Every file counts, whatever its suffix: what is no image is for `prepare` to report. Hidden
-    files and folders do not, nor does a folder without files.
+    Every file counts, whatever its suffix; `prepare` reports those that are no images. Hidden files and
+    folders do not count, nor does a folder without files.
 
     Raises:
         FileNotFoundError, NotADirectoryError: it is not a folder.

@@ -1,9 +1,9 @@
-"""What a notebook is worth so far: a student's own cells, run in a process of their own, and their checks.
+"""The points of a notebook so far: the student's cells are run in another process, and their checks and tests too.
 
 python -m tema9.progress [FOLDER]
 
-Of an exercise whose check says that it is right, and whose visible tests pass, the points are counted. Grading adds
-more cases to the tests, and a person marks the prose.
+An exercise counts its points if its check says that it is right and its visible tests pass. Grading adds more cases
+to the tests, and a person marks the prose.
 """
 
 import json
@@ -12,6 +12,7 @@ import queue
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,9 +31,10 @@ MARKS = {"right": "✔", "wrong": "✘", "unanswered": "○", "missing": "✘", 
 
 @dataclass(frozen=True)
 class Result:
-    """How an exercise stands.
+    """The state of one exercise in a student's notebook.
 
-    state: "right"; "wrong"; "unanswered"; "missing", its cell was deleted; "written", prose that waits for a person.
+    state: "right"; "wrong"; "unanswered"; "missing", if its cell was deleted; "written", if it is prose that a person
+        will mark.
     message: why, in Spanish.
     """
 
@@ -41,25 +43,26 @@ class Result:
     message: str = ""
 
     @property
-    def points(self):
+    def points(self) -> int:
+        """The points of the exercise if it is right, else 0."""
         return self.exercise.points if self.state == "right" else 0
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{MARKS[self.state]} {self.exercise.name} ({self.exercise.points} puntos): {self.message}"
 
 
-def which(path) -> outline.Notebook | None:
-    """The notebook of the course that a file is, by the exercises in it; None if it has none."""
+def which(path: str | Path) -> outline.Notebook | None:
+    """Tell which notebook of the course a file is, by the exercises in it; None if it has none."""
     there = _cells(path)
     counts = {one: sum(exercise.name in there for exercise in one.exercises) for one in outline.notebooks().values()}
-    best = max(counts, key=counts.get)
+    best = max(counts, key=lambda one: counts[one])
     return best if counts[best] else None
 
 
-def examine(path, seconds=SECONDS) -> list[Result]:
-    """How every exercise of a notebook stands.
+def examine(path: str | Path, seconds: float = SECONDS) -> list[Result]:
+    """Run the exercises of a student's notebook and return the state of each.
 
-    Only what a student writes and the notebook's set-up is run, in another process, in the notebook's folder.
+    Only the cells that a student writes and those of the set-up are run, in another process, in the notebook's folder.
 
     Args:
         path: of the notebook.
@@ -89,8 +92,16 @@ def examine(path, seconds=SECONDS) -> list[Result]:
     return [Result(exercise, *found[exercise.name]) for exercise in notebook.exercises]
 
 
-def report(folder=".", track=None) -> Table:
-    """A row per notebook of a folder, and a line for each exercise that was begun and is not right."""
+def report(
+    folder: str | Path = ".",
+    track: Callable[[list[outline.Notebook]], Iterable[outline.Notebook]] | None = None,
+) -> Table:
+    """Examine the notebooks of a folder: a row for each, and a line for each exercise that was begun and is not right.
+
+    Args:
+        folder: where the notebooks are.
+        track: passes the notebooks on and draws the progress; a bar on the standard output by default.
+    """
     track = track or (lambda jobs: tqdm(jobs, "tus celdas", file=sys.stdout, leave=False, delay=2))
     rows, lines, points = [], [], 0
     for notebook in track(list(outline.notebooks().values())):
@@ -190,8 +201,8 @@ def _lines_of(process):
     return lines
 
 
-def serve():
-    """In the other process: run what stands in the standard input, and say how each exercise is."""
+def serve() -> None:
+    """Run the exercises that the standard input holds, in the other process, and print the state of each."""
     job = json.load(sys.stdin)
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     nothing = os.open(os.devnull, os.O_WRONLY)
@@ -242,7 +253,7 @@ def _error_of(shell, code):
     return text if isinstance(error, AssertionError) else f"{type(error).__name__}: {text.splitlines()[0]}"
 
 
-def main(arguments):
+def main(arguments: Sequence[str]) -> None:
     """Print the report of a folder."""
     from tema9.lab import notebooks_folder
 

@@ -7,8 +7,10 @@ import base64
 import html
 import io
 import math
+from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image
 
 from tema9.figures import COLOURS, INK, SERIES
@@ -29,36 +31,58 @@ class Picture:
 
     Args:
         width, height: in units.
-        alt: what it shows, in a sentence, for those who do not see it.
+        alt: the alternative text: a sentence for those who do not see the picture.
     """
 
-    def __init__(self, width, height, alt):
+    def __init__(self, width: float, height: float, alt: str) -> None:
         self.width, self.height, self.alt = width, height, alt
-        self.parts, self.patterns = [], {}
+        self.parts: list[str] = []
+        self.patterns: dict[str, str] = {}
 
-    def rect(self, x, y, width, height, kind=None, fill=None, stroke=INK, line=0.8):
-        """A rectangle in the colour and the hatch of a kind of `figures.COLOURS`, or filled plainly."""
-        colour = fill or {"padding": "#FFFFFF"}.get(kind) or COLOURS[kind]
+    def rect(
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        kind: str | None = None,
+        fill: str | None = None,
+        stroke: str = INK,
+        line: float = 0.8,
+    ) -> None:
+        """Draw a rectangle in the colour and the hatch of a kind of `figures.COLOURS`, or in the colour `fill`."""
+        colour = fill or (COLOURS | {"padding": "#FFFFFF"})[kind or ""]
         box = f'x="{x:.2f}" y="{y:.2f}" width="{max(width, 0):.2f}" height="{max(height, 0):.2f}"'
         self.parts.append(f'<rect {box} fill="{colour}" stroke="{stroke}" stroke-width="{line}"/>')
         if kind in PATTERNS and min(width, height) > 2:
             self.patterns[kind] = PATTERNS[kind]
             self.parts.append(f'<rect {box} fill="url(#{kind})"/>')
 
-    def line(self, points, colour=INK, width=1.0, dash=""):
-        """A line through (x, y) points."""
+    def line(
+        self, points: Iterable[tuple[float, float]], colour: str = INK, width: float = 1.0, dash: str = ""
+    ) -> None:
+        """Draw a line through (x, y) points."""
         path = " ".join(f"{x:.2f},{y:.2f}" for x, y in points)
         look = f'stroke="{colour}" stroke-width="{width}" stroke-dasharray="{dash}" stroke-linejoin="round"'
         self.parts.append(f'<polyline points="{path}" fill="none" {look}/>')
 
-    def text(self, x, y, words, size=14, anchor="start", colour=INK, bold=False):
-        """One line of words, its baseline at y; anchor: start, middle or end."""
+    def text(
+        self,
+        x: float,
+        y: float,
+        words: object,
+        size: float = 14,
+        anchor: str = "start",
+        colour: str = INK,
+        bold: bool = False,
+    ) -> None:
+        """Write one line of words with its baseline at y; `anchor` says which part is at x: start, middle or end."""
         weight = ' font-weight="600"' if bold else ""
         where = f'x="{x:.2f}" y="{y:.2f}" font-size="{size}" text-anchor="{anchor}"'
         self.parts.append(f'<text {where} fill="{colour}"{weight}>{html.escape(str(words))}</text>')
 
-    def image(self, x, y, width, height, pixels):
-        """Pixels, (H, W) or (H, W, 3) bytes, each one a square without blur."""
+    def image(self, x: float, y: float, width: float, height: float, pixels: ArrayLike) -> None:
+        """Draw pixels, (H, W) or (H, W, 3) bytes, each as a rectangle without blur."""
         file = io.BytesIO()
         pixels = np.ascontiguousarray(pixels, dtype=np.uint8)
         times = max(1, math.ceil(2 * width / pixels.shape[1]))  # large enough that no reader blurs it
@@ -68,19 +92,37 @@ class Picture:
         box = f'x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}"'
         self.parts.append(f'<image {box} preserveAspectRatio="none" href="data:image/png;base64,{data}"/>')
 
-    def key(self, x, y, entries, step=None):
-        """A legend in a row: [(kind or colour, words)]."""
+    def key(self, x: float, y: float, entries: Iterable[tuple[str, str]], step: float | None = None) -> None:
+        """Draw a legend in a row: [(kind or colour, words)]."""
         for kind, words in entries:
             known = kind in COLOURS or kind == "padding"
-            self.rect(x, y - 11, 18, 13, **({"kind": kind} if known else {"fill": kind}))
+            self.rect(x, y - 11, 18, 13, kind if known else None, None if known else kind)
             self.text(x + 24, y, words, 13)
             x += step or 40 + 7.2 * len(words)
 
-    def plot(self, x, y, width, height, curves, xlabel, ylabel, right=1, log=False):
-        """Lines with a dot for each point: {name: [(x, y)]}; x from 1 to `right`, y from 0 unless it is a logarithm."""
+    def plot(
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        curves: dict[str, list[tuple[int, float]]],
+        xlabel: str,
+        ylabel: str,
+        right: int = 1,
+        log: bool = False,
+    ) -> None:
+        """Draw curves with a dot for each point, over axes with numbers.
+
+        Args:
+            x, y, width, height: the rectangle between the axes.
+            curves: {name: [(x, y)]}.
+            right: where the horizontal axis ends; it begins at 1.
+            log: make the vertical axis logarithmic; otherwise it begins at 0.
+        """
         values = sorted({b for line in curves.values() for _, b in line})
         ticks = values[-4:] if log else nice(0, max(values, default=1), 4)
-        low, high = 0, max(values, default=1)
+        low, high = 0.0, max(values, default=1.0)
         if log and values:
             low, high = math.log10(values[0]) - 0.5, math.log10(values[-1]) + 0.5
         left, right, high = 1, max(right, 2), max(high, low + 1e-9)
@@ -90,7 +132,7 @@ class Picture:
             return x + (a - left) / (right - left) * width, y + height - (b - low) / (high - low) * height
 
         self.line([(x, y), (x, y + height), (x + width, y + height)], width=1)
-        for tick in nice(left, right, 8, whole=True):
+        for tick in nice(left, right, 8, integers=True):
             self.text(x + (tick - left) / (right - left) * width, y + height + 16, number(tick), 12, "middle")
         for tick in ticks:
             _, place = at(left, tick)
@@ -111,8 +153,8 @@ class Picture:
                 along += 52 + 7.2 * len(name)
 
     @property
-    def svg(self):
-        """The SVG, which needs nothing else."""
+    def svg(self) -> str:
+        """The picture as SVG, which needs no other file."""
         patterns = "".join(
             f'<pattern id="{name}" width="8" height="8" patternUnits="userSpaceOnUse">'
             f'<path d="{path}" stroke="{INK}" stroke-width="0.8" fill="none"/></pattern>'
@@ -125,42 +167,42 @@ class Picture:
         )
 
     @property
-    def html(self):
-        """An <img> with its alternative text, as wide as there is room, and no wider than it was drawn."""
+    def html(self) -> str:
+        """The picture as an <img> with its alternative text, as wide as there is room up to its natural size."""
         data = base64.b64encode(self.svg.encode()).decode()
         look = f"width:100%;max-width:{self.width}px;min-width:min({self.width}px,26rem);height:auto;display:block"
         return f'<img src="data:image/svg+xml;base64,{data}" alt="{html.escape(self.alt)}" style="{look}">'
 
 
-def nice(low, high, count, whole=False):
-    """Round numbers from low to high, about `count` of them."""
+def nice(low: float, high: float, count: int, integers: bool = False) -> list[float]:
+    """Return about `count` round numbers from low to high, for the ticks of an axis."""
     step = 10 ** math.floor(math.log10((high - low) / count))
     step *= next(times for times in (1, 2, 5, 10) if (high - low) / (step * times) <= count)
-    step = max(1, round(step)) if whole else step
+    step = max(1, round(step)) if integers else step
     first = math.ceil(low / step - 1e-9)
     return [place * step for place in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def number(value):
-    """A number with the digits that it needs, decimal comma and thin spaces."""
+def number(value: float) -> str:
+    """A number as it is printed in Spanish, with at most six digits and no zeros at the end."""
     return f"{value:,.6g}".replace(",", "\u202f").replace(".", ",").replace("-", "−")
 
 
-def grey(values, low=None, high=None):
-    """(H, W) numbers as bytes, black at low and white at high."""
+def grey(values: ArrayLike, low: float | None = None, high: float | None = None) -> np.ndarray:
+    """Scale numbers to grey levels, as bytes: black at `low` and white at `high`."""
     values = np.asarray(values, dtype=float)
     low, high = values.min() if low is None else low, values.max() if high is None else high
     return np.clip(255 * (values - low) / ((high - low) or 1), 0, 255).astype(np.uint8)
 
 
-def signed(values):
-    """(H, W) numbers of both signs as bytes: 0 is middle grey."""
+def signed(values: ArrayLike) -> np.ndarray:
+    """Scale numbers of both signs to grey levels, as bytes: 0 becomes middle grey."""
     largest = np.abs(np.asarray(values)).max() or 1.0
     return grey(values, -largest, largest)
 
 
-def mosaic(tiles, columns, gap=1, ground=255):
-    """(N, H, W) or (N, H, W, 3) bytes as one picture, `columns` in a row."""
+def mosaic(tiles: np.ndarray, columns: int, gap: int = 1, ground: int = 255) -> np.ndarray:
+    """Lay tiles, (N, H, W) or (N, H, W, 3) bytes, out as one picture with `columns` in a row."""
     count, height, width = tiles.shape[:3]
     rows = math.ceil(count / columns)
     whole = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, *tiles.shape[3:]), ground, np.uint8)

@@ -22,7 +22,7 @@ class Table:
     note: str = ""
     caption: str = ""
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = [self.head, *self.rows]
         widths = [max(len(line[column]) for line in lines) for column in range(len(self.head))]
         text = ["  ".join(self._set(line[c], widths[c], c) for c in range(len(widths))).rstrip() for line in lines]
@@ -31,7 +31,7 @@ class Table:
     def _set(self, text, width, column):
         return text.rjust(width) if column in self.numbers else text.ljust(width)
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         def row(kind, cells):
             sides = ["right" if column in self.numbers else "left" for column in range(len(cells))]
             inside = "".join(

@@ -1,7 +1,7 @@
 """One readable loop: forward, loss, backward, step, record.
 
-The model comes from outside, and so do the data and the machine; saving is one call at the
-end of an epoch. Over several processes (torchrun) each takes its share of every batch.
+The caller gives the model, the data and the machine; saving is one call at the end of an epoch.
+Over several processes (torchrun) each process takes its share of every batch.
 """
 
 import csv
@@ -9,7 +9,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
@@ -18,17 +18,20 @@ import torch
 import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import save_file
+from torch import nn
 from tqdm import tqdm
 
 from tema9.arithmetic import MIB, layer_table
 from tema9.checkpoint import save
+from tema9.data import Data
+from tema9.evaluation import Score, evaluate
 from tema9.evaluation import ensemble as ensemble  # notebook 4 calls training.ensemble
-from tema9.evaluation import evaluate
 from tema9.files import atomic_write
 from tema9.machine import Machine, processes, rank, total
+from tema9.recipes import Recipe
 from tema9.views import Views
 from tema9.wording import ENGLISH as ENGLISH  # the other language for `epochs`
-from tema9.wording import SPANISH
+from tema9.wording import SPANISH, Words
 
 LAST, BEST, HISTORY = "last.safetensors", "best.safetensors", "history.csv"
 CHECK_EVERY = 100  # steps between two checks that the losses are finite: each check waits for the GPU
@@ -36,7 +39,7 @@ CHECK_EVERY = 100  # steps between two checks that the losses are finite: each c
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch leaves on record. Errors are in %, of one central crop; seconds are of the wall."""
+    """The record of one epoch. Errors are in %, from one central crop; seconds are those of the clock on the wall."""
 
     epoch: int
     learning_rate: float
@@ -58,15 +61,15 @@ class History:
     best: int = 0
     interrupted: bool = False
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Epoch]:
         return iter(self.epochs)
 
-    def column(self, name):
-        """One quantity of every epoch, as a list."""
+    def column(self, name: str) -> list[float]:
+        """Return one quantity of every epoch, as a list."""
         return [getattr(epoch, name) for epoch in self.epochs]
 
-    def to_csv(self, path):
-        """Write one line per epoch."""
+    def to_csv(self, path: str | Path) -> None:
+        """Write the history as CSV, one line per epoch."""
         with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, [column.name for column in fields(Epoch)])
             writer.writeheader()
@@ -81,23 +84,30 @@ class OutOfMemory(RuntimeError):
     """A batch does not fit the memory of the GPU."""
 
 
-def train(model, data, recipe, progress=True, folder=None, machine=None) -> History:
+def train(
+    model: nn.Module,
+    data: Data,
+    recipe: Recipe,
+    progress: bool = True,
+    folder: str | Path | None = None,
+    machine: Machine | None = None,
+) -> History:
     """Train `model` and leave it with the weights of its best epoch.
 
     An interrupted run (Ctrl-C) keeps the best weights so far and returns. With a
-    `folder`, every epoch is kept there, and a run that stopped goes on where it was:
-    on a CPU it ends with the very weights of one that never stopped.
+    `folder`, the state is saved there after every epoch, and a run that stopped goes on
+    from it: on a CPU it ends with the very weights of a run that never stopped.
 
-    The model gets an attribute `views`, the `views.Views` that it learnt to see images through.
+    The model gets an attribute `views`, the `views.Views` through which it was trained to see images.
 
     Args:
-        model: (N, C, H, W) -> (N, classes), logits; it moves to `machine`.
-        data: a `data.Data`.
-        recipe: a `recipes.Recipe`.
+        model: (N, C, H, W) -> (N, classes), logits; it is moved to `machine`.
+        data: its training part is learnt, and its validation part chooses the best epoch.
+        recipe: the hyperparameters.
         progress: draw a progress bar on the standard output.
         folder: where to keep `last.safetensors`, the state after the last whole epoch,
             `best.safetensors`, the weights of the best, and `history.csv`.
-        machine: a `machine.Machine`; where the model is, in float32, by default.
+        machine: where to compute, and in which precision; by default where the model is, in float32.
 
     Raises:
         NonFiniteLoss: with the step, the rate and the last good checkpoint; the model has
@@ -114,10 +124,18 @@ def train(model, data, recipe, progress=True, folder=None, machine=None) -> Hist
     return history
 
 
-def epochs(model, data, recipe, progress=True, folder=None, machine=None, words=SPANISH) -> Iterator[History]:
-    """Do as `train`, giving the history out before the first epoch and after each one.
+def epochs(
+    model: nn.Module,
+    data: Data,
+    recipe: Recipe,
+    progress: bool = True,
+    folder: str | Path | None = None,
+    machine: Machine | None = None,
+    words: Words = SPANISH,
+) -> Generator[History]:
+    """Train `model` as `train` does, and yield the history before the first epoch and after each one.
 
-    To draw or to note something meanwhile, or to stop when enough is known:
+    The caller can draw or note something between two epochs, or stop early:
 
         for history in epochs(model, data, recipe):
             if history.epochs and history.epochs[-1].validation_error < 5:
@@ -126,13 +144,14 @@ def epochs(model, data, recipe, progress=True, folder=None, machine=None, words=
     However it ends, the model is left with the weights of its best epoch.
 
     Args:
-        words: in which language it says how it goes; students read Spanish.
+        words: the language of the messages; students read Spanish.
         model, data, recipe, progress, folder, machine: as for `train`.
     """
     _require(recipe, len(data.train))
     machine = machine or Machine.of(model)
     machine.place(model)
-    model.views = views = Views.of(data.train.images, recipe)
+    views = Views.of(data.train.images, recipe)
+    model.views = views  # type: ignore[assignment]  # torch's hint knows no attribute of ours
     images, labels = machine.hold(data.train.images), data.train.labels.to(machine.device)
     forward, run = machine.forward_of(model), Run(model, recipe)
     if folder and Path(folder, LAST).is_file():
@@ -179,19 +198,20 @@ def epochs(model, data, recipe, progress=True, folder=None, machine=None, words=
 
 
 class Run:
-    """All that a training run carries from one epoch to the next.
+    """The state that a training run carries from one epoch to the next: optimizer, best weights and history.
 
     Args:
-        model: what is trained.
-        recipe: a `recipes.Recipe`.
+        model: the model that is trained.
+        recipe: the hyperparameters.
     """
 
-    def __init__(self, model, recipe):
+    def __init__(self, model: nn.Module, recipe: Recipe) -> None:
         self.model, self.recipe, self.history = model, recipe, History()
         self.optimizer = torch.optim.SGD(
             self._groups(), recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay, fused=True
         )
-        self.best, self.waited, self.drops = {}, 0, 0
+        self.best: dict[str, torch.Tensor] = {}
+        self.waited = self.drops = 0
 
     def _groups(self):
         """All the parameters; in two groups, weights and biases, where the recipe treats these otherwise."""
@@ -206,8 +226,8 @@ class Run:
         }
         return [{"params": weights}, {"params": biases, **otherwise}] if biases else [{"params": weights}]
 
-    def record(self, train_loss, score, seconds):
-        """Add an epoch to the history, keep its weights if it is the best, lower the rate if it is time."""
+    def record(self, train_loss: float, score: Score, seconds: float) -> None:
+        """Add an epoch to the history, keep its weights if it is the best, and lower the rate if the recipe says so."""
         history, rate = self.history, self.optimizer.param_groups[0]["lr"]
         better = not history.epochs or score.top1 < history.epochs[history.best - 1].validation_error
         number = len(history.epochs) + 1
@@ -221,7 +241,7 @@ class Run:
             self.waited, self.drops = 0, self.drops + 1
             self.lower_rate(self.recipe.factor)
 
-    def lower_rate(self, factor):
+    def lower_rate(self, factor: float) -> None:
         """Multiply every rate by `factor`.
 
         torch keeps the rate outside its momentum buffers, v = -rate * buffer. To go on
@@ -233,7 +253,7 @@ class Run:
             for state in self.optimizer.state.values():
                 state["momentum_buffer"] /= factor
 
-    def save(self, folder):
+    def save(self, folder: str | Path) -> None:
         """Write the state, the best weights if they are new, and the history; a failure leaves the old files."""
         if rank():
             return  # one process writes; all have the same
@@ -256,11 +276,11 @@ class Run:
             packed = {name: value.detach().contiguous() for name, value in tensors.items()}
             save_file(packed, temporary, metadata={"progress": json.dumps(progress)})
 
-    def load(self, folder):
-        """Go on from what `save` wrote.
+    def load(self, folder: str | Path) -> None:
+        """Restore the state that `save` wrote.
 
         Raises:
-            ValueError: it was written with another recipe, or for another model.
+            ValueError: the state was written with another recipe, or for another model.
         """
         path = Path(folder, LAST)
         with safe_open(path, "pt") as file:
@@ -290,18 +310,18 @@ class Run:
         self.history.best, self.waited, self.drops = progress["best"], progress["waited"], progress["drops"]
 
 
-def order(count, seed, epoch):
-    """The images of an epoch, shuffled: the same in every process, and after a resume."""
+def order(count: int, seed: int, epoch: int) -> torch.Tensor:
+    """Shuffle the indices of the images of an epoch: the same order in every process, and after a resume."""
     return torch.randperm(count, generator=torch.Generator().manual_seed(draw(seed, epoch)))
 
 
-def draw(*numbers):
-    """A seed of 64 bits out of several small numbers."""
+def draw(*numbers: int) -> int:
+    """Draw a seed of 64 bits from several small numbers."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
 
 
-def tensorboard(epochs, folder):
-    """Pass the histories of `epochs` on, and write loss, errors and rate for TensorBoard meanwhile.
+def tensorboard(epochs: Iterable[History], folder: str | Path) -> Iterator[History]:
+    """Yield the histories of `epochs`, and write their loss, errors and rate for TensorBoard.
 
     Raises:
         ModuleNotFoundError: TensorBoard is not installed; `pip install tensorboard` does it.

@@ -1,6 +1,8 @@
-"""AlexNet over two devices, as the deck and the paper say, with what crosses between them counted."""
+"""AlexNet over two devices, as the deck and the paper say, with a count of the values that cross between them."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -18,9 +20,9 @@ class Half(nn.Module):
         classes: outputs of this half.
     """
 
-    def __init__(self, classes):
+    def __init__(self, classes: int) -> None:
         super().__init__()
-        norm = {"size": 5, "alpha": 1e-4, "beta": 0.75, "k": 2.0}
+        norm: dict[str, Any] = {"size": 5, "alpha": 1e-4, "beta": 0.75, "k": 2.0}
         self.conv1 = nn.Conv2d(3, 48, kernel_size=11, stride=4)  # the whole image; 227 -> 55
         self.norm1 = LocalResponseNorm(**norm)
         self.conv2 = nn.Conv2d(48, 128, kernel_size=5, padding=2)  # its own 48 maps; 27 -> 27
@@ -36,16 +38,16 @@ class Half(nn.Module):
         how = ALEXNET_INITIALISATION
         for name, layer in self.named_children():
             if list(layer.parameters()):
-                nn.init.normal_(layer.weight, std=how.std)
-                nn.init.constant_(layer.bias, 1.0 if name.upper() in how.bias_one else 0.0)
+                nn.init.normal_(layer.get_parameter("weight"), std=how.std)
+                nn.init.constant_(layer.get_parameter("bias"), 1.0 if name.upper() in how.bias_one else 0.0)
 
-    def before_conv3(self, images):
-        """(N, 3, 227, 227) -> (N, 128, 13, 13), alone."""
+    def before_conv3(self, images: torch.Tensor) -> torch.Tensor:
+        """Apply the layers before CONV3, which need no other device: (N, 3, 227, 227) -> (N, 128, 13, 13)."""
         maps = self.pool(self.norm1(self.relu(self.conv1(images))))
         return self.pool(self.norm2(self.relu(self.conv2(maps))))
 
-    def before_fc6(self, maps):
-        """(N, 256, 13, 13), of both -> (N, 4608), alone."""
+    def before_fc6(self, maps: torch.Tensor) -> torch.Tensor:
+        """Apply CONV3 to POOL5 to the maps of both devices: (N, 256, 13, 13) -> (N, 4608)."""
         maps = self.relu(self.conv4(self.relu(self.conv3(maps))))
         return self.pool(self.relu(self.conv5(maps))).flatten(1)
 
@@ -75,7 +77,7 @@ class TwoGPUs(nn.Module):
         one device, the maps at the middle have neighbours on both sides.
     """
 
-    def __init__(self, num_classes=1000, devices=("cpu", "cpu")):
+    def __init__(self, num_classes: int = 1000, devices: Sequence[str | torch.device] = ("cpu", "cpu")) -> None:
         super().__init__()
         if num_classes < 2:
             raise ValueError(f"num_classes {num_classes} cannot be split; give 2 or more")
@@ -86,16 +88,15 @@ class TwoGPUs(nn.Module):
         self.halves = nn.ModuleList(Half(n).to(device) for n, device in zip(classes, self.devices, strict=True))
         self.traffic = Traffic()
 
-    def forward(self, images):
-        first, second = self.halves
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        first, second = halves = cast(list[Half], list(self.halves))
         self.traffic.images += len(images)
-        maps = [half.before_conv3(images.to(device)) for half, device in zip(self.halves, self.devices, strict=True)]
-        maps = [half.before_fc6(both) for half, both in zip(self.halves, self._exchange("CONV3", maps), strict=True)]
+        maps = [half.before_conv3(images.to(device)) for half, device in zip(halves, self.devices, strict=True)]
+        maps = [half.before_fc6(both) for half, both in zip(halves, self._exchange("CONV3", maps), strict=True)]
         for name in ("fc6", "fc7"):
             both = self._exchange(name.upper(), maps)
             maps = [
-                half.dropout(half.relu(getattr(half, name)(values)))
-                for half, values in zip(self.halves, both, strict=True)
+                half.dropout(half.relu(getattr(half, name)(values))) for half, values in zip(halves, both, strict=True)
             ]
         ours, theirs = self._exchange("FC8", maps)
         return torch.cat([first.fc8(ours), self._move("logits", second.fc8(theirs), 0)], dim=1)
@@ -112,8 +113,8 @@ class TwoGPUs(nn.Module):
         return Cross.apply(values, self.devices[to], self.traffic, layer)
 
     @torch.no_grad()
-    def load_single(self, state):
-        """Take the weights of an "alexnet_paper": its kernels and neurons, first half and second.
+    def load_single(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Load the weights of an "alexnet_paper" on one device: each device gets half of the kernels and neurons.
 
         Args:
             state: the state dict of a `models.AlexNet("alexnet_paper")` with as many classes.
@@ -122,7 +123,7 @@ class TwoGPUs(nn.Module):
             for half, values in zip(parameter, state[name].split([len(part) for part in parameter]), strict=True):
                 half.copy_(values)
 
-    def to_single(self):
+    def to_single(self) -> dict[str, torch.Tensor]:
         """Return the weights as the state dict of an "alexnet_paper", on the CPU."""
         return {name: torch.cat([half.detach().cpu() for half in parts]) for name, parts in self._of_single()}
 
@@ -134,34 +135,36 @@ class TwoGPUs(nn.Module):
 
 
 class Traffic:
-    """What crossed between the devices, by the layer that reads it, in values.
+    """The count of the values that crossed between the devices, by the layer that reads them.
 
-    images: how many images went through. forward, backward: values, both ways together.
+    images: how many images went through. forward, backward: values in each pass, both ways together.
     """
 
-    def __init__(self):
-        self.images, self.forward, self.backward = 0, Counter(), Counter()
+    def __init__(self) -> None:
+        self.images = 0
+        self.forward: Counter[str] = Counter()
+        self.backward: Counter[str] = Counter()
 
-    def per_image(self):
-        """Return {layer: (values forward, values backward)} of an image, both ways together."""
+    def per_image(self) -> dict[str, tuple[float, float]]:
+        """Return {layer: (values in the forward pass, in the backward pass)} of one image, both ways together."""
         return {name: (self.forward[name] / self.images, self.backward[name] / self.images) for name in self.forward}
 
     @property
-    def bytes(self):
-        """All that crossed, in float32."""
+    def bytes(self) -> int:
+        """The bytes of all the values that crossed, in float32."""
         return BYTES_PER_VALUE * (self.forward.total() + self.backward.total())
 
 
 class Cross(torch.autograd.Function):
-    """Move values to a device, and their gradients back, counting both."""
+    """A function that moves values to a device and their gradients back, and counts both."""
 
     @staticmethod
-    def forward(ctx, values, device, traffic, layer):
+    def forward(ctx: Any, values: torch.Tensor, device: torch.device, traffic: Traffic, layer: str) -> torch.Tensor:
         ctx.home, ctx.traffic, ctx.layer = values.device, traffic, layer
         traffic.forward[layer] += values.numel()
         return values.to(device, copy=True)
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
         ctx.traffic.backward[ctx.layer] += gradient.numel()
         return gradient.to(ctx.home), None, None, None

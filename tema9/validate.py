@@ -1,11 +1,13 @@
-"""What nbgrader's Validate button answers in a student's JupyterLab: how each exercise stands, in Spanish.
+"""The answer of nbgrader's Validate button in a student's JupyterLab: the state of each exercise, in Spanish.
 
-A Jupyter server extension, which `tema9.lab` turns on in the place of nbgrader's. The dialog is nbgrader's own: it
-shows a heading and HTML for each cell that failed, between sentences in English, which the HTML hides.
+This is a Jupyter server extension, which `tema9.lab` turns on in the place of nbgrader's. The dialog is nbgrader's
+own: it shows a heading and HTML for each cell that failed, between sentences in English, which the HTML hides.
 """
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from nbgrader.server_extensions.validate_assignment.handlers import NbGraderVersionHandler, ValidateAssignmentHandler
 from tornado import ioloop, web
@@ -26,8 +28,8 @@ STYLE = """<style>
 COLOURS = {"right": "--jp-success-color0", "wrong": "--jp-error-color0", "missing": "--jp-error-color0"}
 
 
-def answer(results) -> dict:
-    """What the dialog is given, for the `Result`s of a notebook."""
+def answer(results: Sequence[progress.Result]) -> dict[str, Any]:
+    """The answer for the dialog, from the state of each exercise of a notebook."""
     tested = [result for result in results if not result.exercise.by_hand]
     right = [result for result in tested if result.state == "right"]
     prose = [result for result in results if result.exercise.by_hand]
@@ -54,8 +56,8 @@ def _dialog(heading, html):
     return {"success": True, "value": {"failed": [{"source": heading, "error": STYLE + html}]}}
 
 
-def validate(path) -> dict:
-    """What the dialog is given for a file."""
+def validate(path: str | Path) -> dict[str, Any]:
+    """Examine a notebook file and return the answer for the dialog."""
     try:
         return answer(progress.examine(path))
     except (OSError, ValueError) as error:
@@ -63,9 +65,10 @@ def validate(path) -> dict:
 
 
 class Handler(ValidateAssignmentHandler):
-    """nbgrader's, with another answer, which does not stop the server while it is worked out."""
+    """nbgrader's handler with the answer of this module, which does not stop the server while it is worked out."""
 
-    def validate_notebook(self, path):
+    def validate_notebook(self, path: str) -> dict[str, Any]:
+        """Examine a notebook that lies in JupyterLab's folder."""
         root = Path(self.root_dir).resolve()
         target = (root / path).resolve()
         if not target.is_relative_to(root):
@@ -73,7 +76,8 @@ class Handler(ValidateAssignmentHandler):
         return validate(target)
 
     @web.authenticated
-    async def post(self):
+    async def post(self) -> None:
+        """Answer the button."""
         path = self.get_argument("path", None) or self.get_json_body()["path"]
         self.finish(await ioloop.IOLoop.current().run_in_executor(None, self.validate_notebook, path))
 

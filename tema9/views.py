@@ -1,25 +1,27 @@
-"""What a network is shown of an image: in training, in evaluation, and ten times."""
+"""The views of an image that a network is given: in training, in evaluation, and for ten crops."""
 
 from dataclasses import dataclass
 
 import torch
 
 from tema9 import augment
+from tema9.prepared import Batches
+from tema9.recipes import Recipe
 
 SAMPLE = 2000  # images that the statistics are taken from, at most
 
 
 @dataclass(frozen=True)
 class Views:
-    """How a batch of images becomes a batch of inputs.
+    """The transformation of a batch of images into a batch of inputs.
 
-    crop: side of the square that is shown, in pixels; None shows the whole image.
+    crop: side of the square that is cut out, in pixels; None keeps the complete image.
     flip: mirror half of the images, in training.
     lighting: deviation of the draws of PCA lighting, in training; 0 for none.
     mean, std: of each channel, white at 1; empty leave the values as they are.
     eigenvalues, eigenvectors: of the colours, for the lighting.
 
-    Without anything, bytes become floats from 0 to 1, and floats stay as they are.
+    With the default of every field, bytes become floats from 0 to 1, and floats stay as they are.
     """
 
     crop: int | None = None
@@ -31,11 +33,11 @@ class Views:
     eigenvectors: tuple[tuple[float, ...], ...] = ()
 
     @classmethod
-    def of(cls, images, recipe):
+    def of(cls, images: torch.Tensor | Batches, recipe: Recipe) -> "Views":
         """The views that a recipe asks for, with the statistics of the training images.
 
-        Bytes are normalised by the mean and the deviation of each channel; floats are taken to
-        be so already. The statistics are those of 2,000 images at most, evenly spaced.
+        Bytes are normalised by the mean and the deviation of each channel; floats are taken to be
+        normalised already. The statistics are those of 2,000 images at most, evenly spaced.
 
         Args:
             images: (N, C, H, W), of the training part; a tensor or `prepared.Batches`.
@@ -70,8 +72,8 @@ class Views:
             }  # one colour only: no division by 0
         return cls(recipe.crop, recipe.flip, recipe.lighting, **colours)
 
-    def training(self, images, generator=None):
-        """A view of each image, drawn for each on its own.
+    def training(self, images: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
+        """A random view of each image, drawn for each image on its own.
 
         Shape: (N, C, H, W) -> (N, C, crop, crop), floats.
         """
@@ -83,12 +85,12 @@ class Views:
             images = augment.pca_lighting(images, self.eigenvalues, self.eigenvectors, self.lighting, generator)
         return self._values(images)
 
-    def evaluation(self, images):
-        """The centre of each image. Shape: (N, C, H, W) -> (N, C, crop, crop), floats."""
+    def evaluation(self, images: torch.Tensor) -> torch.Tensor:
+        """The central square of each image. Shape: (N, C, H, W) -> (N, C, crop, crop), floats."""
         return self._values(images if self.crop is None else augment.centre_crop(images, self.crop))
 
-    def uncropped(self, images):
-        """All of each image, to cut ten crops from. Shape: (N, C, H, W) -> the same, floats."""
+    def uncropped(self, images: torch.Tensor) -> torch.Tensor:
+        """The complete images, to cut ten crops from. Shape: (N, C, H, W) -> the same, floats."""
         return self._values(images)
 
     def _values(self, images):

@@ -25,15 +25,15 @@ ALLOWED = {
     "data": {"prepared"},
     "augment": set(),
     "files": set(),
-    "machine": {"hardware"},
-    "views": {"augment"},
+    "machine": {"hardware", "prepared"},
+    "views": {"augment", "prepared", "recipes"},
     "checkpoint": {"files", "views"},
-    "models": {"architectures", "arithmetic", "checkpoint", "layers"},
+    "models": {"architectures", "arithmetic", "checkpoint", "layers", "views"},
     "two_gpus": {"architectures", "arithmetic", "layers"},
     "wording": set(),
-    "evaluation": {"augment", "machine", "views", "wording"},
-    "training": {"arithmetic", "checkpoint", "evaluation", "files", "machine", "views", "wording"},
-    "plan": {"arithmetic", "data", "machine", "views"},
+    "evaluation": {"augment", "data", "machine", "views", "wording"},
+    "training": {"arithmetic", "checkpoint", "data", "evaluation", "files", "machine", "recipes", "views", "wording"},
+    "plan": {"arithmetic", "data", "machine", "recipes", "views"},
     "runs": {"checkpoint", "data", "figures", "machine", "models", "plan", "recipes", "training"},
     "looking": {"layers"},
     "figures": {"arithmetic"},
@@ -63,7 +63,7 @@ ALLOWED = {
     "widgets.training_memory": {"arithmetic", "figures", "svg", "widgets.explorer"},
     "widgets.occlusion_map": {"arithmetic", "data", "figures", "looking", "models", "svg", "widgets.explorer"},
     "widgets.digit_pad": {"arithmetic", "data", "figures", "looking", "models", "svg", "widgets.explorer"},
-    "widgets.training_run": {"arithmetic", "looking", "svg", "training", "widgets.explorer"},
+    "widgets.training_run": {"arithmetic", "data", "looking", "recipes", "svg", "training", "widgets.explorer"},
     "widgets": {f"widgets.{path.stem}" for path in PACKAGE.glob("widgets/[!_]*.py")},
     "measuring": set(),
     "checks": {"measuring"},
@@ -77,10 +77,15 @@ ALLOWED = {
 LIGHT = ("architectures", "arithmetic", "files", "recipes", "tables")  # no torch, no numpy, nothing to install
 
 
+def _is_for_hints(node):
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
 def imports(path):
-    """The modules that a file imports anywhere in it, as dotted names."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    """The modules that a file imports anywhere in it but for type hints only, as dotted names."""
+    found, tree = set(), ast.parse(path.read_text(encoding="utf-8"))
+    for_hints_only = {part for node in ast.walk(tree) if _is_for_hints(node) for part in ast.walk(node)}
+    for node in set(ast.walk(tree)) - for_hints_only:
         match node:
             case ast.Import(names=names):
                 found |= {alias.name for alias in names}

@@ -1,17 +1,18 @@
-"""Longer experiments of the notebooks: each module is the script, its log lies beside it as CSV.
+"""The longer experiments of the notebooks: each module is a script, and its log lies beside it as CSV.
 
 `python -m tema9.experiments.NAME` runs one again and writes its log; `--help` says how long it takes.
 """
 
 import csv
 from pathlib import Path
+from typing import Any
 
 from tema9 import files
 
 HERE = Path(__file__).parent
 
 
-def read(name):
+def read(name: str) -> list[dict[str, Any]]:
     """Return the rows of an experiment's log, as a list of dicts; numbers come as numbers.
 
     Lines that begin with # tell where the log comes from: the command, the machine, the versions.
@@ -22,8 +23,12 @@ def read(name):
     return files.table(HERE, name, "experiment")
 
 
-def write(path, command, rows):
-    """Write the rows of an experiment (dicts with the same keys) under the command, the machine and the versions."""
+def write(path: str | Path, command: str, rows: list[dict[str, Any]]) -> None:
+    """Write the log of an experiment: its rows, under the command, the machine and the versions.
+
+    Args:
+        rows: dicts with the same keys.
+    """
     import platform
 
     import torch

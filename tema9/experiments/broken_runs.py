@@ -1,7 +1,9 @@
 """Six training runs, each with one fault, for notebook 4: `python -m tema9.experiments.broken_runs`, 20 seconds."""
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -22,8 +24,8 @@ FAULTS = {
 }
 
 
-def moved(images, generator):
-    """Each image shifted by up to 6 px, and half of them mirrored, as augmentation does."""
+def moved(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Shift each image by up to 6 px and mirror half of them, as augmentation does."""
     padded = F.pad(images, (6, 6, 6, 6), value=-0.1)
     places = torch.randint(13, (len(images), 2), generator=generator).tolist()
     cut = torch.stack([image[:, y : y + 32, x : x + 32] for image, (y, x) in zip(padded, places, strict=True)])
@@ -32,7 +34,9 @@ def moved(images, generator):
 
 
 @torch.no_grad()
-def measure(model, images, labels, training=False):
+def measure(
+    model: nn.Module, images: torch.Tensor, labels: torch.Tensor, training: bool = False
+) -> tuple[float, float, float, float]:
     """Return loss in nats, error in %, the mean largest probability and the share of the commonest answer."""
     logits = model.train(training)(images)
     error = 100 * (logits.argmax(1) != labels).float().mean().item()
@@ -41,12 +45,12 @@ def measure(model, images, labels, training=False):
     return F.cross_entropy(logits, labels).item(), error, confidence, often
 
 
-def run(letter):
-    """Yield a row per epoch of one run."""
+def run(letter: str) -> Iterator[dict[str, Any]]:
+    """Train the run called `letter`, with its fault, and yield a row of its log after each epoch."""
     fault, data, generator = FAULTS[letter], digits(), torch.Generator().manual_seed(0)
     torch.manual_seed(0)
     images, labels = data.train.images[:IMAGES], data.train.labels[:IMAGES]
-    proper, answers = data.validation.images, data.validation.labels
+    proper, answers = data.validation.images[:], data.validation.labels
     shown = moved(proper, generator) if fault == "augmented-validation" else proper
     taught = labels.roll(1) if fault == "labels-shifted" else labels
     layers = [nn.Flatten(), nn.Linear(1024, 300), nn.ReLU(), nn.Dropout(0.5), nn.Linear(300, 10)]
@@ -84,7 +88,8 @@ def run(letter):
         }
 
 
-def main():
+def main() -> None:
+    """Run all six and write the log."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".csv"))
     out = parser.parse_args().out

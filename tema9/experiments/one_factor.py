@@ -9,19 +9,20 @@ import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm import tqdm
 
 from tema9 import evaluation, experiments, hardware, models, recipes, training
-from tema9.architectures import ALEXNET_MINI, LRN, Dropout, revise
+from tema9.architectures import ALEXNET_MINI, LRN, Architecture, Dropout, revise
 from tema9.data import textures
 
 SEEDS, EPOCHS = (0, 1, 2), 60
 NON_OVERLAPPING = {name: {"kernel_size": 2} for name in ("POOL1", "POOL2", "POOL3")}
 
 
-def without(kind):
+def without(kind: type) -> Architecture:
     """The mini-AlexNet without the layers of a kind."""
     return replace(ALEXNET_MINI, layers=tuple(layer for layer in ALEXNET_MINI.layers if not isinstance(layer, kind)))
 
@@ -37,8 +38,12 @@ VARIANTS = {
 }
 
 
-def run(job):
-    """Train one (variant, seed); return its row."""
+def run(job: tuple[str, int]) -> dict[str, Any]:
+    """Train one variant with one seed and return its row of the log.
+
+    Args:
+        job: the name of the variant and the seed.
+    """
     torch.set_num_threads(1)
     variant, seed = job
     architecture, recipe = VARIANTS[variant]
@@ -58,7 +63,8 @@ def run(job):
     }
 
 
-def main():
+def main() -> None:
+    """Train every variant with every seed and write the log."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".csv"))
     parser.add_argument("--workers", type=int, default=hardware.cores(), help="processes; one per core by default")

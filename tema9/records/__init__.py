@@ -1,10 +1,12 @@
-"""The records of 2012 to 2017 as small tables; each CSV says in its head where its figures come from.
+"""The records of 2012 to 2017 as small tables; the first lines of each CSV say where its figures come from.
 
-runs: Krizhevsky's training runs. schedule: what he changed by hand while two of them went on.
+runs: Krizhevsky's training runs. schedule: the settings that he changed by hand during two of them.
 winners: of ILSVRC, 2010 to 2017. results: the two papers' tables of errors.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tema9 import files
 
@@ -12,7 +14,7 @@ HERE = Path(__file__).parent
 IMAGES = {"ILSVRC-2012 val": 50_000, "ILSVRC-2010 test": 150_000}  # Krizhevsky et al. (2012), section 2
 
 
-def read(name):
+def read(name: str) -> list[dict[str, Any]]:
     """Return the rows of a record as a list of dicts; numbers come as numbers, empty cells as None.
 
     Raises:
@@ -21,7 +23,7 @@ def read(name):
     return files.table(HERE, name, "record")
 
 
-def run(name, views="multi"):
+def run(name: str | int, views: str = "multi") -> dict[str, Any]:
     """Return the row of a run of 2012, as evaluated with ten views ("multi") or with one ("centre").
 
     Raises:
@@ -35,11 +37,13 @@ def run(name, views="multi"):
     return rows[0]
 
 
-def difference(changed, base, error="top5_error", views=("multi", "multi")):
-    """Return (how much more `changed` errs than `base`, its standard error), in percentage points.
+def difference(
+    changed: str | int, base: str | int, error: str = "top5_error", views: Sequence[str] = ("multi", "multi")
+) -> tuple[float, float]:
+    """Return (the error of `changed` minus that of `base`, its standard error), in percentage points.
 
-    The standard error is that of two independent samples of as many images as each was tested on; since
-    both saw the same images, the true one is smaller.
+    The standard error is computed as if the two runs had been tested on independent samples; since both
+    saw the same images, the true standard error is smaller.
 
     Args:
         changed, base: runs, as in `run`.

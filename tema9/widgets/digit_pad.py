@@ -15,17 +15,17 @@ from tema9.widgets.explorer import WIDTH, Explorer, Impossible, require_integer,
 PAD, INK_WIDE = 224, 18  # the side of the pad and the width of its pen, in px
 
 
-def digit(model, example=0):
-    """A digit of one's own, drawn with the mouse, and what LeNet-5 makes of it: filters, maps, probabilities.
+def digit(model: models.LeNet5, example: int = 0) -> "Digit":
+    """Show a pad to draw a digit with the mouse, and the filters, maps and probabilities of LeNet-5 for it.
 
-    Without a mouse, one of the real digits can be chosen, and moved.
+    Without a mouse, a student can choose one of the real digits, and move it.
 
     Args:
-        model: a trained `models.LeNet5`.
-        example: the digit of the test part that it starts with.
+        model: trained.
+        example: the number, in the test part of `data.digits`, of the digit that is shown first.
 
     Raises:
-        ValueError: the model is no LeNet-5, or the example is not there.
+        ValueError: the model is no LeNet-5, or there is no such example.
 
     Source: LeCun et al. (1998), section III.A, for how a digit is brought to 28x28: 20x20, by its centre of mass.
     """
@@ -39,13 +39,15 @@ def digit(model, example=0):
 
 
 class Digit(Explorer):
-    """`digit`: an Explorer with a pad to draw on.
+    """An Explorer with a pad to draw on, as `digit` returns it.
 
-    pad: the drawing, a picture of PIL, ink white on black; None while an example is shown.
+    pad: the drawing, white ink on black; None while an example is shown.
     """
 
-    def __init__(self, model, canvas, example):
-        self.model, self.canvas, self.pad, self._last = model, canvas, None, None
+    def __init__(self, model: models.LeNet5, canvas: Canvas, example: int) -> None:
+        self.model, self.canvas = model, canvas
+        self.pad: Image.Image | None = None
+        self._last: tuple[float, float] | None = None
         self.examples = data.digits().test
         clear = ipywidgets.Button(description="Borrar y dibujar", icon="eraser")
         clear.on_click(lambda _: self.clear())
@@ -68,28 +70,30 @@ class Digit(Explorer):
     def _show_example(self, change=None):
         """Put the example on the pad."""
         self.pad = None
-        pixels = svg.grey(self.examples.images[self.controls["example"].value, 0, 2:30, 2:30], -0.1, 1.175)
+        pixels = svg.grey(self.examples.images[self.controls["example"].value][0, 2:30, 2:30], -0.1, 1.175)
         with hold_canvas():
             pixels = (255 - pixels).repeat(8, axis=0).repeat(8, axis=1)
             self.canvas.put_image_data(np.stack([pixels] * 3, axis=2))
         self.redraw()
 
-    def clear(self):
-        """An empty pad."""
+    def clear(self) -> None:
+        """Empty the pad, to draw on it."""
         self.pad, self._last = Image.new("L", (PAD, PAD)), None
         with hold_canvas():
             self.canvas.fill_style = "white"
             self.canvas.fill_rect(0, 0, PAD, PAD)
         self.redraw()
 
-    def pen_down(self, x, y):
+    def pen_down(self, x: float, y: float) -> None:
+        """Begin a stroke at a place of the pad, in pixels."""
         if self.pad is None:
             self.clear()
         self._last = (x, y)
         self.pen_move(x, y)
 
-    def pen_move(self, x, y):
-        if self._last is None:
+    def pen_move(self, x: float, y: float) -> None:
+        """Draw the stroke on to a place of the pad; without a stroke, do nothing."""
+        if self._last is None or self.pad is None:
             return
         pen, half = ImageDraw.Draw(self.pad), INK_WIDE / 2
         pen.line([self._last, (x, y)], fill=255, width=INK_WIDE)
@@ -101,7 +105,8 @@ class Digit(Explorer):
             self.canvas.fill_circle(x, y, half)
         self._last = (x, y)
 
-    def pen_up(self, x, y):
+    def pen_up(self, x: float, y: float) -> None:
+        """End the stroke and show the answer of the network."""
         if self._last is not None:
             self._last = None
             self.redraw()
@@ -121,11 +126,11 @@ class Digit(Explorer):
         return _inside(image, looking.filters(self.model), seen, chances, label)
 
 
-def as_mnist(drawing):
-    """A drawing as MNIST brings digits to 28x28: its box scaled to 20, its centre of mass in the middle.
+def as_mnist(drawing: Image.Image) -> np.ndarray:
+    """Bring a drawing to 28x28 as MNIST does with digits: its box scaled to 20, its centre of mass in the middle.
 
     Args:
-        drawing: a PIL picture in grey, white ink on black, with some ink.
+        drawing: in grey, white ink on black, with some ink.
 
     Returns:
         (28, 28) bytes.

@@ -12,15 +12,15 @@ from tema9.svg import Picture, number
 from tema9.widgets.explorer import WIDTH, Explorer, choice, require_integer, slider
 
 
-def dropout(p=0.5, inputs=100):
-    """What one unit is fed in training, over 1,000 draws, and in evaluation, by each of three rules.
+def dropout(p: float = 0.5, inputs: int = 100) -> Explorer:
+    """Show the input of one unit in training, over 1,000 draws, and in evaluation, by each of three rules of dropout.
 
     Args:
-        p: the share of activations that is dropped, at the start.
-        inputs: how many activations the unit reads, at the start.
+        p: the first value of the share of activations that is dropped.
+        inputs: the first value of the number of activations that the unit reads.
 
     Raises:
-        ValueError: one is outside of its control.
+        ValueError: an argument is outside of the range of its control.
 
     Source: Krizhevsky, Sutskever and Hinton (2012), section 4.2, for the rule of 2012.
     """

@@ -11,11 +11,11 @@ from tema9.svg import Picture
 from tema9.widgets.explorer import WIDTH, Explorer, require_integer, slider
 
 
-def two_gpus(batch_size=128):
-    """What crosses between two devices, as each layer reads its own half of the maps or both halves.
+def two_gpus(batch_size: int = 128) -> Explorer:
+    """Show the values that cross between two devices, as each layer reads its own half of the maps or both halves.
 
     Args:
-        batch_size: images, at the start.
+        batch_size: the first value of the images in a batch.
 
     Raises:
         ValueError: the batch size is outside of its control.

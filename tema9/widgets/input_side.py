@@ -5,7 +5,7 @@ from tema9.svg import Picture, number
 from tema9.widgets.explorer import WIDTH, Explorer, choice
 from tema9.widgets.sliding_window import window_starts
 
-# The ways to 55, and two to 54: what each is, the arguments of output_size, and the side it starts from.
+# The routes to an output side of 55, and two to 54: (side of the input, padding, rounding) by name.
 ROUTES = {
     "la diapositiva y Caffe: 227, sin relleno": (227, 0, "floor"),
     "lo que imprime el artículo: 224, sin relleno": (224, 0, "floor"),
@@ -16,8 +16,8 @@ ROUTES = {
 }
 
 
-def input_224():
-    """224 or 227: the ends of CONV1's row by each route, and the side that comes out.
+def input_224() -> Explorer:
+    """Show the ends of the row that CONV1 reads by each route, from a side of 224 or 227, and the side of its output.
 
     Source:
         Krizhevsky's layer.py of 2012, line 1004, rounds up; Caffe's bvlc_alexnet; torchvision's alexnet;

@@ -24,13 +24,14 @@ EDITABLE = {  # field of a layer -> (the column's head, the lowest value, the hi
 COLUMNS = (("out_channels", "out_features"), ("kernel_size",), ("stride",), ("padding",), ("groups",))
 
 
-def layer_editor(name="alexnet_slide"):
-    """The table of an architecture, with every number to be changed; the rest is computed again.
+def layer_editor(name: str = "alexnet_slide") -> Explorer:
+    """Show the table of an architecture with boxes for its numbers; shapes and counts are computed again.
 
-    A side that is not a whole number turns red and says so; from a layer that does not fit on, there is nothing.
+    A side that is not a whole number turns red, with its exact value. If a layer does not fit, that layer and those
+    after it show no shape.
 
     Args:
-        name: of `architectures.ARCHITECTURES`.
+        name: one of `architectures.ARCHITECTURES`.
 
     Raises:
         ValueError: there is no such architecture; the message lists those there are.

@@ -8,16 +8,16 @@ from tema9.svg import Picture, number
 from tema9.widgets.explorer import WIDTH, Explorer, slider
 
 
-def lrn(neighbours=50, alpha=0.002, size=5):
-    """Nine maps at one pixel, before and after the paper's normalisation: strong neighbours damp the middle one.
+def lrn(neighbours: float = 50, alpha: float = 0.002, size: int = 5) -> Explorer:
+    """Show nine maps at one pixel, before and after the paper's normalisation: strong neighbours damp the middle one.
 
     Args:
-        neighbours: how strong the other eight are at the start.
-        alpha: the paper's, at the start; its own is 1e-4.
-        size: maps that compete, the paper's n.
+        neighbours: the first value of the other eight maps.
+        alpha: the first value of the constant of that name; in the paper it is 1e-4.
+        size: how many maps compete at first, the paper's n.
 
     Raises:
-        ValueError: one is outside of its control.
+        ValueError: an argument is outside of the range of its control.
     """
     if not 0 <= neighbours <= 200:
         raise ValueError(f"neighbours {neighbours!r} is not from 0 to 200")

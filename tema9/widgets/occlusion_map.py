@@ -16,14 +16,14 @@ SHAPES = {"circle": "círculo", "ring": "anillo", "square": "cuadrado", "triangl
 STEP = 6  # px between two places of the square: a whole map in less than 100 ms on one core
 
 
-def occlusion(network="la honrada", image=9):
-    """Cover a square of a drawn shape and see what a network answers; the map says it for every place.
+def occlusion(network: str = "la honrada", image: int = 9) -> Explorer:
+    """Cover a square of a drawn shape and show the answer of a network, with a map of it for every place.
 
     Args:
-        network, image: where the controls start.
+        network, image: the first values of the controls.
 
     Raises:
-        ValueError: one is outside of its control.
+        ValueError: an argument is outside of the range of its control.
 
     Source: Zeiler and Fergus (2014), section 4.2 and figure 7.
     """

@@ -5,14 +5,14 @@ from tema9.svg import Picture, number
 from tema9.widgets.explorer import WIDTH, Explorer, Impossible, require_integer, slider
 
 
-def convolution(size=8, kernel_size=3, stride=2, padding=0):
-    """A row of pixels and the windows that fit in it; what is left over is marked.
+def convolution(size: int = 8, kernel_size: int = 3, stride: int = 2, padding: int = 0) -> Explorer:
+    """Show a row of pixels and the windows that fit in it; the pixels that no window reads are marked.
 
     Args:
-        size, kernel_size, stride, padding: where the controls start, in pixels.
+        size, kernel_size, stride, padding: the first values of the controls, in pixels.
 
     Raises:
-        ValueError: one is outside of its control.
+        ValueError: an argument is outside of the range of its control.
     """
     ranges = {"size": (size, 1, 40), "kernel_size": (kernel_size, 1, 11), "stride": (stride, 1, 5)}
     ranges["padding"] = (padding, 0, 5)
@@ -52,11 +52,12 @@ def _unread(size, kernel_size, stride, before, count):
     return set(range(size)) - read
 
 
-def window_starts(count, stride, before):
+def window_starts(count: int, stride: int, before: int) -> list[int]:
+    """The first pixel of each of `count` windows over a row; the `before` pixels of padding have negative numbers."""
     return [place * stride - before for place in range(count)]
 
 
-def _row_of_windows(size, kernel_size, stride, padding, count, words=""):
+def _row_of_windows(size, kernel_size, stride, padding, count):
     before, after = padding
     unread, starts = _unread(size, kernel_size, stride, before, count), window_starts(count, stride, before)
     end = max(size + after, starts[-1] + kernel_size)

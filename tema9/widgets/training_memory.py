@@ -6,11 +6,11 @@ from tema9.svg import Picture
 from tema9.widgets.explorer import WIDTH, Explorer, require_integer, slider
 
 
-def memory(batch_size=128):
-    """What training AlexNet keeps, on one device or split over two, beside the 3 GiB of a GTX 580.
+def memory(batch_size: int = 128) -> Explorer:
+    """Show the memory that training AlexNet takes, on one device or over two, beside the 3 GiB of a GTX 580.
 
     Args:
-        batch_size: images, at the start.
+        batch_size: the first value of the images in a batch.
 
     Raises:
         ValueError: the batch size is outside of its control.

@@ -5,18 +5,21 @@ import threading
 
 import ipywidgets
 import numpy as np
+from torch import nn
 
 from tema9 import looking, svg, training
 from tema9.arithmetic import spanish
+from tema9.data import Data
+from tema9.recipes import Recipe
 from tema9.svg import Picture
 from tema9.widgets.explorer import WIDTH, PictureBox, wrapped
 
 
-def live_training(model, data, recipe):
-    """Start training in the background and draw it after every epoch; a button stops it.
+def live_training(model: nn.Module, data: Data, recipe: Recipe) -> "Training":
+    """Start training in the background and draw the run after every epoch; a button stops it.
 
-    `result()` of what it returns waits for the end and gives the history. However it ends (by itself, by the
-    button, or by interrupting the cell that waits), the model has the weights of its best epoch.
+    The method `result` of the run waits for its end and returns the history. However the run ends (by itself, by
+    the button, or by interrupting the cell that waits), the model has the weights of its best epoch.
 
     Args:
         model, data, recipe: as for `training.train`.
@@ -25,20 +28,22 @@ def live_training(model, data, recipe):
 
 
 class Training(PictureBox):
-    """`live_training`: losses, error and rate of a run that goes on, and the filters of its first layer.
+    """A training run in the background, as `live_training` returns it, with its curves and its first filters.
 
-    history: a `training.History`, of the whole epochs so far.
+    history: the epochs that are complete so far.
+    error: the exception that stopped the run, if one did.
     """
 
-    running = None  # one at a time: a new one stops the one before
+    running: "Training | None" = None  # one at a time: a new run stops the one before
 
-    def __init__(self, model, data, recipe):
+    def __init__(self, model: nn.Module, data: Data, recipe: Recipe) -> None:
         if Training.running is None:
             atexit.register(Training.leave)  # a thread that is cut off in the middle of a step aborts the process
         Training.leave()
-        self.model, self.recipe, self.history, self.error = model, recipe, training.History(), None
+        self.model, self.recipe, self.history = model, recipe, training.History()
+        self.error: Exception | None = None
         self.epochs = training.epochs(model, data, recipe, progress=False)
-        next(self.epochs)  # what is wrong with the arguments is said here, in the cell
+        next(self.epochs)  # so that wrong arguments raise here, in the cell
         self._stop, self._done = threading.Event(), threading.Event()
         self.bar = ipywidgets.IntProgress(0, 0, recipe.epochs, description="épocas", layout={"max_width": "100%"})
         self.button = ipywidgets.Button(description="Parar al acabar la época", icon="stop", layout={"width": "16rem"})
@@ -65,19 +70,19 @@ class Training(PictureBox):
             self._done.set()
 
     @staticmethod
-    def leave():
-        """Stop the run that is going on, if there is one, and wait for it."""
+    def leave() -> None:
+        """Stop the run that is going on, if there is one, and wait for its end."""
         if Training.running is not None and not Training.running._done.is_set():
             Training.running.stop()
             Training.running._done.wait()
 
-    def stop(self):
-        """Ask the run to end after this epoch."""
+    def stop(self) -> None:
+        """Ask the run to end after the present epoch."""
         self._stop.set()
         self.button.description, self.button.disabled = "Acabando la época…", True
 
-    def result(self):
-        """Wait for the end and return the history; interrupting the cell stops the run and returns it too.
+    def result(self) -> training.History:
+        """Wait for the end of the run and return its history; interrupting the cell stops the run.
 
         Raises:
             training.NonFiniteLoss, training.OutOfMemory: as `training.train`.
@@ -95,8 +100,8 @@ class Training(PictureBox):
             raise self.error
         return self.history
 
-    def redraw(self, done=False):
-        """Draw the run as it is."""
+    def redraw(self, done: bool = False) -> None:
+        """Draw the run as it is now."""
         self.bar.value = len(self.history.epochs)
         self.picture, self.words = _run_so_far(self.history, self.recipe, self.model, done)
         if self.error is not None:
