@@ -33,7 +33,7 @@ tour: $(READY) ## take the pictures of the README (needs Chromium)
 clean: ## remove what was made: .venv, course/ (with any submissions in it, after asking) and caches
 	@if [ -d course/submitted ]; then printf 'course/submitted holds submissions. Delete them too? [y/N] '; \
 	  read answer; [ "$$answer" = y ] || { echo 'nothing was removed'; exit 1; }; fi
-	@rm -rf $(VENV) course build slides/node_modules *.egg-info .pytest_cache .ruff_cache
+	@rm -rf $(VENV) course build slides/node_modules *.egg-info .pytest_cache .ruff_cache .mypy_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml
