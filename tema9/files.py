@@ -1,21 +1,23 @@
-"""Files that are written whole or not at all, and tables that are read back."""
+"""Files that are written completely or not at all, and CSV tables that are read."""
 
 import contextlib
 import csv
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 
 @contextlib.contextmanager
-def atomic_write(path, mode=0o666):
+def atomic_write(path: str | Path, mode: int = 0o666) -> Iterator[Path]:
     """Yield a temporary path beside `path` that takes its name once everything is written.
 
     A full disk, an error or Ctrl-C leaves the old file as it was, and nothing else.
 
     Args:
-        path: the file's.
-        mode: who may read and write it, before the umask takes away.
+        path: of the file.
+        mode: the permissions of the file, from which the umask takes away.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,15 +34,15 @@ def atomic_write(path, mode=0o666):
         temporary.unlink(missing_ok=True)
 
 
-def table(folder, name, kind):
+def table(folder: str | Path, name: str, kind: str) -> list[dict[str, Any]]:
     """Return the rows of `name`.csv as a list of dicts: numbers come as numbers, empty cells as None.
 
-    Lines that begin with # are left out; they tell where the figures come from.
+    Lines that begin with # are left out; they say where the figures come from.
 
     Args:
         folder: where the tables of this kind lie.
         name: of the table.
-        kind: what such a table is called in the error.
+        kind: the word for such a table in the error message.
 
     Raises:
         ValueError: there is no such table; the message lists those there are.

@@ -1,11 +1,13 @@
 """A training run from an architecture's name to its files: weights, history and plot."""
 
 import importlib.util
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
+from matplotlib.figure import Figure
 
 from tema9 import checkpoint, figures, models, plan, training
 from tema9.data import Data
@@ -87,7 +89,7 @@ def train(
         for file in (training.LAST, training.BEST, training.HISTORY):
             (folder / file).unlink(missing_ok=True)
     wait()  # no process reads the folder before the old files are gone
-    histories = training.epochs(model, data, recipe, folder=folder, machine=machine, words=words)
+    histories: Iterator[History] = training.epochs(model, data, recipe, folder=folder, machine=machine, words=words)
     if importlib.util.find_spec("tensorboard") and rank() == 0:
         histories = training.tensorboard(histories, folder / "tensorboard")
     for history in histories:  # noqa: B007
@@ -107,5 +109,6 @@ def write(trained: Trained, out: Path) -> None:
     checkpoint.save(trained.model, out / f"{trained.architecture}.safetensors")
     trained.history.to_csv(out / f"{trained.architecture}.csv")
     figure = figures.learning(trained.history).figure
+    assert isinstance(figure, Figure)
     figure.savefig(out / f"{trained.architecture}.png", dpi=120, bbox_inches="tight")
     plt.close(figure)
