@@ -1,4 +1,4 @@
-"""Tema 9: AlexNet and ZFNet. The map of the modules is in the README.
+"""Tema 9: AlexNet and ZFNet. The map of the modules is docs/map.md.
 
 Importing this package loads no torch: `tema9.check` and the layer tables answer at once.
 """

@@ -1,4 +1,4 @@
-"""The README's "Un curso de principio a fin", command by command, on a zip of Moodle and its list of students."""
+"""The commands of docs/teaching.md from the release to the export, on a zip of Moodle and its list of students."""
 
 import csv
 import shlex
@@ -6,7 +6,7 @@ import zipfile
 
 import nbformat
 import pytest
-from readme import rows
+from documents import rows
 from running import run
 
 from tema9.classroom import sources
@@ -42,7 +42,7 @@ def read(path):
         return list(csv.DictReader(file))
 
 
-def test_the_readmes_commands_take_a_class_from_the_release_to_the_export(tmp_path, monkeypatch):
+def test_the_documented_commands_take_a_class_from_the_release_to_the_export(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     source, deserved = handed_in(tmp_path)
     course = tmp_path / "course"

@@ -1,19 +1,23 @@
-"""The pictures of the README: each is named, small, and shown."""
+"""The pictures of the documents: each is named, small, and shown."""
 
 import io
 import re
 
 import numpy as np
 import pytest
+from documents import DOCUMENTS, read
 from PIL import Image
-from readme import README
 
 from tema9.classroom.lecture import tour
 
 
-def test_every_picture_is_shown_in_the_readme_and_every_one_shown_is_taken():
-    shown = set(re.findall(r"!\[[^\]]{15,}\]\(docs/(\w+)\.png\)", README))
-    assert shown == set(tour.PICTURES) == {path.stem for path in tour.DOCS.glob("*.png")}
+def test_every_picture_is_shown_in_a_document_and_every_one_shown_is_taken():
+    shown = {
+        (path.parent / target).resolve()
+        for path in DOCUMENTS
+        for target in re.findall(r"!\[[^\]]{15,}\]\(([^)]+\.png)\)", read(path))
+    }
+    assert shown == {tour.DOCS / f"{name}.png" for name in tour.PICTURES} == set(tour.DOCS.glob("*.png"))
 
 
 def test_no_picture_is_over_the_limit():
