@@ -11,7 +11,7 @@ import pytest
 import typer
 import yaml
 from documents import CHANGELOG, CONTRIBUTING, DOCUMENTS, MAP, PAGES, README, ROOT, anchors, read, rows, typed
-from test_imports import ours
+from test_imports import name_of, ours
 
 from tema9 import ARCHITECTURES, outline
 from tema9.classroom import sources
@@ -162,16 +162,20 @@ def test_everything_on_the_map_is_there_once():
     assert not differences(on_the_map(), there)
 
 
-def test_the_map_has_the_students_rooms_in_the_order_of_their_imports():
+def test_the_map_has_the_rooms_in_the_order_of_their_imports():
     places = {}
-    for place, room in enumerate(read(MAP).split("### The instructor's side")[0].split("\n### ")):
-        names = re.findall(r"^\| `tema9/(\w+)(?:/|\.py)` \|", room, flags=re.M)
-        places |= dict.fromkeys(names, place)
-    for name, place in places.items():
-        folder, module = ROOT / "tema9" / name, ROOT / "tema9" / f"{name}.py"
-        for path in folder.rglob("*.py") if folder.is_dir() else [module]:
-            late = [imported for imported in ours(path) if places.get(imported, 0) > place]
-            assert not late, f"{path.name} stands above {', '.join(late)} on the map, and imports it"
+    for place, room in enumerate(re.split(r"^### ", read(MAP), flags=re.M)):
+        names = re.findall(r"^\| `tema9/([\w/]+?)(?:/|\.py)` \|", room, flags=re.M)
+        places |= dict.fromkeys((name.replace("/", ".") for name in names), place)
+    for path in sorted({*(ROOT / "tema9").rglob("*.py")} - {ROOT / "tema9" / "__init__.py"}):
+        late = [imported for imported in ours(path) if places.get(imported, 0) > places.get(name_of(path), 0)]
+        assert not late, f"{name_of(path)} stands above {', '.join(late)} on the map, and imports it"
+
+
+def test_contributing_says_what_every_mark_of_the_tests_means():
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        marks = tomllib.load(file)["tool"]["pytest"]["ini_options"]["markers"]
+    assert rows("markers") == [f"| `{name}` | {meaning} |" for name, meaning in (mark.split(": ") for mark in marks)]
 
 
 @pytest.mark.parametrize("target", ["course", "test", "lab", "classroom", "notebooks", "slides", "tour", "clean"])
