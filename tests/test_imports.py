@@ -74,6 +74,20 @@ ALLOWED = {
     "validate": {"progress"},
     "doctor": {"arithmetic", "hardware", "machine", "outline", "tables"},
 }
+# The rooms of the instructor's side that each may import, and the modules that stand between them.
+ROOMS = {
+    "cells": set(),
+    "gradebook": set(),
+    "sandbox": set(),
+    "sources": {"cells"},
+    "course": {"cells", "gradebook", "sources"},
+    "authoring": {"cells", "course", "sandbox", "sources"},
+    "grading": {"cells", "course", "gradebook", "sandbox", "sources"},
+    "publishing": {"cells", "course", "grading", "sources"},
+    "rehearsal": {"authoring", "cells", "course", "grading", "sources"},
+    "lecture": {"authoring", "cells", "course", "grading", "publishing", "rehearsal", "sandbox", "sources"},
+    "doctor": {"lecture", "sandbox"},
+}
 LIGHT = ("architectures", "arithmetic", "files", "recipes", "tables")  # no torch, no numpy, nothing to install
 
 
@@ -89,11 +103,14 @@ def imports(path):
         match node:
             case ast.Import(names=names):
                 found |= {alias.name for alias in names}
-            case ast.ImportFrom(module="tema9", names=names):
-                found |= {f"tema9.{alias.name}" for alias in names}
-            case ast.ImportFrom(module=str(module)):
-                found.add(module)
+            case ast.ImportFrom(module=str(module), names=names):
+                found |= {f"{module}.{alias.name}" if _is_module(module, alias.name) else module for alias in names}
     return found
+
+
+def _is_module(package, name):
+    place = ROOT.joinpath(*package.split("."), name)
+    return package == "tema9" or place.with_suffix(".py").is_file() or (place / "__init__.py").is_file()
 
 
 def name_of(path):
@@ -111,6 +128,34 @@ def ours(path):
 def test_imports_go_one_way(path):
     assert name_of(path) in ALLOWED, f"say in ALLOWED what {path.name} may import"
     assert ours(path) <= ALLOWED[name_of(path)]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_rooms_of_the_instructor_s_side_import_one_way(room):
+    there = [path for path in PACKAGE.rglob("*.py") if name_of(path).split(".")[:2] == ["classroom", room]]
+    assert there, f"classroom/{room} is not there any more"
+    for path in there:
+        needed = {name.split(".")[1] for name in ours(path) if name.startswith("classroom.")}
+        assert needed <= ROOMS[room] | {room}, path
+
+
+def test_every_room_of_the_instructor_s_side_is_in_the_table():
+    names = {name_of(path).split(".")[1] for path in PACKAGE.glob("classroom/*/*.py")}
+    names |= {path.stem for path in PACKAGE.glob("classroom/[!_]*.py")}
+    assert names == set(ROOMS)
+
+
+def test_what_nbgrader_is_told_to_import_by_its_name_is_there(tmp_path):
+    from traitlets.utils.importstring import import_item
+
+    from tema9.classroom.course import settings
+
+    config = settings(tmp_path)
+    names = [*config.Autograde.sanitize_preprocessors, *config.Autograde.autograde_preprocessors]
+    names += [*config.GenerateFeedback.preprocessors, config.GenerateFeedback.post_convert_hook]
+    names += config.HTMLExporter.filters.values()
+    ours_by_name = [name for name in names if isinstance(name, str)]
+    assert len(ours_by_name) == 6 and all(callable(import_item(name)) for name in ours_by_name)
 
 
 @pytest.mark.parametrize("name", LIGHT)
@@ -131,7 +176,7 @@ def test_nothing_but_the_notebooks_imports_the_widgets():
 
 
 def test_no_module_imports_itself_in_a_circle():
-    arrows = {name_of(path): ours(path) for path in STUDENT_SIDE}
+    arrows = {name_of(path): ours(path) - {name_of(path)} for path in PACKAGE.rglob("*.py") if name_of(path)}
     while arrows:
         leaves = {name for name, needed in arrows.items() if not needed & set(arrows)}
         assert leaves, f"a circle among {', '.join(arrows)}"

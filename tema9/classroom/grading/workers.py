@@ -9,8 +9,7 @@ import signal
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, ProcessPoolExecutor, wait
 from dataclasses import replace
 
-import psutil
-
+from tema9 import hardware
 from tema9.classroom.grading.job import Judged
 from tema9.classroom.grading.receipt import Receipt
 
@@ -115,9 +114,8 @@ def _cluster(address):
 
 
 def default_workers() -> int:
-    """One per core that this process may use, as far as memory goes."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, int(psutil.virtual_memory().available / MEMORY_OF_A_WORKER)))
+    """Return how many processes judge unless told otherwise: one per core that may be used, as memory allows."""
+    return max(1, min(hardware.cores(), int(hardware.available_memory() / MEMORY_OF_A_WORKER)))
 
 
 @contextlib.contextmanager
