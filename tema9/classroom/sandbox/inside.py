@@ -14,13 +14,14 @@ import importlib.util
 import io
 import json
 import os
-import resource
 import shutil
 import signal
 import socket
 import sys
 import time
 from pathlib import Path
+
+from tema9.classroom.sandbox import pidfd
 
 PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
 LONGEST_ORDER = 4 * 2**20
@@ -66,10 +67,10 @@ def main():
                 if pid == 0:
                     control.close()
                     become(order, fds, folders[0], shell, own, prctl)
-                pidfd = os.pidfd_open(pid)
-                ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [pidfd]))]
+                descriptor = pidfd.open(pid)
+                ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))]
                 control.sendmsg([json.dumps({"pid": pid}).encode()], ancillary)
-                for fd in (pidfd, *fds):
+                for fd in (descriptor, *fds):
                     os.close(fd)
 
 
@@ -152,6 +153,8 @@ def become(order, fds, home, shell, own, prctl):
 
 def limit(limits):
     """Set the caps of a fork: bytes of memory beyond what it starts with, seconds, bytes of a file, open files."""
+    import resource  # which Windows lacks, where this module can be imported all the same
+
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     caps = {
         resource.RLIMIT_AS: pages * resource.getpagesize() + limits["memory"],

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from jupyter_client.provisioning import LocalProvisioner
 
+from tema9.classroom.sandbox import pidfd
 from tema9.classroom.sandbox.sandbox import Limits, Sandbox, switched_off
 
 # An exploration may take longer than a test, and a kernel's threads need room.
@@ -44,8 +45,8 @@ class SandboxProvisioner(LocalProvisioner):
         """Fork the kernel; return its connection as seen from outside."""
         connection = json.loads(Path(self.parent.connection_file).read_text(encoding="utf-8"))
         arguments = cmd[cmd.index("-f") + 2 :]
-        pidfd = await asyncio.to_thread(self.sandbox.kernel, connection | {"ip": self.inside}, arguments)
-        self.process, self.pid, self.pgid = _Process(pidfd), None, None
+        descriptor = await asyncio.to_thread(self.sandbox.kernel, connection | {"ip": self.inside}, arguments)
+        self.process, self.pid, self.pgid = _Process(descriptor), None, None
         return self.connection_info
 
     async def cleanup(self, restart=False):
@@ -78,7 +79,7 @@ class _Process:
 
     def send_signal(self, number):
         with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self.pidfd, number)
+            pidfd.send_signal(self.pidfd, number)
 
     def kill(self):
         self.send_signal(signal.SIGKILL)

@@ -11,7 +11,7 @@ import time
 
 import torch
 
-from tema9.classroom.sandbox import border, wire
+from tema9.classroom.sandbox import border, pidfd, wire
 
 GRACE = 0.05  # seconds in which a process that a cell has started may still end the submission's
 SECONDS_BETWEEN_LOOKS = 0.5  # at the memory that a submission uses
@@ -89,7 +89,7 @@ class StudentProcess:
         if self.pidfd is None:
             return
         with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+            pidfd.send_signal(self.pidfd, signal.SIGKILL)
         os.close(self.pidfd)
         self.pidfd = None
         self.link.close()
