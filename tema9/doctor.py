@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tema9 import hardware, outline
 from tema9.arithmetic import spanish
+from tema9.streams import use_utf8
 from tema9.tables import Table
 
 GIB = 2**30
@@ -157,4 +158,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    use_utf8()
     sys.exit(main(sys.argv[1:]))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tema9 import outline
+from tema9.streams import use_utf8
 
 SETTINGS = Path(__file__).with_name("jupyter")
 QUIET = ("--LabApp.extension_manager=readonly", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate")
@@ -67,4 +68,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    use_utf8()
     sys.exit(main(sys.argv[1:]))

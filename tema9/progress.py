@@ -19,6 +19,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tema9 import checks, outline
+from tema9.streams import use_utf8
 from tema9.tables import Table
 
 SECONDS = 45  # of an exercise: its cell, its check and its tests
@@ -265,4 +266,5 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    use_utf8()
     main(sys.argv[1:])

@@ -68,11 +68,12 @@ ALLOWED = {
     "measuring": set(),
     "checks": {"measuring"},
     "tables": set(),
+    "streams": set(),
     "outline": {"files"},
-    "lab": {"outline"},
-    "progress": {"checks", "lab", "outline", "tables"},
+    "lab": {"outline", "streams"},
+    "progress": {"checks", "lab", "outline", "streams", "tables"},
     "validate": {"progress"},
-    "doctor": {"arithmetic", "hardware", "machine", "outline", "tables"},
+    "doctor": {"arithmetic", "hardware", "machine", "outline", "streams", "tables"},
 }
 # The rooms of the instructor's side that each may import, and the modules that stand between them.
 ROOMS = {

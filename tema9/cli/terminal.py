@@ -11,6 +11,8 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
+from tema9.streams import use_utf8
+
 ROOT = Path(__file__).parents[2]  # of the checkout
 COURSE = Path("course")
 REHEARSAL = COURSE / "rehearsal"
@@ -32,6 +34,7 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def wrapper(*args: Any, **kwargs: Any) -> None:
+        use_utf8()
         try:
             return command(*args, **kwargs)
         except (typer.Exit, typer.Abort):  # RuntimeErrors, but no errors
