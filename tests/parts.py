@@ -4,7 +4,6 @@ import functools
 import glob
 import os
 import shutil
-import sys
 
 from tema9.classroom.lecture import browser
 from tema9.classroom.sandbox import sandbox
@@ -25,8 +24,8 @@ NOT_INSTALLED = "is not installed here"
 def lacks(marker) -> str:
     """Why the tests with a marker cannot run on this machine; "" if they can."""
     match marker:
-        case "sandbox" if sys.platform != "linux":
-            return "submissions are run with system calls that only Linux has"
+        case "sandbox" | "bubblewrap" if sandbox.why_not() == sandbox.REASONS["system"]:
+            return sandbox.why_not()
         case "bubblewrap" if sandbox.why_not() == sandbox.REASONS["missing"]:
             return f"bubblewrap {NOT_INSTALLED}"
         case "bubblewrap":

@@ -20,6 +20,10 @@ def isolation():
         sandbox.REASONS["missing"]: "no hay bubblewrap",
     }
     reason = sandbox.why_not()
+    if reason == sandbox.REASONS["system"]:
+        there = "corregir pide Linux, y lo demás no"
+        fix = "En Windows, corrige en WSL; en macOS, en un contenedor o una máquina con Linux"
+        return Finding("aislamiento", there, False, fix, needed=False)
     there = reasons.get(reason, "bubblewrap no puede aislar en esta máquina")
     fix = (
         "Instálalo (apt install bubblewrap) y permite los espacios de nombres de usuario; sin él solo se corrige con"

@@ -135,17 +135,19 @@ def grade(
     that was not recorded, a rehearsed score that is not the expected one.
     """
     from tema9.classroom.grading import workers
+    from tema9.classroom.sandbox import sandbox
 
+    if dask is None:
+        sandbox.require(no_sandbox)
     workers.start(processes, dask)  # they import torch while this process imports the rest
     from tema9.classroom.grading import grade, scores
-    from tema9.classroom.sandbox.sandbox import Limits
 
     done = grade.grade(
         course,
         track=tracker("grading"),
         workers=processes,
         dask=dask,
-        limits=Limits(seconds=seconds, memory=int(memory * 2**30)),
+        limits=sandbox.Limits(seconds=seconds, memory=int(memory * 2**30)),
         unsandboxed=no_sandbox,
         again=again,
         approve=lambda changes: approve(changes, yes),
@@ -283,13 +285,18 @@ def print_scores(course: Path, rows: list["Row"]) -> None:
 
 
 def sample_class(root: Path, students: int) -> SampleClass:
-    """Rehearse a class in the folder `root`, grade it, print its scores, and write its feedback and its report."""
+    """Rehearse a class in the folder `root`, grade it, print its scores, and write its feedback and its report.
+
+    Raises:
+        NoSandbox: nothing can be graded on this system; nothing was written.
+    """
     from tema9.classroom.grading import grade, scores
     from tema9.classroom.grading.cohort import open_cohort
     from tema9.classroom.publishing import feedback, report
     from tema9.classroom.rehearsal import rehearse
     from tema9.classroom.sandbox import sandbox
 
+    sandbox.require(unsandboxed=True)
     rehearse.rehearse(root, students)
     reason = sandbox.why_not()
     if reason:  # the sample is our own

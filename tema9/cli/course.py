@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
@@ -10,6 +10,9 @@ from rich.table import Table
 
 from tema9.cli import classroom, networks, screens
 from tema9.cli.terminal import DECK, REHEARSAL, TRAINING, console, short, tracker
+
+if TYPE_CHECKING:
+    from tema9.classroom.grading.scores import Row
 
 
 def course(students: Annotated[int, typer.Option(help="Students of the sample class.")] = 12) -> None:
@@ -35,15 +38,11 @@ def course(students: Annotated[int, typer.Option(help="Students of the sample cl
     error = networks.train_and_print("lenet5", digits(), recipes.LENET5_DIGITS, TRAINING).score.top1
     table.add_row("LeNet-5 on real digits", f"test error {error:.1f} %", short(TRAINING / "lenet5.png"))
     console.rule("a sample class")
-    sample = classroom.sample_class(REHEARSAL, students)
-    right = f"{len(sample.rows) - len(sample.unexpected)} of {len(sample.rows)} scores as expected"
-    table.add_row("Sample class", right, short(sample.scores))
-    table.add_row("Report of the class", "one page, no network", short(sample.report))
-    table.add_row("Feedback of a student", "without hidden tests", short(sample.feedback[-1]))
+    unexpected = add_sample_class(table, students)
     console.rule()
     console.print(table)
     console.print(f"done in {time.perf_counter() - started:.0f} s; `make lab` (or `tema9 lab`) opens JupyterLab")
-    if sample.unexpected:
+    if unexpected:
         raise typer.Exit(1)
 
 
@@ -57,3 +56,20 @@ def slides_or_why_not(out: Path) -> tuple[str, str]:
         console.print(str(error), style="yellow", highlight=False)
         return "not built: npm could not fetch what they need", "tema9 slides, with a network"
     return "one page, no network", short(out)
+
+
+def add_sample_class(table: Table, students: int) -> list["Row"]:
+    """Make the sample class and say so in the table, or why there can be none; return the unexpected scores."""
+    from tema9.classroom.sandbox.sandbox import NoSandbox
+
+    try:
+        sample = classroom.sample_class(REHEARSAL, students)
+    except NoSandbox as error:
+        console.print(str(error), style="yellow", highlight=False)
+        table.add_row("Sample class", f"not graded: {error}", "")
+        return []
+    right = f"{len(sample.rows) - len(sample.unexpected)} of {len(sample.rows)} scores as expected"
+    table.add_row("Sample class", right, short(sample.scores))
+    table.add_row("Report of the class", "one page, no network", short(sample.report))
+    table.add_row("Feedback of a student", "without hidden tests", short(sample.feedback[-1]))
+    return sample.unexpected

@@ -61,10 +61,10 @@ def grade(
         NothingToGrade: submitted/ holds no notebook of the course.
         sandbox.NoSandbox: there can be no sandbox on this machine, and `unsandboxed` is False.
     """
+    if dask is None:  # its workers may be on Linux where this is not
+        sandbox.require(unsandboxed)
     cohort = open_cohort(root)
     course, total = cohort.course, len(cohort.submissions)
-    if dask is None:
-        sandbox.require(unsandboxed)
     settings = {"limits": limits or sandbox.Limits(), "unsandboxed": unsandboxed, "hide": (str(course.root),)}
     changes, held, ran, kept = [], [], 0, 0
     with _prepared(cohort, dry_run) as prepared, Record(course, read_only=dry_run) as record:

@@ -25,6 +25,7 @@ ROOT = PACKAGE.parent
 BOX = Path("/box")  # what is writable in a sandbox
 SECONDS_TO_START = 120
 REASONS = {
+    "system": "grading needs Linux: WSL on Windows, a Linux machine or container on macOS",
     "missing": "bubblewrap (the command bwrap) is not installed",
     "refused": "bubblewrap cannot make a sandbox on this machine",
 }
@@ -53,12 +54,14 @@ class Limits:
 
 
 class NoSandbox(RuntimeError):
-    """There can be no sandbox on this machine, and nobody said to go on without one."""
+    """There can be no sandbox on this machine, and nobody said to go on without one, or nobody can."""
 
 
 @functools.cache
 def why_not() -> str:
     """Why there can be no sandbox on this machine; "" if there can."""
+    if not psutil.LINUX:
+        return REASONS["system"]
     if not shutil.which("bwrap"):
         return REASONS["missing"]
     tried = subprocess.run(["bwrap", *_namespaces(), "--ro-bind", "/", "/", "true"], capture_output=True, text=True)
@@ -71,8 +74,14 @@ def switched_off() -> bool:
 
 
 def require(unsandboxed=False):
-    """Raise `NoSandbox`, with the reason and the way out, unless there can be a sandbox or none is wanted."""
-    if not unsandboxed and (reason := why_not()):
+    """Raise `NoSandbox`, with the reason and the way out, unless there can be a sandbox or none is wanted.
+
+    On another system than Linux there is no way out: the warm process needs it too, with a sandbox or without.
+    """
+    reason = why_not()
+    if reason == REASONS["system"]:
+        raise NoSandbox(reason)
+    if reason and not unsandboxed:
         raise NoSandbox(
             f"{reason}; students' code would run with your rights. Install it (apt install bubblewrap),"
             " or accept that with --no-sandbox"
