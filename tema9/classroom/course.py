@@ -1,17 +1,17 @@
-"""The course folder: nbgrader's, with settings hardened where settings can.
+"""The course folder, in which a class is graded, and nbgrader's settings for it.
 
     course/
-      source/       what nbgrader releases: our sources, expanded
-      release/      what students get
-      submitted/    STUDENT/NOTEBOOK/NOTEBOOK.ipynb, what students hand in; never written to by grading
-      replaced/     what was handed in before and again
-      autograded/   what ran
+      source/       the notebooks with their solutions and hidden tests, made from the sources
+      release/      the notebooks as students receive them
+      submitted/    STUDENT/NOTEBOOK/NOTEBOOK.ipynb, the notebooks that students hand in; grading never writes here
+      replaced/     the submissions that were handed in first, of students who handed in again
+      autograded/   the notebooks as they were graded
       receipts/     STUDENT/NOTEBOOK.json, what was graded, with which versions, with which verdicts
-      feedback/     what students read afterwards
-      exchange/     where nbgrader's release and collect meet; Formgrader warns if it is missing
-      gradebook.db  scores; elsewhere, if gradebook.url says so
+      feedback/     the pages that students read afterwards
+      exchange/     the folder of nbgrader's own release and collect; Formgrader warns if it is missing
+      gradebook.db  the scores, unless the file gradebook.url names another database
 
-Every notebook is an nbgrader assignment of its own, with its own name.
+Every notebook is an assignment of nbgrader's with the same name.
 """
 
 import contextlib
@@ -21,7 +21,10 @@ import re
 import shutil
 import sys
 import warnings
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
@@ -34,11 +37,12 @@ from traitlets.config import Config
 
 from tema9.classroom import gradebook, sources
 from tema9.classroom.cells import CODE_STUB, TEXT_STUB
+from tema9.classroom.sources import Source
 from tema9.files import atomic_write
 
-SECONDS_PER_CELL = 120  # where a kernel runs it, explorations included
+SECONDS_PER_CELL = 120  # that a cell may take in a kernel; explorations run there too
 KERNEL = "tema9-sandbox"
-# nbgrader imports these by their names: they are made of this course folder, so that this module imports none of them.
+# nbgrader imports what is in these by name. They use this module, so this module cannot import them.
 STEPS, PUBLISHING = "tema9.classroom.grading.steps", "tema9.classroom.publishing"
 DATABASE = "gradebook.url"  # a file of the course folder that holds an SQLAlchemy URL
 
@@ -53,13 +57,15 @@ c.merge(settings(Path(__file__).parent{subfolder}))
 '''
 
 
-def settings(root) -> Config:
-    """nbgrader's settings for the course folder `root`.
+def settings(root: str | Path) -> Config:
+    """Return nbgrader's settings for a course folder.
 
-    Reading them also changes this process's environment where nbgrader has no setting:
-    the kernel in the sandbox and a template that asks nothing of the network are known
-    (JUPYTER_PATH), and it finds the `alembic` that it calls when its own environment is not
-    activated (PATH).
+    Where nbgrader has no setting, this changes two environment variables of the process: JUPYTER_PATH, so that Jupyter
+    knows the kernel in the sandbox and a template that asks nothing of the network; and PATH, so that nbgrader finds
+    the command `alembic` even if its Python environment is not activated.
+
+    Args:
+        root: the course folder.
     """
     kernels = str(Path(__file__).with_name("jupyter"))
     if kernels not in os.environ.get("JUPYTER_PATH", "").split(os.pathsep):
@@ -69,14 +75,14 @@ def settings(root) -> Config:
         os.environ["PATH"] = os.pathsep.join([commands, os.environ.get("PATH", "")])
     c = Config()
     c.CourseDirectory.course_id = gradebook.COURSE_ID
-    with contextlib.suppress(OSError):  # SQLite in the folder, unless this file says otherwise
+    with contextlib.suppress(OSError):  # without this file, the gradebook is nbgrader's default, SQLite in the folder
         c.CourseDirectory.db_url = (Path(root) / DATABASE).read_text(encoding="utf-8").strip()
     c.CourseDirectory.root = str(Path(root).resolve())
     c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "*.py"]
     c.Exchange.root = str(Path(root).resolve() / "exchange")
     c.ClearSolutions.code_stub = {"python": CODE_STUB}
     c.ClearSolutions.text_stub = TEXT_STUB
-    c.ClearMarkScheme.enforce_metadata = False  # ours stand in locked cells, beside the answer
+    c.ClearMarkScheme.enforce_metadata = False  # our mark schemes are not in the cell of the answer but in a locked one
     # What the student was not asked to write comes from the release; tests are judged outside the student's process.
     c.Autograde.sanitize_preprocessors = [f"{STEPS}.Rebuild", *Autograde.sanitize_preprocessors.default()]
     c.Autograde.autograde_preprocessors = [
@@ -110,9 +116,10 @@ def settings(root) -> Config:
 
 
 class Folder(CourseDirectory):
-    """nbgrader's, but a timestamp that cannot be read is none, and not the end of the submission."""
+    """nbgrader's view of the course folder, in which a submission with an unreadable timestamp counts as undated."""
 
-    def get_existing_timestamp(self, dest_path):
+    def get_existing_timestamp(self, dest_path: str) -> datetime | None:
+        """Return when a submission was handed in, as the file timestamp.txt in its folder says; None if it does not."""
         try:
             return super().get_existing_timestamp(dest_path)
         except Exception:  # not a date, not text, no file
@@ -120,13 +127,13 @@ class Folder(CourseDirectory):
 
 
 class Course:
-    """A course folder, and nbgrader on it.
+    """A course folder, with nbgrader's interface to it.
 
     Args:
-        root: the folder; made when it is missing.
+        root: the folder; `prepare` makes it where it is missing.
     """
 
-    def __init__(self, root):
+    def __init__(self, root: str | Path) -> None:
         self.root = Path(root).resolve()
         config = settings(self.root)
         self.api = NbGraderAPI(coursedir=Folder(config=config), config=config)
@@ -137,24 +144,28 @@ class Course:
         """SQLAlchemy's URL of the gradebook."""
         return self.api.coursedir.db_url
 
-    def gradebook(self, read_only=False) -> Gradebook:
+    def gradebook(self, read_only: bool = False) -> Gradebook:
         """Open nbgrader's gradebook of this course, as `gradebook.open_gradebook` does.
 
         Raises:
-            GradebookError: it cannot be opened.
+            GradebookError: the gradebook cannot be opened.
         """
         return gradebook.open_gradebook(self.url, read_only)
 
-    def use_database(self, url) -> bool:
-        """Keep the gradebook at an SQLAlchemy URL from now on, if it can be opened; what is graded stays on disk.
+    def use_database(self, url: str) -> bool:
+        """Keep the gradebook of this course in another database from now on.
 
-        What the gradebook holds so far is copied, as `gradebook.copy` does.
+        What the gradebook holds so far is copied, as `gradebook.copy` does. The files of the course folder stay as
+        they are.
+
+        Args:
+            url: SQLAlchemy's URL of the database.
 
         Returns:
             Whether anything was copied.
 
         Raises:
-            GradebookError: one of the two cannot be opened or written; nothing has changed.
+            GradebookError: one of the two databases cannot be opened or written; nothing has changed.
         """
         url = gradebook.with_driver(url)
         copied = gradebook.copy(self.url, url)
@@ -163,20 +174,20 @@ class Course:
             temporary.write_text(url + "\n", encoding="utf-8")
         return copied
 
-    def submitted(self, student, notebook) -> Path:
-        """Where a student's submission of a notebook lies."""
+    def submitted(self, student: str, notebook: str) -> Path:
+        """Return the path of a student's submission of a notebook."""
         return self.root / "submitted" / student / notebook / f"{notebook}.ipynb"
 
-    def source(self, notebook) -> Path:
-        """Where a notebook lies with its hidden tests, expanded from our source."""
+    def source(self, notebook: str) -> Path:
+        """Return the path of a notebook with its solutions and hidden tests."""
         return self.root / "source" / notebook / f"{notebook}.ipynb"
 
-    def release(self, notebook) -> Path:
-        """Where the student version of a notebook lies."""
+    def release(self, notebook: str) -> Path:
+        """Return the path of a notebook as students receive it."""
         return self.root / "release" / notebook / f"{notebook}.ipynb"
 
-    def is_prepared(self, chosen) -> bool:
-        """Whether source/ and release/ are those of these `Source`s as they are today."""
+    def is_prepared(self, chosen: Iterable[Source]) -> bool:
+        """Return whether source/ and release/ hold the notebooks of these sources as the sources are today."""
         return all(
             self.release(source.name).is_file()
             and self.source(source.name).is_file()
@@ -184,11 +195,11 @@ class Course:
             for source in chosen
         )
 
-    def prepare(self, chosen=None):
-        """Make source/ and release/ from the sources; nothing is done twice.
+    def prepare(self, chosen: Iterable[Source] | None = None) -> None:
+        """Make source/ and release/ from the sources, except for the notebooks that are up to date there.
 
         Args:
-            chosen: the `Source`s to prepare; all of them by default.
+            chosen: the sources of the notebooks to prepare; None for all of them.
 
         Raises:
             GradebookError: the gradebook cannot be opened.
@@ -211,8 +222,8 @@ class Course:
                 raise RuntimeError(f"nbgrader could not release {source.name}: {reason(result)}")
 
 
-def reason(result):
-    """Why an operation of nbgrader failed, in one line: the error that it logged, not its summary."""
+def reason(result: dict[str, Any]) -> str:
+    """Return why an operation of nbgrader failed, in one line: the error that nbgrader logged, and not its summary."""
     lines = [line.strip() for line in f"{result.get('log') or ''}\n{result.get('error') or ''}".splitlines()]
     errors = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Interrupt)\b", line)]
     causes = [line for line in errors if "NbGraderException" not in line] or errors or list(filter(None, lines))
@@ -220,8 +231,8 @@ def reason(result):
 
 
 @contextlib.contextmanager
-def quiet():
-    """Keep nbgrader's and nbconvert's warnings off the screen; their words are in the result."""
+def quiet() -> Iterator[None]:
+    """Keep the warnings of nbgrader and nbconvert off the screen, inside a `with`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

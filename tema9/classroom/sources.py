@@ -1,15 +1,15 @@
-"""The sources of the notebooks: py:percent files with short keys, and what the keys mean.
+"""The sources of the notebooks: py:percent files, in which short keys say what each cell is.
 
-    # %% solution="n1-conv-output-size"        the student writes it
-    # %% tests="n1-conv-output-size" points=5  judges it; case="..." where there are several
-    # %% [markdown] answer="n1-c5" points=5    prose, marked by hand
-    # %% [markdown] locked="n1-c5-criteria"    shown, not edited
-    # %% explore=true                          ours, only shows or plays; grading may skip it
+    # %% solution="n1-conv-output-size"        the code that the student writes
+    # %% tests="n1-conv-output-size" points=5  judges that code; case="..." names the cell if there are several
+    # %% [markdown] answer="n1-c5" points=5    the prose that the student writes, marked by hand
+    # %% [markdown] locked="n1-c5-criteria"    text that students read and cannot edit, such as a mark scheme
+    # %% explore=true                          code of ours that only shows something; grading may skip it
 
-A code cell without a key is set-up: every exercise may rely on it, and on nothing else.
+A code cell without a key is set-up: every exercise may rely on it, and on no other exercise.
 
-The start page is written in the same way, but has no exercises: it is built and given to students, and it is never
-released, handed in or graded.
+The start page is written in the same way, but it has no exercises: students receive it, and it is never handed in or
+graded.
 """
 
 import functools
@@ -17,6 +17,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import jupytext
 import nbformat
@@ -35,36 +36,47 @@ KEYS = {*ROLES, "points", "case", EXPLORATION}
 
 @dataclass
 class Cell:
-    """One cell of a source: `keys` are its short keys, `line` where its text starts in the file."""
+    """One cell of a source.
 
-    kind: str  # "code" or "markdown"
+    Args:
+        kind: "code" or "markdown".
+        text: what the cell holds.
+        keys: the short keys of the cell with their values.
+        line: the line of the file at which the cell starts.
+    """
+
+    kind: str
     text: str
-    keys: dict
+    keys: dict[str, Any]
     line: int
 
     @property
-    def role(self):
-        """The key that says what the cell is: a key of `cells.ROLES`, "explore" or "" for plain cells."""
+    def role(self) -> str:
+        """The key that says what the cell is: a key of `cells.ROLES` or "explore"; "" for plain cells."""
         return next((key for key in (*ROLES, EXPLORATION) if key in self.keys), "")
 
     @property
-    def grade_id(self):
-        """nbgrader's identifier, or None where nbgrader has no business."""
+    def grade_id(self) -> str | None:
+        """The name by which nbgrader knows the cell; None for plain cells and explorations, which it does not know."""
         if self.role not in ROLES:
             return None
         suffix = "-".join(["", "tests", *filter(None, [self.keys.get("case")])]) if self.role == "tests" else ""
         return self.keys[self.role] + suffix
 
     @property
-    def points(self):
+    def points(self) -> int:
+        """The points of the cell; 0 if it has none."""
         return self.keys.get("points", 0)
 
 
 @dataclass
 class Exercise:
-    """A graded exercise: the cell that the student writes and those that judge it.
+    """A graded exercise.
 
-    Exercises answered in prose have an `answer` cell and no tests.
+    Args:
+        name: the identifier of the exercise.
+        solution: the cell that the student writes, of code or, in an exercise marked by hand, of prose.
+        tests: the cells that judge it; an exercise marked by hand has none.
     """
 
     name: str
@@ -72,47 +84,59 @@ class Exercise:
     tests: list[Cell] = field(default_factory=list)
 
     @property
-    def points(self):
+    def points(self) -> int:
+        """The points of the exercise."""
         return self.solution.points + sum(cell.points for cell in self.tests)
 
     @property
-    def by_hand(self):
+    def by_hand(self) -> bool:
+        """Whether the exercise is answered in prose and marked by hand."""
         return self.solution.role == "answer"
 
     @property
-    def cases(self):
+    def cases(self) -> list[str]:
+        """The names of the test cells; "tests" for a cell that has no name."""
         return [cell.keys.get("case", "tests") for cell in self.tests]
 
 
 @dataclass
 class Source:
-    """One notebook's source."""
+    """The source of one notebook.
+
+    Args:
+        path: the path of the file.
+        metadata: what the header of the file says, by key.
+        cells: the cells, in their order.
+    """
 
     path: Path
-    metadata: dict
+    metadata: dict[str, Any]
     cells: list[Cell]
 
     @property
-    def name(self):
+    def name(self) -> str:
+        """The name of the notebook, such as 1_lenet5."""
         return self.path.stem
 
     @property
-    def title(self):
+    def title(self) -> str:
+        """The title of the notebook, as the header says it."""
         return self.metadata["title"]
 
     @property
-    def minutes(self):
+    def minutes(self) -> int:
+        """The minutes that a student needs, as the header says them."""
         return self.metadata["minutes"]
 
     @property
-    def setup(self):
-        """The code that every exercise may rely on."""
+    def setup(self) -> str:
+        """The code of the set-up cells, on which every exercise may rely."""
         return "\n\n".join(cell.text for cell in self.cells if cell.kind == "code" and not cell.role)
 
     @functools.cached_property
-    def exercises(self):
+    def exercises(self) -> dict[str, Exercise]:
         """The exercises by name, in their order."""
-        found = {}
+        found: dict[str, Exercise] = {}
         for cell in self.cells:
             if cell.role in ("solution", "answer"):
                 found.setdefault(cell.keys[cell.role], Exercise(cell.keys[cell.role], cell))
@@ -121,20 +145,21 @@ class Source:
         return found
 
     @property
-    def graded(self):
+    def graded(self) -> list[Exercise]:
         """The exercises that tests judge, in their order."""
         return [exercise for exercise in self.exercises.values() if not exercise.by_hand]
 
     @property
-    def points(self):
+    def points(self) -> int:
+        """The points of all the exercises together."""
         return sum(cell.points for cell in self.cells)
 
 
-def read(path) -> Source:
+def read(path: str | Path) -> Source:
     """Read a py:percent file.
 
     Raises:
-        ValueError: a cell has a key that is not of the list above.
+        ValueError: the file has more or fewer lines that start a cell than it has cells.
     """
     text = Path(path).read_text(encoding="utf-8")
     notebook = jupytext.reads(text, fmt="py:percent")
@@ -150,40 +175,40 @@ def read(path) -> Source:
     return Source(Path(path), metadata, found)
 
 
-def all_sources(folder=SOLUTIONS) -> list[Source]:
-    """The source of every graded notebook, in the order of the course."""
+def all_sources(folder: str | Path = SOLUTIONS) -> list[Source]:
+    """Return the sources of all the graded notebooks, in the order of the course."""
     return [read(path) for path in sorted(Path(folder).glob("[1-9]_*.py"))]
 
 
 def named(name: str | None = None) -> list[Source]:
-    """The source of one graded notebook, or of all.
+    """Return a list with the source of one graded notebook, or of all of them.
 
     Args:
-        name: of a notebook, as 1_lenet5; None takes all of them.
+        name: the name of the notebook, such as 1_lenet5; None for all notebooks.
 
     Raises:
-        ValueError: there is no such notebook; the message lists those there are.
+        ValueError: there is no such notebook; the message lists the names of all.
     """
-    there = all_sources()
+    everything = all_sources()
     if name is None:
-        return there
-    if found := [source for source in there if source.name == name]:
+        return everything
+    if found := [source for source in everything if source.name == name]:
         return found
-    raise ValueError(f"unknown notebook {name!r}; known: {', '.join(source.name for source in there)}")
+    raise ValueError(f"unknown notebook {name!r}; known: {', '.join(source.name for source in everything)}")
 
 
-def start_page(folder=SOLUTIONS) -> Source:
-    """The source of the page on which JupyterLab opens."""
+def start_page(folder: str | Path = SOLUTIONS) -> Source:
+    """Return the source of the page on which JupyterLab opens."""
     return read(Path(folder) / f"{START}.py")
 
 
 def to_notebook(source: Source) -> nbformat.NotebookNode:
-    """Expand a source into a notebook with nbgrader's metadata; the same bytes on every call."""
+    """Return a source as a notebook with nbgrader's metadata; two calls return equal notebooks."""
     notebook = nbformat.v4.new_notebook()
     notebook.metadata.kernelspec = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     notebook.metadata.language_info = {"name": "python"}
     notebook.metadata.title = source.title
-    taken = set()
+    taken: set[str] = set()
     for cell in source.cells:
         made = nbformat.v4.new_code_cell(cell.text) if cell.kind == "code" else nbformat.v4.new_markdown_cell(cell.text)
         made.id = _cell_id(cell, source.name, taken)
@@ -196,7 +221,7 @@ def to_notebook(source: Source) -> nbformat.NotebookNode:
 
 
 def _cell_id(cell, notebook, taken):
-    """The grade_id, or a digest of the text: a new cell changes no other cell's id."""
+    """An identifier for a cell: its grade_id, or a digest of its text so that a new cell changes no other one."""
     digest = hashlib.sha256(cell.text.encode()).hexdigest()[:8]
     base = cell.grade_id or f"n{notebook[0]}-{digest}"
     name, copy = base, 2

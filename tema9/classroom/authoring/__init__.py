@@ -1,1 +1,1 @@
-"""From the sources to what students get: the bank of mistakes, the lint, the notebooks, their times, the zip."""
+"""From the sources to the zip that students receive: the bank of mistakes, the lint, the notebooks and their times."""

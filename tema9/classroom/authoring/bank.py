@@ -1,11 +1,11 @@
-"""The bank of mistakes, and the kill matrix: each answer of the bank against the tests.
+"""The bank of mistakes, and the kill matrix, which runs each answer of the bank against the tests of its exercise.
 
-Three kinds of cell, in the py:percent files of `solutions/mistakes/`:
+The bank of a notebook is a py:percent file in `solutions/mistakes/`. It has three kinds of cells:
 
-    # %% probes="n1-x"              expressions, one a line, that tell answers apart
-    # %% right="n1-x" name="..."    another right answer
-    # %% wrong="n1-x" name="..."    a mistake; its first comment explains it to the student;
-                                    fails=["case"] where it loses only some of the tests
+    # %% probes="n1-x"              expressions, one on each line, whose results tell the answers apart
+    # %% right="n1-x" name="..."    a right answer that is not the solution
+    # %% wrong="n1-x" name="..."    a wrong answer; its first comment explains the mistake to the student;
+                                    fails=["case"] names the tests that it loses, if it does not lose all of them
 """
 
 import ast
@@ -13,8 +13,10 @@ import contextlib
 import io
 import itertools
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbgrader.preprocessors import ClearSolutions
@@ -30,9 +32,14 @@ KEYS = {"probes", "right", "wrong", "name", "fails"}
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer to an exercise: the solution, the blank, or one of the bank.
+    """An answer to an exercise: the solution, the blank cell, or an answer of the bank.
 
-    fails: the cases of the exercise's tests that it must lose, by name.
+    Args:
+        exercise: the name of the exercise.
+        name: the name of the answer.
+        text: the code of the answer.
+        fails: the names of the cases of the exercise's tests that the answer must lose.
+        explanation: what the student reads about the mistake; "" for a right answer and for the blank cell.
     """
 
     exercise: str
@@ -42,24 +49,34 @@ class Answer:
     explanation: str = ""
 
     @property
-    def right(self):
+    def right(self) -> bool:
+        """Whether the answer must pass all the tests."""
         return not self.fails
 
 
 @dataclass
 class Bank:
-    """The answers and the probes of one notebook, by exercise."""
+    """The answers and the probes of one notebook.
+
+    Args:
+        answers: {exercise: the answers of the bank to it}.
+        probes: {exercise: the expressions whose results tell its answers apart}.
+    """
 
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     probes: dict[str, list[str]] = field(default_factory=dict)
 
 
-def load(source: Source, folder=MISTAKES) -> Bank:
+def load(source: Source, folder: Path = MISTAKES) -> Bank:
     """Read the bank of a notebook.
 
+    Args:
+        source: the notebook.
+        folder: where the banks of all notebooks are.
+
     Raises:
-        ValueError: a cell names an exercise that the notebook does not have, a mistake
-            has no explanation, or a probe is not an expression.
+        ValueError: a cell has an unknown key, a cell names an exercise that the notebook does not have, a mistake has
+            no explanation, or a probe is not an expression.
     """
     entries = read(folder / source.path.name)
     bank = Bank({name: [] for name in source.exercises}, {})
@@ -76,7 +93,8 @@ def load(source: Source, folder=MISTAKES) -> Bank:
         if kind == "probes":
             bank.probes[name] = _expressions(cell.text, where)
             continue
-        fails, explanation = (), ""
+        fails: tuple[str, ...] = ()
+        explanation = ""
         if kind == "wrong":
             fails = tuple(cell.keys.get("fails", source.exercises[name].cases))
             explanation = _first_comment(cell.text)
@@ -99,12 +117,12 @@ def _first_comment(text):
 
 
 def solution(exercise: Exercise) -> Answer:
-    """The answer of the source itself."""
+    """Return the solution of an exercise as an `Answer`."""
     return Answer(exercise.name, "solution", exercise.solution.text)
 
 
 def blank(exercise: Exercise) -> Answer:
-    """What the student gets: the solution cell as nbgrader releases it."""
+    """Return the cell of an exercise that students receive, which nbgrader makes from the solution, as an `Answer`."""
     cell = nbformat.v4.new_code_cell(exercise.solution.text)
     cells.label(cell, "solution", exercise.name)
     cleared, _ = ClearSolutions(code_stub={"python": CODE_STUB}).preprocess_cell(cell, {"language": "python"}, 0)
@@ -112,11 +130,11 @@ def blank(exercise: Exercise) -> Answer:
 
 
 def namespace_of(answer: Answer, source: Source) -> dict:
-    """Run the notebook's set-up and the answer, and return what they define.
+    """Run the set-up of a notebook and then an answer, and return the names that both define.
 
-    An answer that raises leaves what it had defined, as in a notebook.
+    If the answer raises an exception, the names that it had defined before are returned, as in a notebook.
     """
-    namespace = {"__name__": "__main__"}
+    namespace: dict[str, Any] = {"__name__": "__main__"}
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         exec(compile(source.setup, f"<{source.name}>", "exec"), namespace)
@@ -127,23 +145,29 @@ def namespace_of(answer: Answer, source: Source) -> dict:
 
 @dataclass(frozen=True)
 class Outcome:
-    """An answer against its tests: the verdict of each case, across the border and beside the work."""
+    """How an answer did in the tests of its exercise.
+
+    Args:
+        answer: the answer.
+        verdicts: {case: verdict} of the tests run as in grading, with only plain data between them and the answer.
+        beside: {case: verdict} of the tests run as nbgrader runs them, in the namespace of the answer.
+    """
 
     answer: Answer
     verdicts: dict[str, border.Verdict]
     beside: dict[str, border.Verdict]
 
     @property
-    def as_expected(self):
-        """Each wrong answer loses exactly the cases it should, the same both ways."""
+    def as_expected(self) -> bool:
+        """Whether the answer loses exactly the cases that it must lose, in both ways of running the tests."""
         return all(
             {case for case, verdict in verdicts.items() if not verdict} == set(self.answer.fails)
             for verdicts in (self.verdicts, self.beside)
         )
 
 
-def kill_matrix(source: Source, bank: Bank, exercise: Exercise):
-    """Yield an Outcome for the solution, the blank and each answer of the bank, in order."""
+def kill_matrix(source: Source, bank: Bank, exercise: Exercise) -> Iterator[Outcome]:
+    """Yield an `Outcome` for the solution of an exercise, for the blank cell and for each answer of the bank to it."""
     for answer in (solution(exercise), blank(exercise), *bank.answers[exercise.name]):
         namespace, tests = namespace_of(answer, source), dict(zip(exercise.cases, exercise.tests, strict=True))
         across = {case: border.judge(test.text, namespace) for case, test in tests.items()}
@@ -151,12 +175,14 @@ def kill_matrix(source: Source, bank: Bank, exercise: Exercise):
         yield Outcome(answer, across, beside)
 
 
-def outcomes(chosen: list[Source], exercise: str | None = None, track: Callable = iter) -> Iterator[Outcome]:
-    """Yield the kill matrix of every exercise with tests of some notebooks, or of one of their exercises.
+def outcomes(
+    chosen: list[Source], exercise: str | None = None, track: Callable[[list], Iterable] = iter
+) -> Iterator[Outcome]:
+    """Yield the outcomes of the kill matrices of some notebooks, for every exercise that has tests or for a single one.
 
     Args:
         chosen: the sources of the notebooks.
-        exercise: the name of the only exercise to run.
+        exercise: the name of the only exercise whose answers are run; None runs those of all the exercises.
         track: wraps the list of exercises to show progress.
 
     Raises:
@@ -170,9 +196,9 @@ def outcomes(chosen: list[Source], exercise: str | None = None, track: Callable 
         yield from kill_matrix(*job)
 
 
-def defined_names(text) -> list[str]:
-    """The names that a cell defines at its top level, in order."""
-    names = []
+def defined_names(text: str) -> list[str]:
+    """Return the names that the code of a cell defines at its top level, in their order."""
+    names: list[str] = []
     for node in ast.parse(text).body:
         match node:
             case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
@@ -182,12 +208,12 @@ def defined_names(text) -> list[str]:
     return names
 
 
-def fingerprints(source: Source, bank: Bank, exercise: Exercise) -> dict:
-    """The entry of an exercise in `checks.json`.
+def fingerprints(source: Source, bank: Bank, exercise: Exercise) -> dict[str, Any]:
+    """Return the entry of an exercise in `checks.json`, which holds the fingerprints of the answers of the bank.
 
     Raises:
-        ValueError: the probes do not tell a mistake from a right answer or from another
-            mistake, or no rounding keeps the answers clear of its steps.
+        ValueError: the probes do not tell a mistake from a right answer or from another mistake, or each of the
+            roundings that are tried has a step too close to the result of a probe.
     """
     probed = bank.probes[exercise.name]
     names = [name for name in defined_names(exercise.solution.text) if any(name in probe for probe in probed)]
@@ -201,7 +227,7 @@ def fingerprints(source: Source, bank: Bank, exercise: Exercise) -> dict:
     else:
         raise ValueError(f"{exercise.name}: no seed keeps the probes {2 * checks.NOISE} away from a rounding step")
     right = {mark: answer for mark, answer in zip(marks, answers, strict=True) if answer.right}
-    mistakes = {}
+    mistakes: dict[str, Answer] = {}
     for mark, answer in zip(marks, answers, strict=True):
         if answer.right:
             continue

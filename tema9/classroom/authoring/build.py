@@ -1,7 +1,8 @@
-"""From the sources to what students get: the notebooks, the fingerprints and the outline of the course."""
+"""The build: from the sources to the notebooks, the fingerprints and the outline that students receive."""
 
 import json
 import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import nbformat
@@ -17,11 +18,11 @@ OUTLINE = outline.HERE / "outline.json"
 
 
 class LintError(ValueError):
-    """A source is not what it must be; one problem a line."""
+    """A source breaks a rule of `lint`; the message has one line for each problem."""
 
 
-def build_checks(track=iter) -> str:
-    """The text of `tema9/checks.json`: the fingerprints of every notebook's bank.
+def build_checks(track: Callable[[list], Iterable] = iter) -> str:
+    """Return the text of `tema9/checks.json`, which holds the fingerprints of the banks of all notebooks.
 
     Args:
         track: wraps the list of exercises to show progress.
@@ -33,7 +34,7 @@ def build_checks(track=iter) -> str:
 
 
 def build_outline() -> str:
-    """The text of `tema9/outline.json`: what a student's side knows of the exercises."""
+    """Return the text of `tema9/outline.json`: all that the students' side of the package knows of the exercises."""
     listed = {
         source.name: {
             "title": source.title,
@@ -48,9 +49,9 @@ def build_outline() -> str:
 
 
 def build_notebooks() -> dict[str, bytes]:
-    """The student version of every notebook, by file name: the start page, and the others as nbgrader releases them.
+    """Return {file name: bytes} of the notebooks that students receive.
 
-    Two calls return the same bytes.
+    nbgrader releases the graded notebooks; the start page is its source as a notebook. Two calls return the same bytes.
     """
     start = sources.start_page()
     page = nbformat.writes(sources.to_notebook(start)) + "\n"
@@ -61,10 +62,14 @@ def build_notebooks() -> dict[str, bytes]:
     return {f"{start.name}.ipynb": page.encode()} | made
 
 
-def build(notebooks=sources.NOTEBOOKS, track=iter) -> list[Path]:
-    """Check the sources, then write the notebooks, the fingerprints and the outline; return the files.
+def build(notebooks: Path = sources.NOTEBOOKS, track: Callable[[list], Iterable] = iter) -> list[Path]:
+    """Check the sources, write the notebooks, the fingerprints and the outline, and return the paths of these files.
 
-    Files that would not change are left alone; notebooks without a source are removed.
+    A file whose content would not change is not written, and a notebook without a source is removed.
+
+    Args:
+        notebooks: the folder of the notebooks.
+        track: wraps the list of exercises to show progress.
 
     Raises:
         LintError: a source breaks a rule of `lint`; nothing is written.

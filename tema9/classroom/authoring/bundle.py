@@ -1,4 +1,4 @@
-"""What students receive: the notebooks and their side of `tema9`, in a zip that installs by itself."""
+"""The zip that students receive: the notebooks, and their side of the package `tema9`, which pip can install."""
 
 import tomllib
 import zipfile
@@ -9,12 +9,12 @@ from tema9.classroom import sources
 from tema9.files import atomic_write
 
 FOLDER = "tema9-estudiantes"
-# Of the package, what is the instructor's: it holds no answers, but it is of no use to a student.
+# The instructor's side of the package. It holds no answers, but students have no use for it.
 INSTRUCTORS = ("classroom", "cli", "__main__.py")
 INSTRUCTORS_DEPENDENCIES = (
     "jupytext", "nbformat", "nbconvert", "jupyter-client", "jinja2", "rapidfuzz", "typer", "rich"
 )  # fmt: skip
-DATE = (1980, 1, 1, 0, 0, 0)  # of every file: two bundles of one version are the same bytes
+DATE = (1980, 1, 1, 0, 0, 0)  # of every file in the zip, so that two zips of one version are the same bytes
 ALWAYS_BINARY = (".safetensors",)
 
 PYPROJECT = """[build-system]
@@ -48,11 +48,11 @@ dependencies:
 """
 
 
-def files(root=sources.ROOT) -> dict[str, bytes]:
-    """The files of the bundle by their path in it, sorted.
+def files(root: str | Path = sources.ROOT) -> dict[str, bytes]:
+    """Return {path in the zip: bytes} of the files that students receive, in the order of the paths.
 
     Args:
-        root: the repository.
+        root: the folder of the repository.
 
     Raises:
         FileNotFoundError: the notebooks are not built.
@@ -75,7 +75,7 @@ def files(root=sources.ROOT) -> dict[str, bytes]:
 
 
 def _settings(root):
-    """pyproject.toml and environment.yml, from the repository's."""
+    """The files pyproject.toml and environment.yml of the zip, made from the repository's pyproject.toml."""
     with (root / "pyproject.toml").open("rb") as file:
         settings = tomllib.load(file)
     project = settings["project"]
@@ -92,17 +92,17 @@ def _settings(root):
 
 
 def _content(path):
-    """Its bytes; of a text, with the same ends of line everywhere."""
+    """The bytes of a file; the lines of a text end in the same way on every system."""
     content = path.read_bytes()
     return content if path.suffix in ALWAYS_BINARY else content.replace(b"\r\n", b"\n")
 
 
-def bundle(path, root=sources.ROOT) -> list[str]:
-    """Write the zip that students receive; return the paths in it.
+def bundle(path: str | Path, root: str | Path = sources.ROOT) -> list[str]:
+    """Write the zip that students receive, and return the paths of the files in it.
 
     Args:
-        path: of the zip.
-        root: the repository.
+        path: the path of the zip.
+        root: the folder of the repository.
 
     Raises:
         FileNotFoundError: the notebooks are not built.
@@ -112,6 +112,6 @@ def bundle(path, root=sources.ROOT) -> list[str]:
         for name, data in content.items():
             entry = zipfile.ZipInfo(f"{FOLDER}/{name}", DATE)
             entry.external_attr = 0o644 << 16
-            entry.create_system = 3  # Unix, wherever it is made
+            entry.create_system = 3  # Unix, on whatever system the zip is made
             archive.writestr(entry, data, zipfile.ZIP_DEFLATED, compresslevel=9)
     return list(content)

@@ -1,11 +1,13 @@
-"""What every source of a notebook must be; `tema9 notebooks` and the tests refuse what is not.
+"""The rules that the source of every notebook must obey; `tema9 notebooks` and the tests refuse a source that does not.
 
-Each rule is a function (source, bank) -> problems; its docstring is the rule.
+Each rule is a function that takes a source and its bank and yields the problems that it finds. Its docstring is the
+text of the rule. A problem is a pair: where in the file it is (", line 12", or "" for the whole file), and what it is.
 """
 
 import ast
 import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 from tema9.classroom import sources
@@ -14,11 +16,13 @@ from tema9.classroom.cells import EXPLORATION, ROLES
 from tema9.classroom.sandbox import border
 from tema9.classroom.sources import Source
 
-MIN_WRONG, MIN_RIGHT = 3, 2
+MIN_WRONG, MIN_RIGHT = 3, 2  # answers of the bank to each exercise
+
+Problems = Iterator[tuple[str, str]]  # pairs (where, what), as a rule yields them
 
 
 def lint(source: Source, bank: banks.Bank) -> list[str]:
-    """Return the problems of a source, one line each: file, line, what is wrong."""
+    """Return the problems of a notebook's source, a line for each with its file, its line and what is wrong."""
     problems = [f"{source.path.name}{where}: {what}" for where, what in code_parses(source, bank)]
     if problems:
         return problems  # the other rules read the code
@@ -29,8 +33,8 @@ def _at(cell):
     return f", line {cell.line}"
 
 
-def keys_are_known(source, bank):
-    """Every key is of the list, each cell has one role, and points go with tests and answers."""
+def keys_are_known(source: Source, bank: banks.Bank | None) -> Problems:
+    """Every key of a cell is known, a cell has at most one role, and exactly the tests and the answers have points."""
     for cell in source.cells:
         if unknown := set(cell.keys) - sources.KEYS:
             yield _at(cell), f"unknown key {', '.join(sorted(unknown))}; known: {', '.join(sorted(sources.KEYS))}"
@@ -42,13 +46,13 @@ def keys_are_known(source, bank):
             yield _at(cell), f"points {cell.points} are negative"
 
 
-def points_sum_to_100(source, bank):
+def points_sum_to_100(source: Source, bank: banks.Bank) -> Problems:
     """The points of a notebook sum to 100."""
     if source.points != 100:
         yield "", f"the points sum to {source.points}, not to 100"
 
 
-def header_says_what_it_is(source, bank):
+def header_says_what_it_is(source: Source, bank: banks.Bank | None) -> Problems:
     """The header gives the title, which starts with the notebook's number, and the minutes."""
     for name, kind in (("title", str), ("minutes", int)):
         if not isinstance(source.metadata.get(name), kind):
@@ -57,7 +61,7 @@ def header_says_what_it_is(source, bank):
         yield "", f"the title starts with the notebook's number, '{source.name[0]}. '"
 
 
-def ids_are_unique(source, bank):
+def ids_are_unique(source: Source, bank: banks.Bank) -> Problems:
     """Identifiers are unique, in kebab-case, and start with the notebook's number."""
     seen = set()
     for cell in source.cells:
@@ -70,8 +74,8 @@ def ids_are_unique(source, bank):
             yield _at(cell), f"identifier {cell.grade_id!r} is not n{source.name[0]}-like-this"
 
 
-def every_exercise_is_complete(source, bank):
-    """Every solution has a region, tests, a check cell, probes, three mistakes and two other right answers."""
+def every_exercise_is_complete(source: Source, bank: banks.Bank) -> Problems:
+    """Every solution has BEGIN and END, tests and a check cell; the bank has probes, 3 wrong and 2 right answers."""
     checked = {name for cell in source.cells for name in re.findall(r'tema9\.check\("([^"]+)"\)', cell.text)}
     for cell in source.cells:
         if cell.role == "tests" and cell.keys["tests"] not in source.exercises:
@@ -99,8 +103,8 @@ def every_exercise_is_complete(source, bank):
                 yield where, f"{answer.name} fails {answer.fails}, but the cases are {exercise.cases}"
 
 
-def tests_stay_behind_the_border(source, bank):
-    """A test cell uses builtins and what its exercise defines; it calls that, or measures it, and no more."""
+def tests_stay_behind_the_border(source: Source, bank: banks.Bank) -> Problems:
+    """A test cell uses builtins, its imports and the names of its exercise; functions it only calls or measures."""
     for exercise in source.graded:
         given = set(banks.defined_names(exercise.solution.text))
         written = ast.parse(exercise.solution.text).body
@@ -121,8 +125,11 @@ def tests_stay_behind_the_border(source, bank):
                 yield _at(cell), "the test does not ask for the student's own work: measuring.require_own(...)"
 
 
-def tests_leave_no_output(source, bank):
-    """A test cell never ends in a bare expression (nbgrader reads it as points) and never writes to stderr."""
+def tests_leave_no_output(source: Source, bank: banks.Bank) -> Problems:
+    """A test cell neither ends in a bare expression, which nbgrader reads as points, nor writes to stderr.
+
+    Each of its assertions has a message.
+    """
     for cell in source.cells:
         if cell.role != "tests":
             continue
@@ -135,8 +142,8 @@ def tests_leave_no_output(source, bank):
                 yield f", line {cell.line + node.lineno}", "an assertion without a message"
 
 
-def regions_are_closed(source, bank):
-    """Every BEGIN has its END, and stands in a cell that may have it."""
+def regions_are_closed(source: Source, bank: banks.Bank) -> Problems:
+    """Every BEGIN of a region has its END, and each kind of region stands only in the kind of cell that may have it."""
     homes = {"SOLUTION": ("solution",), "HIDDEN TESTS": ("tests",), "MARK SCHEME": ("locked",)}
     for cell in source.cells:
         for region, roles in homes.items():
@@ -147,8 +154,8 @@ def regions_are_closed(source, bank):
                 yield _at(cell), f"{region} stands in a cell that is no {roles[0]}"
 
 
-def answers_follow_no_locked_cell(source, bank):
-    """No answer stands right after a locked cell: nbgrader 0.9 cannot put a deleted one back there."""
+def answers_follow_no_locked_cell(source: Source, bank: banks.Bank) -> Problems:
+    """No answer stands right after a locked cell, because nbgrader 0.9 cannot put a deleted answer back there."""
     before = None
     for cell in source.cells:
         if cell.grade_id is None:
@@ -158,7 +165,7 @@ def answers_follow_no_locked_cell(source, bank):
         before = cell.role
 
 
-def code_parses(source, bank):
+def code_parses(source: Source, bank: banks.Bank | None) -> Problems:
     """Code cells are plain Python, without magics."""
     for cell in source.cells:
         if cell.kind == "code":
@@ -170,8 +177,8 @@ def code_parses(source, bank):
                 yield f", line {cell.line + (getattr(error, 'lineno', None) or 0)}", f"not Python: {error}"
 
 
-def markdown_renders(source, bank):
-    """Formulas parse, fences and dollars close, images exist."""
+def markdown_renders(source: Source, bank: banks.Bank | None) -> Problems:
+    """In Markdown, every formula parses, every code fence and dollar sign is closed, and every image exists."""
     for cell in source.cells:
         if cell.kind != "markdown":
             continue
@@ -192,12 +199,12 @@ def markdown_renders(source, bank):
 
 
 def _formula_problem(formula):
-    """Why matplotlib cannot typeset a formula, or None; its TeX is a subset of MathJax's."""
+    """Why matplotlib cannot typeset a formula, or None if it can; what it can typeset, MathJax can too."""
     from matplotlib.mathtext import MathTextParser
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a missing glyph is no concern of MathJax
+            warnings.simplefilter("ignore")  # a glyph that matplotlib lacks is there in the browser
             MathTextParser("path").parse(f"${' '.join(formula.split())}$")
     except ValueError as error:
         return str(error).strip().splitlines()[-1]
@@ -218,12 +225,12 @@ RULES = (
 )
 
 
-# Of the start page, which has no exercises and no bank.
+# The rules for the start page, which has no exercises and no bank.
 RULES_OF_PAGES = (header_says_what_it_is, keys_are_known, markdown_renders)
 
 
 def lint_page(source: Source) -> list[str]:
-    """The problems of a source without exercises."""
+    """Return the problems of the start page's source, as `lint` does."""
     problems = [f"{source.path.name}{where}: {what}" for rule in RULES_OF_PAGES for where, what in rule(source, None)]
     if graded := [cell for cell in source.cells if cell.role in ROLES]:
         problems.append(f"{source.path.name}{_at(graded[0])}: the start page has no {graded[0].role} cells")
@@ -231,8 +238,9 @@ def lint_page(source: Source) -> list[str]:
 
 
 def lint_all(folder: Path = sources.SOLUTIONS) -> list[str]:
-    """The problems of every notebook's source."""
-    problems, seen = lint_page(sources.start_page(folder)), {}
+    """Return the problems of all sources, of the start page and of the notebooks, as `lint` does."""
+    problems = lint_page(sources.start_page(folder))
+    seen: dict[str, str] = {}  # {identifier: the notebook in which it stands}
     for source in sources.all_sources(folder):
         problems += lint(source, banks.load(source, folder / "mistakes"))
         for cell in source.cells:

@@ -1,9 +1,10 @@
-"""How long every solved notebook takes, and its memory, against what a student's laptop has to give."""
+"""How long each solved notebook takes and how much memory it needs, compared with what a student's laptop can give."""
 
 import csv
 import platform
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,34 +13,48 @@ from nbclient import NotebookClient
 
 from tema9 import hardware, outline
 from tema9.classroom import sources
+from tema9.classroom.sources import Source
 from tema9.files import atomic_write
 
 TIMES = outline.HERE / "times.csv"
-SECONDS_EACH, SECONDS_ALL = 90, 300  # the budget
-SLOWEST = 3
+SECONDS_EACH, SECONDS_ALL = 90, 300  # the budget of each notebook, and of all of them together
+SLOWEST = 3  # how many cells of a notebook are named
 
 
 @dataclass(frozen=True)
 class Timed:
-    """A solved notebook's run: `cells` are its slowest, (seconds, first line), the slowest first."""
+    """How long a run of a solved notebook took, and how much memory it needed.
+
+    Args:
+        notebook: the name of the notebook.
+        seconds: that the run took.
+        memory: the bytes that the kernel had at its peak.
+        cells: (seconds, first line) of the slowest cells, the slowest first.
+    """
 
     notebook: str
     seconds: float
-    memory: int  # bytes, at its peak
+    memory: int
     cells: tuple[tuple[float, str], ...]
 
     @property
-    def late(self):
+    def late(self) -> bool:
+        """Whether the notebook took longer than its budget."""
         return self.seconds > SECONDS_EACH
 
 
-def measure(source) -> Timed:
-    """Run a solved notebook from beginning to end, with its long settings, on the cores that this process may use.
+def measure(source: Source) -> Timed:
+    """Run a solved notebook from beginning to end, with the settings that students have, and return what that took.
+
+    The kernel has the cores that this process may use.
 
     Raises:
         nbclient.exceptions.CellExecutionError: a cell failed.
     """
-    notebook, starts, cells, peaks = sources.to_notebook(source), {}, [], [0]
+    notebook = sources.to_notebook(source)
+    starts: dict[int, float] = {}
+    cells: list[tuple[float, str]] = []
+    peaks = [0]
 
     def started(cell, cell_index):
         starts[cell_index] = time.perf_counter()
@@ -59,13 +74,13 @@ def measure(source) -> Timed:
 
 
 def _title(text):
-    """The first line of a cell that says something of it."""
+    """The first line of a cell that is neither empty nor an import, by which a reader knows the cell."""
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith(("import ", "from "))]
     return lines[0][:50] if lines else ""
 
 
 def _peak(pid):
-    """The most memory that a process has had; where the system does not say, what it has now."""
+    """The bytes that a process had at its peak; where the system does not say that, the bytes that it has now."""
     status = Path(f"/proc/{pid}/status")
     if status.is_file():
         fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
@@ -73,8 +88,8 @@ def _peak(pid):
     return psutil.Process(pid).memory_info().rss
 
 
-def save(timed, path=TIMES):
-    """Write the table that the start page and the README read."""
+def save(timed: Iterable[Timed], path: str | Path = TIMES) -> None:
+    """Write the times as the table that the start page and the README read."""
     with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         file.write(
             f"# tema9 time --save: {hardware.cores()} cores, no GPU, {platform.system()},"
