@@ -13,6 +13,8 @@ from running import grade_class, run
 
 from tema9.classroom import course
 from tema9.classroom.grading.cohort import open_cohort
+from tema9.classroom.grading.receipt import Receipt
+from tema9.classroom.grading.verdicts import CellVerdict
 from tema9.classroom.publishing import feedback, pages, report, similar
 from tema9.classroom.sandbox.sandbox import Limits
 
@@ -107,17 +109,15 @@ def test_pages_ask_for_nothing_and_run_nothing(made):
         assert not re.search(r'(?:src|href)="(?!data:image/|#)', text)
 
 
-@pytest.mark.sandbox
-@pytest.mark.slow
 def receipts(scores):
     """Receipts of a class by the points of each student in two exercises, of 90 and 20."""
     found = {}
-    for student, (size, area) in enumerate(scores):
-        verdicts = [
-            {"exercise": name, "points": points, "outcome": "pass" if points else "fail"}
-            for name, points in (("n1-size", size), ("n1-area", area))
-        ]
-        found[f"s{student}", "1_mini"] = {"status": "graded", "verdicts": verdicts}
+    for number, (size, area) in enumerate(scores):
+        verdicts = tuple(
+            CellVerdict(f"{name}-tests", name, "pass" if points else "fail", points, most)
+            for name, points, most in (("n1-size", size, 90), ("n1-area", area, 20))
+        )
+        found[f"s{number}", "1_mini"] = Receipt(f"s{number}", "1_mini", sha256="", verdicts=verdicts)
     return found
 
 
@@ -154,7 +154,7 @@ def test_mistakes_are_counted_by_explanation(monkeypatch):
     known = {"n1-size": {"mistakes": {"x": "Te falta el +1.", "y": "Te falta el paso."}}}
     monkeypatch.setattr("tema9.checks.known_fingerprints", lambda: known)
     said = ["✘ n1-size: Te falta el +1.", "✘ n1-size: Te falta el paso.", "✘ n1-size: Te falta el +1.", "✘ n1-size"]
-    found = report.mistakes([{"checks": {"n1-size": text}} for text in said])
+    found = report.mistakes([Receipt("ana", "1_mini", sha256="", checks={"n1-size": text}) for text in said])
     assert found == [("n1-size", "Te falta el +1.", 2), ("n1-size", "Te falta el paso.", 1)]
 
 

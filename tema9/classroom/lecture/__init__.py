@@ -1,1 +1,1 @@
-"""What is shown on a screen: the slides, JupyterLab as a teacher opens it, the pictures of the README."""
+"""What the lecturer shows on a screen: the slides, JupyterLab for teachers, and the pictures of the documentation."""

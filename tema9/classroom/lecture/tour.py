@@ -1,14 +1,17 @@
-"""The pictures of the README: what students and teachers see, taken from the screens themselves.
+"""The pictures of the documentation: what students and teachers see, taken from the screens themselves.
 
-Each is a function (browser, stage) -> PNG bytes, named in `PICTURES`; a new one is a function and a line there.
+A function takes each picture: it gets a browser and a `Stage` and returns the bytes of a PNG. `PICTURES` names these
+functions, so a new picture is a new function and a new line there.
 """
 
 import contextlib
 import functools
 import io
 import shutil
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nbformat
 from PIL import Image
@@ -20,21 +23,29 @@ from tema9.classroom.lecture import screens, slides
 from tema9.classroom.rehearsal import rehearse
 from tema9.files import atomic_write
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 DOCS = sources.ROOT / "docs"
-MOST_BYTES = 200 * 1024
-STUDENTS = 12
+MOST_BYTES = 200 * 1024  # of a picture
+STUDENTS = 12  # of the class whose report is shown
 
 
 @dataclass
 class Stage:
-    """What the pictures are taken of, made in the folder `root` when it is first asked for."""
+    """What the pictures show: a student's notebook and a graded class, each made when it is first asked for.
+
+    Args:
+        root: the folder in which they are made.
+        closing: ends what was started for the pictures.
+    """
 
     root: Path
     closing: contextlib.ExitStack
 
     @functools.cached_property
     def student(self) -> screens.Lab:
-        """A student's JupyterLab: notebook 1 with its first exercises answered, the first of them wrong."""
+        """A student's JupyterLab with notebook 1, whose first exercises are answered, the very first wrongly."""
         folder = self.root / "notebooks"
         shutil.copytree(sources.NOTEBOOKS, folder)
         source = sources.all_sources()[0]
@@ -42,8 +53,8 @@ class Stage:
         notebook = nbformat.read(path, as_version=4)
         answers = {exercise.name: bank.solution(exercise).text for exercise in source.graded[:4]}
         wrong = {answer.name: answer for answer in bank.load(source).answers["n1-conv-output-size"]}
-        lines = wrong["forgets-plus-one"].text.splitlines()  # without its first, which explains it
-        answers["n1-conv-output-size"] = "\n".join(lines[1:])
+        lines = wrong["forgets-plus-one"].text.splitlines()
+        answers["n1-conv-output-size"] = "\n".join(lines[1:])  # without the comment that explains the mistake
         for cell in notebook.cells:
             cell.source = answers.get(cells.name_of(cell), cell.source)
         nbformat.write(notebook, path)
@@ -52,7 +63,7 @@ class Stage:
 
     @functools.cached_property
     def course(self) -> Path:
-        """A rehearsed class, graded."""
+        """The course folder of a rehearsed class that has been graded."""
         from tema9.classroom.grading import grade
         from tema9.classroom.sandbox import sandbox
 
@@ -61,8 +72,8 @@ class Stage:
         return root
 
 
-def notebook(browser, stage):
-    """A student's notebook with a recognised mistake."""
+def notebook(browser: "Browser", stage: Stage) -> bytes:
+    """Take a picture of a student's notebook in which a check recognises a mistake."""
     page = _page(browser)
     stage.student.open(page, "1_lenet5.ipynb")
     page.evaluate(
@@ -75,8 +86,8 @@ def notebook(browser, stage):
     return page.screenshot()
 
 
-def validate(browser, stage):
-    """What the Validate button says of a notebook that is half done."""
+def validate(browser: "Browser", stage: Stage) -> bytes:
+    """Take a picture of what the button Validate answers for a notebook that is half done."""
     page = _page(browser)
     stage.student.open(page, "1_lenet5.ipynb")
     page.get_by_text("Validate", exact=True).first.click()
@@ -85,8 +96,8 @@ def validate(browser, stage):
     return dialog.screenshot()
 
 
-def widget(browser, stage):
-    """An interactive picture of notebook 2: the table of layers, one number of it changed."""
+def widget(browser: "Browser", stage: Stage) -> bytes:
+    """Take a picture of an interactive picture of notebook 2, the table of layers, in which one number is changed."""
     page = _page(browser, height=980)
     stage.student.open(page, "2_alexnet_capa_a_capa.ipynb")
     page.evaluate(
@@ -105,17 +116,17 @@ def widget(browser, stage):
     return page.screenshot()
 
 
-def slide(browser, stage):
-    """A slide of the lecture."""
+def slide(browser: "Browser", stage: Stage) -> bytes:
+    """Take a picture of a slide of the lecture."""
     page = _page(browser, height=720)
     page.goto(f"{slides.build(stage.root / 'tema9.html').as_uri()}#/across-gpus")
     page.wait_for_function("window.Reveal && Reveal.isReady()")
-    page.wait_for_timeout(1000)  # it slides in
+    page.wait_for_timeout(1000)  # until the slide has moved in
     return page.screenshot()
 
 
-def report(browser, stage):
-    """The report of a class."""
+def report(browser: "Browser", stage: Stage) -> bytes:
+    """Take a picture of the report of a class."""
     from tema9.classroom.grading import scores
     from tema9.classroom.grading.cohort import open_cohort
     from tema9.classroom.publishing import report as reporting
@@ -128,8 +139,8 @@ def report(browser, stage):
     return page.screenshot()
 
 
-def formgrader(browser, stage):
-    """An answer in prose, marked by hand beside its mark scheme."""
+def formgrader(browser: "Browser", stage: Stage) -> bytes:
+    """Take a picture of Formgrader with an answer in prose that is marked by hand, beside its mark scheme."""
     from tema9.classroom.course import Course
 
     Course(stage.course).prepare()
@@ -154,7 +165,7 @@ def formgrader(browser, stage):
 
 
 def _figure(name, dpi):
-    """A picture that is a figure of the gallery."""
+    """The function that takes the picture of a figure of the gallery."""
 
     def drawn(browser, stage):
         from matplotlib import pyplot
@@ -169,7 +180,7 @@ def _figure(name, dpi):
     return drawn
 
 
-PICTURES = {
+PICTURES: dict[str, Callable[["Browser", Stage], bytes]] = {
     "notebook": notebook,
     "validate": validate,
     "widget": widget,
@@ -181,17 +192,17 @@ PICTURES = {
 }
 
 
-def take(names, folder=DOCS, track=iter) -> list[Path]:
-    """Take pictures, by name, into a folder; return their paths.
+def take(names: list[str], folder: str | Path = DOCS, track: Callable[[list], Iterable] = iter) -> list[Path]:
+    """Take pictures, write them as PNG files into a folder, and return the paths of the files.
 
     Args:
-        names: of `PICTURES`.
-        folder: for the PNG files.
-        track: wraps the names to show progress.
+        names: the names of the pictures, as in `PICTURES`.
+        folder: the folder of the files.
+        track: wraps the list of names to show progress.
 
     Raises:
-        ValueError: there is no such picture, or one is over `MOST_BYTES`.
-        browser.NoBrowser: there is no browser here.
+        ValueError: there is no such picture, or one is larger than `MOST_BYTES`.
+        browser.NoBrowser: this machine has no browser that can be driven.
     """
     import tempfile
 
@@ -214,13 +225,13 @@ def take(names, folder=DOCS, track=iter) -> list[Path]:
     return paths
 
 
-def small(png) -> bytes:
-    """The same picture as small as its pixels allow; in 256 colours where that is still over `MOST_BYTES`."""
+def small(png: bytes) -> bytes:
+    """Return a picture as a smaller PNG: with the same pixels or, if that is over `MOST_BYTES`, in 256 colours."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", optimize=True)
     if buffer.tell() > MOST_BYTES:
-        few = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)  # keeps the rare ones
+        few = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)  # rare colours stay
         buffer = io.BytesIO()
         few.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
@@ -232,8 +243,8 @@ def _page(browser, height=800):
     return page
 
 
-def _middle(place):
-    """Bring an element to the middle of its page, and wait until it stands there."""
-    for _ in range(3):  # what lies above may still grow
-        place.evaluate("element => element.scrollIntoView({block: 'center'})")
-        place.page.wait_for_timeout(400)
+def _middle(element):
+    """Scroll an element to the middle of its page, and wait until it is there."""
+    for _ in range(3):  # the page above the element may still grow
+        element.evaluate("element => element.scrollIntoView({block: 'center'})")
+        element.page.wait_for_timeout(400)

@@ -1,1 +1,1 @@
-"""From recorded scores to what people read: feedback, the report of the class, tables of scores."""
+"""From recorded scores to what people read: the feedback, the report of the class and the tables of scores."""

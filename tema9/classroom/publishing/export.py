@@ -1,17 +1,23 @@
-"""Scores as CSV, for Moodle, for Canvas and for a spreadsheet: a row for each student, whatever became of the work."""
+"""The scores of a class as CSV for Moodle, Canvas or a spreadsheet: every student has a row, also without a score."""
 
 import csv
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
+from tema9.classroom.grading.scores import Row
+from tema9.classroom.sources import Source
 from tema9.files import atomic_write
 
+Lines = Iterator[list]  # of a CSV, the header first; a line is a list of numbers and texts
 
-def table(form, rows, known, people):
-    """The rows of a CSV, its header first.
+
+def table(form: str, rows: Iterable[Row], sources: dict[str, Source], people: dict[str, dict]) -> Lines:
+    """Return the lines of a CSV with the scores of a class, the header first.
 
     Args:
-        form: "csv", "moodle" or "canvas".
-        rows: as `grade.scores` returns them.
-        known: the `Source`s, by name.
+        form: for whom the CSV is: "csv" (a spreadsheet), "moodle" or "canvas".
+        rows: the scores, as `scores.scores` returns them.
+        sources: {name: source} of the notebooks.
         people: {student: dict of first_name, last_name, email, lms_user_id}.
 
     Raises:
@@ -19,20 +25,20 @@ def table(form, rows, known, people):
     """
     if form not in FORMS:
         raise ValueError(f"format {form!r} is none of {', '.join(FORMS)}")
-    by_student = {}
+    by_student: dict[str, dict[str, Row]] = {}
     for row in rows:
         by_student.setdefault(row.student, {})[row.notebook] = row
-    return FORMS[form](by_student, known, people)
+    return FORMS[form](by_student, sources, people)
 
 
-def write(path, lines):
-    """Write the rows, whole or not at all; with the mark by which spreadsheets know UTF-8."""
+def write(path: str | Path, lines: Iterable[Iterable]) -> None:
+    """Write the lines as CSV, the whole file or none of it, with the mark by which spreadsheets recognise UTF-8."""
     with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8-sig") as file:
         csv.writer(file).writerows([[_safe(value) for value in line] for line in lines])
 
 
-def status(rows):
-    """In a few words, what a student's row does not say in numbers."""
+def status(rows: dict[str, Row]) -> str:
+    """Return in a few words what the numbers do not say of a student's scores, which are given by notebook."""
     said = []
     for name, row in rows.items():
         if row.status != "graded":
@@ -42,34 +48,34 @@ def status(rows):
     return "; ".join(said) or "graded"
 
 
-def _plain(by_student, known, people):
-    yield ["student", *known, "total", "status"]
+def _plain(by_student, sources, people):
+    yield ["student", *sources, "total", "status"]
     for student, rows in by_student.items():
-        yield [student, *_scores(rows, known), _total(rows), status(rows)]
+        yield [student, *_scores(rows, sources), _total(rows), status(rows)]
 
 
-def _moodle(by_student, known, people):
-    yield ["Username", "First name", "Surname", "Email address", *(s.title for s in known.values()), "Status"]
+def _moodle(by_student, sources, people):
+    yield ["Username", "First name", "Surname", "Email address", *(s.title for s in sources.values()), "Status"]
     for student, rows in by_student.items():
         person = people.get(student, {})
-        who = [student, person.get("first_name", ""), person.get("last_name", ""), person.get("email", "")]
-        yield [*who, *_scores(rows, known), status(rows)]
+        identity = [student, person.get("first_name", ""), person.get("last_name", ""), person.get("email", "")]
+        yield [*identity, *_scores(rows, sources), status(rows)]
 
 
-def _canvas(by_student, known, people):
-    yield ["Student", "ID", "SIS Login ID", "Section", "Notes", *(s.title for s in known.values())]
-    yield ["Points Possible", "", "", "", "", *(s.points for s in known.values())]
+def _canvas(by_student, sources, people):
+    yield ["Student", "ID", "SIS Login ID", "Section", "Notes", *(s.title for s in sources.values())]
+    yield ["Points Possible", "", "", "", "", *(s.points for s in sources.values())]
     for student, rows in by_student.items():
         person = people.get(student, {})
         name = ", ".join(filter(None, [person.get("last_name"), person.get("first_name")])) or student
-        yield [name, person.get("lms_user_id", ""), student, "", status(rows), *_scores(rows, known)]
+        yield [name, person.get("lms_user_id", ""), student, "", status(rows), *_scores(rows, sources)]
 
 
-FORMS = {"csv": _plain, "moodle": _moodle, "canvas": _canvas}
+FORMS: dict[str, Callable[[dict, dict, dict], Lines]] = {"csv": _plain, "moodle": _moodle, "canvas": _canvas}
 
 
-def _scores(rows, known):
-    return [f"{rows[name].total:g}" for name in known]
+def _scores(rows, sources):
+    return [f"{rows[name].total:g}" for name in sources]
 
 
 def _total(rows):
@@ -77,7 +83,7 @@ def _total(rows):
 
 
 def _safe(value):
-    """A text that a spreadsheet would take for a formula gets a quote before it."""
+    """A value as text, with a quote before it if a spreadsheet would take the text for a formula."""
     text = str(value)
     formula = text.startswith(("=", "+", "@", "\t", "\r")) or (text.startswith("-") and not _is_number(text))
     return f"'{text}" if formula else text

@@ -1,7 +1,11 @@
-"""What a student reads of a graded submission: a page in Spanish, without hidden tests or expected values."""
+"""The feedback: the page in Spanish that a student reads of a graded submission, with no hidden test in it.
+
+Nor does the page show a value that a test expects.
+"""
 
 import hashlib
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,47 +13,61 @@ import nbformat
 
 from tema9.classroom import cells, sources
 from tema9.classroom.course import Course
+from tema9.classroom.grading.cohort import Cohort
 from tema9.classroom.grading.record import Record
 from tema9.classroom.grading.verdicts import OUTCOMES
 from tema9.classroom.publishing import pages
+from tema9.classroom.sources import Source
 
 MARKS = {"good": "✔", "bad": "✘", "wait": "…"}
 
 
-def write_all(cohort, students, track=lambda jobs: jobs) -> list[Path]:
-    """Write the page of every recorded submission; return the paths of the pages.
+def write_all(cohort: Cohort, students: Iterable[str], track: Callable[[list], Iterable] = iter) -> list[Path]:
+    """Write the pages of all recorded submissions of some students, and return the paths of the pages.
 
     Args:
-        cohort: the `Cohort`.
-        students: the identifiers of the students whose pages are written.
+        cohort: the class.
+        students: the identifiers of the students.
         track: wraps the list of (student, notebook) to show progress.
     """
     with Record(cohort.course, read_only=True) as record:
-        there = [(s, n) for s in students for n in cohort.sources if record.receipt(s, n) is not None]
-        return [write(record, cohort.sources[notebook], student) for student, notebook in track(there)]
+        recorded = [(s, n) for s in students for n in cohort.sources if record.receipt(s, n) is not None]
+        return [write(record, cohort.sources[notebook], student) for student, notebook in track(recorded)]
 
 
-def after_nbgrader(assignment, student, notebooks):
-    """Write our page over the one that nbgrader has just made, where what it shows is what `tema9 grade` recorded.
+def after_nbgrader(assignment: str, student: str, notebooks: Iterable[str]) -> None:
+    """Write our page over the page that nbgrader has just made of a submission, if `tema9 grade` has recorded it.
 
-    nbgrader calls this after each `generate_feedback`.
+    nbgrader calls this function after each `generate_feedback`. The page of nbgrader stays if the submission has been
+    handed in again since it was recorded.
 
     Args:
-        assignment, student: as nbgrader names them, patterns perhaps.
-        notebooks: the paths that it converted, COURSE/autograded/STUDENT/NOTEBOOK/NOTEBOOK.ipynb.
+        assignment, student: the names that nbgrader was given, which may be patterns.
+        notebooks: the paths that nbgrader has converted, COURSE/autograded/STUDENT/NOTEBOOK/NOTEBOOK.ipynb.
     """
-    known = {source.name: source for source in sources.all_sources()}
+    by_name = {source.name: source for source in sources.all_sources()}
     for path in map(Path, notebooks):
         owner, name, course = path.parts[-3], path.stem, Course(path.parents[3])
         with Record(course) as record:
             receipt, handed_in = record.receipt(owner, name), course.submitted(owner, name)
             if receipt and hashlib.sha256(handed_in.read_bytes()).hexdigest() == receipt.sha256:
-                write(record, known[name], owner)
+                write(record, by_name[name], owner)
 
 
-def write(record, source, student) -> Path:
-    """Write the page of one recorded submission where nbgrader has its own, and return the path of the page."""
+def write(record: Record, source: Source, student: str) -> Path:
+    """Write the page of one recorded submission where nbgrader would write its own page, and return the path.
+
+    Args:
+        record: the record of the class, open.
+        source: the notebook.
+        student: the identifier of the student.
+
+    Raises:
+        ValueError: no submission of this notebook by this student is recorded.
+    """
     receipt = record.receipt(student, source.name)
+    if receipt is None:
+        raise ValueError(f"no submission of {source.name} by {student} is recorded")
     scores, comments = record.points(student, source.name), record.comments(student, source.name)
     path = record.root / "feedback" / student / source.name / f"{source.name}.html"
     exercises = list(_exercises(record, source, student, receipt, scores, comments))
@@ -109,20 +127,21 @@ def _test(verdict, scores):
 
 
 def _said(cell):
-    """What a cell of a student printed, and its error, as text."""
+    """The text that a student's cell printed, followed by its error."""
     parts = []
     for output in cell.get("outputs", ()):
         parts.append(output.get("text") or f"{output.get('ename')}: {output.get('evalue')}")
     return "\n".join(parts)[:20_000]
 
 
-def titles(source) -> dict[str, str]:
-    """The heading above each exercise, by its name; without its points, which the page has."""
-    heading, found = source.title, {}
+def titles(source: Source) -> dict[str, str]:
+    """Return {exercise: the heading above it}, without the points, which the page shows beside the heading."""
+    heading = source.title
+    found: dict[str, str] = {}
     for cell in source.cells:
         if cell.kind == "markdown" and not cell.role:
             lines = [line.lstrip("# ").strip() for line in cell.text.splitlines() if line.startswith("#")]
             heading = lines[-1] if lines else heading
         if cell.role in ("solution", "answer"):
-            found[cell.grade_id] = re.sub(r" \(\d+ puntos?\b[^)]*\)$", "", heading)
+            found[cell.keys[cell.role]] = re.sub(r" \(\d+ puntos?\b[^)]*\)$", "", heading)
     return found

@@ -1,15 +1,19 @@
-"""Pages of HTML that need nothing but themselves: every value in them is escaped, and none of them runs a script."""
+"""Pages of HTML, each in one file that loads no other: every value in them is escaped, and they run no script."""
 
 import base64
 import functools
 import io
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 from markupsafe import Markup, escape
 
 from tema9.files import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @functools.cache
@@ -20,21 +24,27 @@ def _templates():
     return made
 
 
-def inline(text) -> Markup:
-    """A text with its `code` and **bold** as HTML; all the rest of it is escaped."""
+def inline(text: str) -> Markup:
+    """Return a text as HTML in which `code` and **bold** are marked up and everything else is escaped."""
     text = re.sub(r"`([^`\n]+)`", r"<code>\1</code>", str(escape(text)))
     return Markup(re.sub(r"\*\*([^*\n]+)\*\*", r"<strong>\1</strong>", text))
 
 
-def write(path, template, **values):
-    """Write the page that a template of this folder makes of the values."""
+def write(path: str | Path, template: str, **values: Any) -> None:
+    """Write a page of HTML.
+
+    Args:
+        path: the path of the page.
+        template: the name of the page's template, a file beside this module.
+        values: what the template shows, by name.
+    """
     page = _templates().get_template(template).render(**values)
     with atomic_write(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 
-def picture(figure) -> str:
-    """A figure as the address of an image that holds it; the figure is closed."""
+def picture(figure: "Figure") -> str:
+    """Return the URL of an image that holds a figure of matplotlib, as SVG, and close the figure."""
     import matplotlib.pyplot as plt
 
     buffer = io.BytesIO()

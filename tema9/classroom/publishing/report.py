@@ -1,25 +1,35 @@
-"""The class on one page: scores, exercises, mistakes, what needs attention, and answers that are too equal."""
+"""The report of a class: scores, exercises, mistakes, what needs attention, and answers that are too much alike."""
 
 import statistics
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from tema9.classroom.grading.cohort import Cohort
+from tema9.classroom.grading.receipt import Receipt
 from tema9.classroom.grading.record import Record
+from tema9.classroom.grading.scores import Row
 from tema9.classroom.grading.verdicts import INCIDENTS
 from tema9.classroom.publishing import pages, similar
+from tema9.classroom.sources import Source
 
-MOST_PAIRS = 50
+MOST_PAIRS = 50  # of students with similar answers
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """How an exercise did.
+    """How a class did in an exercise with tests.
 
-    difficulty: the part of its points that those who answered lost. discrimination: the correlation of
-    its score with the rest of the notebook's, over those who handed it in; None where one does not vary.
-    doubt: why its test should be looked at; "" if nothing says so.
+    Args:
+        name: the identifier of the exercise.
+        answered: how many students answered the exercise.
+        difficulty: the part of the points, from 0 to 1, that the students who answered lost on average.
+        discrimination: the correlation, over the students who handed in the notebook, between their scores in this
+            exercise and in the rest of the notebook; None where one of the two is the same for all.
+        doubt: why a person should look at the tests of the exercise; "" if there is no reason.
     """
 
     name: str
@@ -29,15 +39,15 @@ class Statistics:
     doubt: str = ""
 
 
-def write(cohort, rows, path):
+def write(cohort: Cohort, rows: list[Row], path: str | Path) -> None:
     """Write the report of a class.
 
     Args:
-        cohort: the `Cohort`.
-        rows: as `scores.scores` returns them.
-        path: of the page.
+        cohort: the class.
+        rows: the scores, as `scores.scores` returns them.
+        path: the path of the page.
     """
-    known = cohort.sources
+    sources = cohort.sources
     with Record(cohort.course, read_only=True) as record:
         receipts = {
             (row.student, row.notebook): receipt
@@ -45,9 +55,9 @@ def write(cohort, rows, path):
             if (receipt := record.receipt(row.student, row.notebook)) is not None
         }
         students = sorted({row.student for row in rows})
-        suspicious = similar.pairs(similar.answers_of(record, known.values(), students))
+        suspicious = similar.pairs(similar.answers_of(record, sources.values(), students))
     graded = [row for row in rows if row.status == "graded"]
-    exercises = [one for source in known.values() for one in exercise_statistics(source, receipts)]
+    exercises = [one for source in sources.values() for one in exercise_statistics(source, receipts)]
     found = mistakes(receipts.values())
     seconds = [receipt.seconds for receipt in receipts.values()] or [0]
     pages.write(
@@ -57,7 +67,7 @@ def write(cohort, rows, path):
         submissions=len(graded),
         median=statistics.median([row.total for row in graded] or [0]),
         pending=sum(row.pending for row in rows),
-        distribution=_distribution(graded, known),
+        distribution=_distribution(graded, sources),
         attention=attention(rows, receipts),
         difficulty=_difficulty(exercises),
         exercises=exercises,
@@ -70,12 +80,12 @@ def write(cohort, rows, path):
     )
 
 
-def attention(rows, receipts) -> list[tuple[str, str, str]]:
-    """Return (student, notebook, what a person should look at in it), for each submission that needs it.
+def attention(rows: Iterable[Row], receipts: dict[tuple[str, str], Receipt]) -> list[tuple[str, str, str]]:
+    """Return (student, notebook, what to look at) for each submission at which a person should look.
 
     Args:
-        rows: the `Row`s of the class.
-        receipts: {(student, notebook): receipt}.
+        rows: the scores of the class.
+        receipts: {(student, notebook): receipt} of the recorded submissions.
     """
     found = []
     for row in rows:
@@ -91,8 +101,13 @@ def attention(rows, receipts) -> list[tuple[str, str, str]]:
     return found
 
 
-def exercise_statistics(source, receipts) -> list[Statistics]:
-    """How each exercise with tests did, over the receipts {(student, notebook): receipt}."""
+def exercise_statistics(source: Source, receipts: dict[tuple[str, str], Receipt]) -> list[Statistics]:
+    """Return how a class did in each exercise of a notebook that has tests.
+
+    Args:
+        source: the notebook.
+        receipts: {(student, notebook): receipt} of the recorded submissions.
+    """
     graded = [one for (_, notebook), one in receipts.items() if notebook == source.name and one.was_graded]
     totals = np.array([receipt.points for receipt in graded])
     best = totals >= np.quantile(totals, 0.75) if len(totals) else np.zeros(0, bool)
@@ -117,27 +132,31 @@ def exercise_statistics(source, receipts) -> list[Statistics]:
     return found
 
 
-def mistakes(receipts):
-    """(exercise, explanation, how many students) of the mistakes that the bank knows, the most frequent first."""
+def mistakes(receipts: Iterable[Receipt]) -> list[tuple[str, str, int]]:
+    """Return (exercise, explanation, number of students) of the known mistakes that were made, most frequent first.
+
+    Args:
+        receipts: the receipts of the recorded submissions.
+    """
     from tema9.checks import known_fingerprints
 
-    known = {name: set(entry["mistakes"].values()) for name, entry in known_fingerprints().items()}
+    explanations = {name: set(entry["mistakes"].values()) for name, entry in known_fingerprints().items()}
     counts = Counter(
         (name, text.removeprefix(f"✘ {name}: "))
         for receipt in receipts
         for name, text in receipt.checks.items()
-        if text.removeprefix(f"✘ {name}: ") in known.get(name, ())
+        if text.removeprefix(f"✘ {name}: ") in explanations.get(name, ())
     )
-    return [(*what, count) for what, count in counts.most_common()]
+    return [(name, explanation, count) for (name, explanation), count in counts.most_common()]
 
 
-def _distribution(rows, known):
+def _distribution(rows, sources):
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 2.3 * ((len(known) + 2) // 3)), layout="constrained")
-    columns = min(3, len(known))
-    axes = figure.subplots(-(-len(known) // columns), columns, squeeze=False, sharey=True).flat
-    for ax, (name, source) in zip(axes, known.items(), strict=False):
+    figure = Figure(figsize=(10, 2.3 * ((len(sources) + 2) // 3)), layout="constrained")
+    columns = min(3, len(sources))
+    axes = figure.subplots(-(-len(sources) // columns), columns, squeeze=False, sharey=True).flat
+    for ax, (name, source) in zip(axes, sources.items(), strict=False):
         percent = [100 * row.total / source.points for row in rows if row.notebook == name]
         ax.hist(percent, bins=range(0, 101, 10), color="#4477aa", edgecolor="white")
         ax.set_title(source.title, fontsize=9)

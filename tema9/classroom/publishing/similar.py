@@ -1,26 +1,32 @@
-"""Pairs of answers that are more alike than chance and a short exercise explain."""
+"""Pairs of students whose answers are more alike than chance and the exercises themselves can explain."""
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import nbformat
 from rapidfuzz import process
 from rapidfuzz.distance import Indel
 
 from tema9.classroom import cells
+from tema9.classroom.grading.record import Record
+from tema9.classroom.sources import Source
 
-ALIKE = 0.95  # of two texts, from 0 to 1
-SHORTEST = 60  # characters of a student's own in a cell; shorter ones are alike by themselves
-BITS = 6.0  # of evidence, for a pair to be named
+ALIKE = 0.95  # the similarity, from 0 to 1, from which on two texts count as alike
+SHORTEST = 60  # the characters that a student must have written in a cell; shorter texts are alike without copying
+BITS = 6.0  # the evidence from which on a pair is named
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two students and the cells in which they wrote the same.
+    """Two students whose answers are alike.
 
-    bits: of evidence: for each cell, how rare what they share is among the class, as a logarithm.
-    equal: how many of the cells are the same letter for letter.
+    Args:
+        one, other: the identifiers of the students.
+        cells: the names of the cells in which they wrote texts that are alike.
+        equal: in how many of these cells the two texts are the same letter for letter.
+        bits: the evidence: the sum over the cells of the logarithm of how rare the shared text is in the class.
     """
 
     one: str
@@ -30,22 +36,36 @@ class Pair:
     bits: float
 
 
-def own_text(text, released):
-    """What a student wrote in a cell: its lines that the released cell does not have."""
+@dataclass
+class _Shared:
+    """What two students share, while it is counted; the fields are those of `Pair`."""
+
+    cells: list[str] = field(default_factory=list)
+    equal: int = 0
+    bits: float = 0.0
+
+
+def own_text(text: str, released: str) -> str:
+    """Return what a student wrote in a cell: the lines that are not in the cell as it was released.
+
+    Args:
+        text: the cell as the student handed it in.
+        released: the cell as students received it.
+    """
     given = {line.strip() for line in released.splitlines()}
     return "\n".join(line.rstrip() for line in text.splitlines() if line.strip() and line.strip() not in given)
 
 
-def pairs(answers) -> list[Pair]:
-    """The suspicious pairs of a class, those with most evidence first.
+def pairs(answers: dict[str, dict[str, str]]) -> list[Pair]:
+    """Return the suspicious pairs of a class, the pairs with most evidence first.
 
-    A text that more than a tenth of the class shares, three at least, is what the exercise asks for,
-    and no evidence.
+    A text that more than a tenth of the class shares, and more than three students, is what the exercise asks for. It
+    is no evidence.
 
     Args:
-        answers: {cell: {student: what the student wrote of it}}.
+        answers: {cell: {student: what the student wrote in the cell}}.
     """
-    found = defaultdict(lambda: [[], 0, 0.0])
+    found: dict[tuple[str, str], _Shared] = defaultdict(_Shared)
     for cell, texts in sorted(answers.items()):
         students = sorted(student for student, text in texts.items() if len(text) >= SHORTEST)
         if len(students) < 2:
@@ -56,19 +76,30 @@ def pairs(answers) -> list[Pair]:
         for i, j in zip(*alike.nonzero(), strict=True):
             most = max(count[i], count[j])
             if i < j and most <= max(3, len(texts) / 10):
-                entry = found[students[i], students[j]]
-                entry[0].append(cell)
-                entry[1] += written[i] == written[j]
-                entry[2] += math.log2(max(2, len(texts)) / most)
-    listed = [Pair(*who, tuple(shared), equal, bits) for who, (shared, equal, bits) in found.items() if bits >= BITS]
+                shared = found[students[i], students[j]]
+                shared.cells.append(cell)
+                shared.equal += written[i] == written[j]
+                shared.bits += math.log2(max(2, len(texts)) / most)
+    listed = [
+        Pair(one, other, tuple(shared.cells), shared.equal, shared.bits)
+        for (one, other), shared in found.items()
+        if shared.bits >= BITS
+    ]
     return sorted(listed, key=lambda pair: (-pair.bits, pair.one, pair.other))
 
 
-def answers_of(record, sources, students):
-    """{cell: {student: own text}} of the graded notebooks of a class."""
-    found = defaultdict(dict)
+def answers_of(record: Record, sources: Iterable[Source], students: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return {cell: {student: what the student wrote in the cell}} of the graded notebooks of a class.
+
+    Args:
+        record: the record of the class, open.
+        sources: the notebooks.
+        students: the identifiers of the students.
+    """
+    students = list(students)
+    found: dict[str, dict[str, str]] = defaultdict(dict)
     for source in sources:
-        if not record.course.release(source.name).is_file():  # nothing of it is graded
+        if not record.course.release(source.name).is_file():  # no submission of this notebook has been graded
             continue
         released = nbformat.read(record.course.release(source.name), as_version=4)
         given = {name: cell.source for name, cell in cells.by_name(released).items()}
