@@ -1,6 +1,7 @@
 """The command `tema9`. Each command parses, calls and prints; what it does is in the modules that it calls."""
 
 import os
+from collections.abc import Callable
 
 import typer
 
@@ -38,7 +39,7 @@ COMMANDS = {
 DATA_COMMANDS = {"prepare": networks.prepare}
 
 
-def command_line(help: str, commands: dict) -> typer.Typer:
+def command_line(help: str, commands: dict[str, Callable[..., None]]) -> typer.Typer:
     """Return the command line that has these commands."""
     made = typer.Typer(help=help, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
     for name, function in commands.items():
