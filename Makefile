@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/ready
+TWO_CORES := -n 2 --dist loadfile  # a file's tests share what its fixtures make
 
-.PHONY: help course test lab classroom notebooks slides tour clean
+.PHONY: help course test quick lab classroom notebooks slides tour clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -12,8 +13,14 @@ help: ## list the targets
 course: $(READY) ## set up, build the notebooks and the slides, train LeNet-5, grade a sample class, say what to open
 	@$(BIN)/tema9 course
 
-test: $(READY) ## run the tests
-	@$(BIN)/python -m pytest
+test: $(READY) ## run the tests, on two cores
+	@$(BIN)/python -m pytest $(TWO_CORES) --durations=15 $(if $(ONLY),-m '$(ONLY)')
+
+quick: $(READY) ## look at the form, the types and what the quick tests say, in a minute
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+	@! grep -q '^\[tool.mypy\]' pyproject.toml || $(BIN)/python -m mypy
+	@$(BIN)/python -m pytest $(TWO_CORES) --quiet -m 'not slow and not sandbox and not browser and not postgres'
 
 lab: $(READY) ## open JupyterLab on the start page, as a student
 	@$(BIN)/tema9 lab

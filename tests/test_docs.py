@@ -178,7 +178,9 @@ def test_contributing_says_what_every_mark_of_the_tests_means():
     assert rows("markers") == [f"| `{name}` | {meaning} |" for name, meaning in (mark.split(": ") for mark in marks)]
 
 
-@pytest.mark.parametrize("target", ["course", "test", "lab", "classroom", "notebooks", "slides", "tour", "clean"])
+@pytest.mark.parametrize(
+    "target", ["course", "test", "quick", "lab", "classroom", "notebooks", "slides", "tour", "clean"]
+)
 def test_makefile_has_a_comment_for_every_target(target):
     assert re.search(rf"^{target}:.* ## .+", MAKEFILE, flags=re.M)
 
