@@ -1,9 +1,13 @@
 """What every test shares: no window, one thread, and what becomes of it where a part of the machine is missing."""
 
+import hashlib
 import os
+import shutil
 from pathlib import Path
 
+import filelock
 import matplotlib
+import nbformat
 import parts
 import pytest
 import torch
@@ -47,15 +51,56 @@ def seeded():
 
 
 @pytest.fixture(scope="session")
-def deck(tmp_path_factory):
+def once(tmp_path_factory):
+    """A function that gives the folder which `make(folder)` has filled: once in a run, whichever process asks first."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+
+    def once(name, make):
+        folder, half = shared / f"once-{name}", shared / f"once-{name}.half"
+        with filelock.FileLock(f"{folder}.lock"):
+            if not folder.is_dir():
+                shutil.rmtree(half, ignore_errors=True)
+                half.mkdir()
+                make(half)
+                half.rename(folder)
+        return folder
+
+    return once
+
+
+@pytest.fixture(scope="session")
+def prepared(once):
+    """A function that makes a folder a course of the sources as they stand, and returns it.
+
+    nbgrader releases the same sources once in a run: for one small notebook, that takes seconds.
+    """
+    from tema9.classroom import course, sources
+
+    def prepared(root, chosen=None):
+        chosen = sources.all_sources() if chosen is None else chosen
+        texts = b"".join(source.path.read_bytes() for source in chosen)
+        made = once(f"course-{hashlib.sha256(texts).hexdigest()[:12]}", lambda new: course.Course(new).prepare(chosen))
+        return course.Course(shutil.copytree(made, root, dirs_exist_ok=True))
+
+    return prepared
+
+
+@pytest.fixture(scope="session")
+def deck(once):
     """The lecture's slides: (the notebook that ran, the page). Without reveal.js and MathJax, which npm fetches, skips
     the test; in CI it fails."""
     from tema9.classroom.lecture import slides
 
-    try:
-        slides.fetch()
-    except slides.NoPackages as error:
-        (pytest.fail if parts.IN_CI else pytest.skip)(str(error))
-    notebook, path = slides.run(), tmp_path_factory.mktemp("slides") / "tema9.html"
-    path.write_text(slides.page(notebook), encoding="utf-8")
-    return notebook, path
+    def make(folder):
+        try:
+            slides.fetch()
+        except slides.NoPackages as error:
+            (pytest.fail if parts.IN_CI else pytest.skip)(str(error))
+        notebook = slides.run()
+        nbformat.write(notebook, folder / "tema9.ipynb")
+        (folder / "tema9.html").write_text(slides.page(notebook), encoding="utf-8")
+
+    folder = once("deck", make)
+    return nbformat.read(folder / "tema9.ipynb", as_version=4), folder / "tema9.html"

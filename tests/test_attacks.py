@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.bubblewrap, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def attacked(tmp_path_factory):
-    root = rehearse.rehearse(tmp_path_factory.mktemp("course"), students=2, hostile=len(attacks.ATTACKS))
+def attacked(tmp_path_factory, prepared):
+    root = rehearse.rehearse(prepared(tmp_path_factory.mktemp("course")).root, students=2, hostile=len(attacks.ATTACKS))
     return root, grade.grade(root, workers=2, limits=Limits(seconds=3)).rows
 
 

@@ -6,7 +6,6 @@ import mini
 import pytest
 from running import grade_class, run
 
-from tema9.classroom import course
 from tema9.classroom.grading.record import Record
 
 ENROLLED = [
@@ -18,11 +17,10 @@ ENROLLED = [
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory):
+def root(tmp_path_factory, prepared):
     """Four enrolled: one waits for a mark, one is final, one handed in no notebook, one nothing; and one who is not."""
     with mini.as_course(mini.write(tmp_path_factory.mktemp("sources"))):
-        opened = course.Course(tmp_path_factory.mktemp("course"))
-        opened.prepare()
+        opened = prepared(tmp_path_factory.mktemp("course"))
         with Record(opened) as record:
             record.enroll(ENROLLED)
         mini.hand_in(opened, "ana", mini.size(), "Por las ventanas.")

@@ -15,18 +15,15 @@ import mini
 import pytest
 from running import grade_class, run
 
-from tema9.classroom import course
-
 pytestmark = [pytest.mark.sandbox, pytest.mark.slow]
 TOKEN = "corrige"
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory):
+def root(tmp_path_factory, prepared):
     """Ana and Luis answered in prose, Eva did not; graded."""
     with mini.as_course(mini.write(tmp_path_factory.mktemp("sources"))):
-        opened = course.Course(tmp_path_factory.mktemp("course"))
-        opened.prepare()
+        opened = prepared(tmp_path_factory.mktemp("course"))
         mini.hand_in(opened, "ana", mini.size(), "Por las ventanas. <script>alert(1)</script>")
         mini.hand_in(opened, "luis", mini.size("return (n - f) // s"), "Porque sí.")
         mini.hand_in(opened, "eva", mini.size())

@@ -73,9 +73,9 @@ def borrow(notebook, cells):
 
 
 @pytest.fixture(scope="module")
-def graded(small, tmp_path_factory):
+def graded(small, tmp_path_factory, prepared):
     """Six rehearsed students, and some with odd submissions; graded once."""
-    root = rehearse.rehearse(tmp_path_factory.mktemp("course"), students=6)
+    root = rehearse.rehearse(prepared(tmp_path_factory.mktemp("course")).root, students=6)
     odd = course.Course(root)
     wrong = {answer.name: answer for answer in bank.load(small).answers["n1-size"]}
     changes = {
@@ -120,8 +120,8 @@ def test_every_rehearsed_score_is_the_expected_one(graded):
         assert rows[student].status == "graded"
 
 
-def test_without_a_sandbox_the_bank_s_answers_have_the_same_scores(small, tmp_path):
-    root = rehearse.rehearse(tmp_path, students=6)
+def test_without_a_sandbox_the_bank_s_answers_have_the_same_scores(small, tmp_path, prepared):
+    root = rehearse.rehearse(prepared(tmp_path).root, students=6)
     rows = {(row.student, row.notebook): row for row in grade_class(root, unsandboxed=True).rows}
     assert {who: row.machine for who, row in rows.items()} == {
         who: score for who, (score, _) in scores.expected(root).items()
@@ -245,7 +245,7 @@ def test_nbgraders_own_commands_work_in_the_course_folder(graded):
 
     def nbgrader(*arguments):
         command = [sys.executable, "-m", "nbgrader", *arguments]
-        return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120)
+        return subprocess.run(command, cwd=root, capture_output=True, text=True)
 
     regraded = nbgrader("autograde", "1_mini", "--student=alumno-001", "--force")
     assert regraded.returncode == 0, regraded.stderr

@@ -107,9 +107,8 @@ def test_a_class_is_graded_into_postgresql_as_into_sqlite(small, url, tmp_path, 
 
 @pytest.mark.sandbox
 @pytest.mark.postgres
-def test_a_class_that_moves_to_postgresql_keeps_its_scores_and_runs_nothing(small, url, tmp_path):
-    opened = course.Course(tmp_path)
-    opened.prepare()
+def test_a_class_that_moves_to_postgresql_keeps_its_scores_and_runs_nothing(small, url, tmp_path, prepared):
+    opened = prepared(tmp_path)
     mini.hand_in(opened, "ana", mini.size(), "Por las ventanas.")
     points(tmp_path)
     with Record(opened) as record:

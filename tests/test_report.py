@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from running import grade_class, run
 
-from tema9.classroom import course
 from tema9.classroom.grading.cohort import open_cohort
 from tema9.classroom.grading.receipt import Receipt
 from tema9.classroom.grading.verdicts import CellVerdict
@@ -47,12 +46,11 @@ def tampering(notebook, cells):
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(tmp_path_factory, prepared):
     """A class of eight that fares in known ways, graded and reported."""
     folder = mini.write(tmp_path_factory.mktemp("sources"), TWO)
     with mini.as_course(folder):
-        opened = course.Course(tmp_path_factory.mktemp("course"))
-        opened.prepare()
+        opened = prepared(tmp_path_factory.mktemp("course"))
         loop = mini.size("while True: pass")
         wrong, no_step = mini.size("return (n - f) // s"), mini.size("return n - f + 1")
         answers = {"a1": mini.size(), "a2": mini.size(), "a3": wrong, "a4": wrong, "a5": no_step, "a6": loop}

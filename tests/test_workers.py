@@ -9,7 +9,6 @@ import mini
 import pytest
 from running import grade_class, run
 
-from tema9.classroom import course
 from tema9.classroom.grading import judge, scores, workers
 
 pytestmark = pytest.mark.sandbox
@@ -19,11 +18,10 @@ DESERVED = {"ana": 90, "eva": 30, "luis": 90, "zoe": 0}
 
 
 @pytest.fixture(scope="module")
-def ready(tmp_path_factory):
+def ready(tmp_path_factory, prepared):
     """A class of four that handed in."""
     with mini.as_course(mini.write(tmp_path_factory.mktemp("sources"))):
-        opened = course.Course(tmp_path_factory.mktemp("course"))
-        opened.prepare()
+        opened = prepared(tmp_path_factory.mktemp("course"))
         answers = (
             mini.size(),
             mini.size("return (n - f) // s"),

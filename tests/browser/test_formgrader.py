@@ -7,7 +7,6 @@ import pytest
 
 from tema9.classroom import sources
 from tema9.classroom.authoring import bank
-from tema9.classroom.course import Course
 from tema9.classroom.grading.record import Record
 from tema9.classroom.lecture import screens
 
@@ -17,10 +16,9 @@ STUDENT = "alumna-001"
 
 
 @pytest.fixture(scope="module")
-def course(tmp_path_factory):
+def course(tmp_path_factory, prepared):
     """A course folder with one submission of notebook 1: right but for one known mistake."""
-    made = Course(tmp_path_factory.mktemp("teacher") / "course")
-    made.prepare([SOURCE])
+    made = prepared(tmp_path_factory.mktemp("teacher") / "course", [SOURCE])
     notebook = nbformat.read(made.release(SOURCE.name), as_version=4)
     known = bank.load(SOURCE)
     mistake = next(answer for answer in known.answers["n1-conv-output-size"] if answer.name == "forgets-plus-one")

@@ -6,7 +6,6 @@ from running import grade_class
 
 from tema9.classroom import sources
 from tema9.classroom.authoring import bank
-from tema9.classroom.course import Course
 from tema9.classroom.grading import scores
 from tema9.classroom.grading.cohort import open_cohort
 from tema9.classroom.publishing import feedback, report
@@ -16,11 +15,10 @@ STUDENT = "alumna-001"
 
 
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory):
+def graded(tmp_path_factory, prepared):
     """A course folder with a graded submission of notebook 5, the quickest, its first exercise wrong."""
     source = sources.all_sources()[4]
-    made = Course(tmp_path_factory.mktemp("pages") / "course")
-    made.prepare()
+    made = prepared(tmp_path_factory.mktemp("pages") / "course")
     notebook = nbformat.read(made.release(source.name), as_version=4)
     answers = {one.name: bank.solution(one).text for one in source.graded}
     first = source.graded[0].name
