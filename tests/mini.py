@@ -1,10 +1,14 @@
 """A notebook of one exercise, and its bank: what the tests of the classroom change and break.
 
-`python mini.py FOLDER COMMAND ...` is the command `tema9` where the notebook in FOLDER stands for the course.
+`python mini.py FOLDER COMMAND ...` is the command `tema9` where the notebook in FOLDER stands for the course;
+`python mini.py --pause FOLDER grade ...` waits for a signal once two submissions are recorded.
 """
 
 import contextlib
+import os
+import signal
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -142,9 +146,6 @@ def size(body="return (n - f) // s + 1", before=""):
 
 def with_bugs(job):
     """A judge that one submission kills, and in which another finds a bug."""
-    import os
-    import signal
-
     from tema9.classroom.grading.judge import judge
 
     if b"# muere" in job.content:
@@ -159,10 +160,25 @@ def never():
     raise OSError("no room")
 
 
-if __name__ == "__main__":
-    from pathlib import Path
+def pause_after_two(save):
+    """A `Record.save` that says "paused" after the second submission, and waits for a signal."""
+    left = iter(range(1))
 
+    def saved(record, judged):
+        save(record, judged)
+        if next(left, None) is None:
+            print("paused", flush=True)
+            signal.pause()
+
+    return saved
+
+
+if __name__ == "__main__":
+    from tema9.classroom.grading.record import Record
     from tema9.cli import app
 
-    with as_course(Path(sys.argv[1])):
-        app(sys.argv[2:])
+    *options, folder, command = sys.argv[1 : 4 if sys.argv[1] == "--pause" else 3]
+    if options:
+        Record.save = pause_after_two(Record.save)
+    with as_course(Path(folder)):
+        app([command, *sys.argv[len(options) + 3 :]])

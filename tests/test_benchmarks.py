@@ -21,7 +21,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 def test_a_benchmark_runs_and_prints_its_ratios(name, prints):
     script = [sys.executable, BENCHMARKS / f"{name}.py", "--quick", "--threads", "1"]
     script = script[:-2] if name == "pipeline" else script
-    result = subprocess.run(script, capture_output=True, text=True, timeout=300, check=True)
+    result = subprocess.run(script, capture_output=True, text=True, check=True)
     said = result.stdout + result.stderr
     assert all(words in said for words in [*prints, "torch"]), said
 
@@ -30,6 +30,6 @@ def test_a_benchmark_runs_and_prints_its_ratios(name, prints):
 @pytest.mark.slow
 def test_the_benchmark_of_grading_compares_with_stock_and_with_the_limit():
     script = [sys.executable, BENCHMARKS / "grading.py", "speed", "--quick", "--students", "2"]
-    said = subprocess.run(script, capture_output=True, text=True, timeout=300, check=True).stdout
+    said = subprocess.run(script, capture_output=True, text=True, check=True).stdout
     assert "times stock's throughput" in said and "times the limit" in said
     assert "stock graded 2 of 2; 2 scores equal ours" in said

@@ -143,9 +143,9 @@ def test_the_report_has_a_row_per_notebook_and_the_reasons(tmp_path):
 
 def test_the_module_reports_a_folder_or_says_where_it_looked(tmp_path):
     run = [sys.executable, "-m", "tema9.progress"]
-    done = progress.subprocess.run([*run, sources.NOTEBOOKS], capture_output=True, text=True, timeout=60)
+    done = progress.subprocess.run([*run, sources.NOTEBOOKS], capture_output=True, text=True)
     assert done.returncode == 0 and "0 de 90" in done.stdout
-    lost = progress.subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    lost = progress.subprocess.run(run, cwd=tmp_path, capture_output=True, text=True)
     assert lost.returncode == 1 and "no encuentro 0_empieza_aqui.ipynb" in lost.stderr
 
 

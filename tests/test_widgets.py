@@ -274,9 +274,21 @@ def test_a_run_that_ends_by_itself_is_that_of_train():
     assert not run.history.interrupted and "Terminado" in run.words and run.bar.value == 2
 
 
-def test_interrupting_the_cell_that_waits_stops_the_run_and_gives_its_history(capsys):
+def test_interrupting_the_cell_that_waits_stops_the_run_and_gives_its_history(capsys, monkeypatch):
     run = widgets.live_training(models.LeNet5(), few(), quick(1000))
-    threading.Timer(0.5, _thread.interrupt_main).start()
+    wait, waits = run._done.wait, threading.Event()
+
+    def waiting(seconds=None):
+        waits.set()
+        return wait(seconds)
+
+    def interrupt():  # once there is an epoch, and the cell waits for the end
+        while not (run.history.epochs and waits.is_set()):
+            time.sleep(0.01)
+        _thread.interrupt_main()
+
+    monkeypatch.setattr(run._done, "wait", waiting)
+    threading.Thread(target=interrupt).start()
     history = run.result()
     assert 1 <= len(history.epochs) < 1000 and history.interrupted
     assert "Interrumpido" in capsys.readouterr().out
