@@ -19,7 +19,7 @@ test: $(READY) ## run the tests, on two cores
 quick: $(READY) ## look at the form, the types and what the quick tests say, in a minute
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
-	@! grep -q '^\[tool.mypy\]' pyproject.toml || $(BIN)/python -m mypy
+	@$(BIN)/python -m mypy
 	@$(BIN)/python -m pytest $(TWO_CORES) --quiet -m 'not slow and not sandbox and not browser and not postgres'
 
 lab: $(READY) ## open JupyterLab on the start page, as a student

@@ -3,6 +3,7 @@
 import fnmatch
 import re
 import shlex
+import shlex
 import tomllib
 from collections import Counter
 
@@ -187,7 +188,7 @@ def test_makefile_has_a_comment_for_every_target(target):
 
 def test_the_targets_of_make_that_the_documents_name_are_those_that_there_are():
     lines = [line for path in DOCUMENTS for line in typed(path) if re.match(r"make( |$)", line)]
-    named = {word for line in lines for word in line.split()[1:] if "=" not in word}
+    named = {word for line in lines for word in shlex.split(line, comments=True)[1:] if "=" not in word}
     there = set(re.search(r"^\.PHONY: (.+)", MAKEFILE, flags=re.M)[1].split())
     assert there == set(re.findall(r"^([a-z]+):", MAKEFILE, flags=re.M))
     assert not differences(named, there)
