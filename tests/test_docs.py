@@ -3,7 +3,6 @@
 import fnmatch
 import re
 import shlex
-import shlex
 import tomllib
 from collections import Counter
 
@@ -11,8 +10,8 @@ import mini
 import pytest
 import typer
 import yaml
+from arrows import name_of, ours
 from documents import CHANGELOG, CONTRIBUTING, DOCUMENTS, MAP, PAGES, README, ROOT, anchors, read, rows, typed
-from test_imports import name_of, ours
 
 from tema9 import ARCHITECTURES, outline
 from tema9.classroom import sources
