@@ -5,6 +5,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "tema9"
+INSTRUCTOR_SIDE = ("__init__", "__main__", "cli", "classroom")
+STUDENT_SIDE = sorted(
+    path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).with_suffix("").parts[0] not in INSTRUCTOR_SIDE
+)
 
 
 def _is_for_hints(node):

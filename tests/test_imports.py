@@ -4,12 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from arrows import PACKAGE, ROOT, imports, name_of, ours
-
-INSTRUCTOR_SIDE = ("__init__", "__main__", "cli", "classroom")
-STUDENT_SIDE = sorted(
-    path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).with_suffix("").parts[0] not in INSTRUCTOR_SIDE
-)
+from arrows import PACKAGE, ROOT, STUDENT_SIDE, imports, name_of, ours
 
 # The modules of ours that each may import. One way only: from the tables to what reads them.
 ALLOWED = {
