@@ -38,14 +38,18 @@ def opened(lab, page, *cells, wait=True):
 
 def changed(cell, act, what=""):
     """Act, and wait until the cell's picture or words are others."""
-    shown = cell.locator(".tema9-explorer figure")
-    before = shown.inner_html()
+    shown = ".tema9-explorer figure"
+    before = cell.locator(shown).inner_html()
     act()
-    for _ in range(100):
-        if shown.inner_html() != before:
-            return
-        cell.page.wait_for_timeout(50)
-    raise AssertionError(f"the picture stayed as it was: {what}")
+    from playwright.sync_api import TimeoutError
+
+    try:
+        cell.page.wait_for_function(
+            "([cell, shown, before]) => ![before, undefined].includes(cell.querySelector(shown)?.innerHTML)",
+            arg=[cell.element_handle(), shown, before],
+        )
+    except TimeoutError:
+        raise AssertionError(f"the picture stayed as it was: {what}") from None
 
 
 def share(handle, track):
