@@ -11,9 +11,12 @@ from matplotlib.figure import Figure
 
 from tema9 import checkpoint, figures, models, plan, training
 from tema9.data import Data
+from tema9.evaluation import Score, evaluate
 from tema9.machine import Machine, choose, rank, wait
+from tema9.models import AlexNet, LeNet5, ZFNet
 from tema9.recipes import Recipe
-from tema9.training import History, Score, Words
+from tema9.training import History
+from tema9.wording import SPANISH, Words
 
 
 @dataclass(frozen=True)
@@ -25,14 +28,16 @@ class Trained:
     """
 
     architecture: str
-    model: torch.nn.Module
+    model: LeNet5 | AlexNet | ZFNet
     data: Data
     history: History
     score: Score
     ten_crops: Score | None = None
 
 
-def prepare(architecture: str, data: Data, recipe: Recipe, machine: Machine) -> tuple[torch.nn.Module, Data, Recipe]:
+def prepare(
+    architecture: str, data: Data, recipe: Recipe, machine: Machine
+) -> tuple[LeNet5 | AlexNet | ZFNet, Data, Recipe]:
     """Return a new model on `machine`, with the data and the recipe fitted to it as `plan.fit` does.
 
     The recipe's seed draws the model's weights.
@@ -48,7 +53,9 @@ def prepare(architecture: str, data: Data, recipe: Recipe, machine: Machine) -> 
     """
     data, recipe = plan.fit(data, architecture, recipe)
     torch.manual_seed(recipe.seed)
-    return machine.place(models.build(architecture, num_classes=len(data.classes))), data, recipe
+    model = models.build(architecture, num_classes=len(data.classes))
+    machine.place(model)
+    return model, data, recipe
 
 
 def train(
@@ -59,7 +66,7 @@ def train(
     machine: Machine | None = None,
     resume: bool = False,
     ten_crops: bool = False,
-    words: Words = training.SPANISH,
+    words: Words = SPANISH,
 ) -> Trained:
     """Train an architecture, measure it on the test images, and write weights, history and plot to `out`.
 
@@ -96,8 +103,8 @@ def train(
         pass
     if not history.epochs:
         raise KeyboardInterrupt
-    one = training.evaluate(model, data.test, machine, progress=True, words=words)
-    ten = training.evaluate(model, data.test, machine, True, progress=True, words=words) if ten_crops else None
+    one = evaluate(model, data.test, machine, progress=True, words=words)
+    ten = evaluate(model, data.test, machine, True, progress=True, words=words) if ten_crops else None
     trained = Trained(architecture, model, data, history, one, ten)
     if rank() == 0:
         write(trained, out)

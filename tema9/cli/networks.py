@@ -244,9 +244,9 @@ def train_and_print(architecture: str, images: "Data", recipe: "Recipe", out: Pa
         KeyboardInterrupt: Ctrl-C ended the run; what it had learnt is written and printed.
     """
     draw_without_windows()
-    from tema9 import machine, runs, training
+    from tema9 import machine, runs, wording
 
-    trained = runs.train(architecture, images, recipe, out, words=training.ENGLISH, **settings)
+    trained = runs.train(architecture, images, recipe, out, words=wording.ENGLISH, **settings)
     if machine.rank() == 0:
         print_errors(trained, out)
     if trained.history.interrupted:
