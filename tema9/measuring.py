@@ -56,8 +56,20 @@ def raised_by(work: Callable[..., Any], *args: Any, **kwargs: Any) -> str | None
     try:
         work(*args, **kwargs)
     except Exception as error:
-        return type(error).__name__
+        return error_name(error)
     return None
+
+
+def error_name(error: BaseException) -> str:
+    """Return the name of an error's class, or of the class above it where that name is not for users.
+
+    From Python 3.13 on, a bracket that is not closed raises `_IncompleteInputError`, a kind of `SyntaxError`.
+
+    Example:
+        >>> error_name(IndentationError())
+        'IndentationError'
+    """
+    return next(kind.__name__ for kind in type(error).__mro__ if not kind.__name__.startswith("_"))
 
 
 @measure

@@ -248,10 +248,12 @@ def _error_of(shell, code):
     error = result.error_before_exec or result.error_in_exec
     if error is None:
         return ""
+    from tema9.measuring import error_name  # and torch, which only the process that runs cells needs
+
     if isinstance(error, SyntaxError):  # its text names a file that is none
-        return f"{type(error).__name__}: {error.msg}, en su línea {error.lineno}"
+        return f"{error_name(error)}: {error.msg}, en su línea {error.lineno}"
     text = str(error).strip() or "sin mensaje"
-    return text if isinstance(error, AssertionError) else f"{type(error).__name__}: {text.splitlines()[0]}"
+    return text if isinstance(error, AssertionError) else f"{error_name(error)}: {text.splitlines()[0]}"
 
 
 def main(arguments: Sequence[str]) -> None:

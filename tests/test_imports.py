@@ -74,7 +74,7 @@ ALLOWED = {
     "streams": set(),
     "outline": {"files"},
     "lab": {"outline", "streams"},
-    "progress": {"checks", "lab", "outline", "streams", "tables"},
+    "progress": {"checks", "lab", "measuring", "outline", "streams", "tables"},
     "validate": {"progress"},
     "doctor": {"arithmetic", "hardware", "machine", "outline", "streams", "tables"},
 }

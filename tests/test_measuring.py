@@ -108,6 +108,11 @@ def test_honest_work_is_accepted(how):
     measuring.require_own(work(OWN[how], "f"))
 
 
+@pytest.mark.parametrize("error", [SyntaxError, type("_IncompleteInputError", (SyntaxError,), {})])
+def test_an_error_that_only_python_itself_knows_by_name_has_that_of_its_kind(error):
+    assert measuring.error_name(error("incomplete input")) == "SyntaxError"
+
+
 def test_raised_by_names_the_exception_or_says_none():
     assert measuring.raised_by(lambda x: 1 / x, 0) == "ZeroDivisionError"
     assert measuring.raised_by(lambda x: 1 / x, 1) is None

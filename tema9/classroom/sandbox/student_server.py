@@ -47,7 +47,7 @@ class StudentServer:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             error = self.execute(request["code"])
         answer = {"stdout": out.getvalue(), "stderr": err.getvalue(), "dropped": [out.dropped, err.dropped]}
-        return answer | {"error": None if error is None else [type(error).__name__, _str(error)]}
+        return answer | {"error": None if error is None else [self.measuring.error_name(error), _str(error)]}
 
     def execute(self, code):
         """Run a cell as IPython does, and return its exception or None.
