@@ -5,7 +5,10 @@ This is the only module that reads or writes nbgrader's metadata, which lies in 
 nobody changes it. The cells are those of nbformat.
 """
 
+from typing import Any
+
 import nbformat
+from nbformat import NotebookNode
 
 from tema9 import progress
 
@@ -16,23 +19,23 @@ ROLES = {
     "answer": (True, True, False),
     "locked": (False, False, True),
 }
-EXPLORATION = "explore"  # the tag of a cell that only shows or plays
+EXPLORATION = "explore"  # the tag of a cell that only shows something
 # What nbgrader puts in the place of a solution and of an answer in the notebook that students get.
 CODE_STUB = f"{progress.CODE_STUB}\nraise NotImplementedError()"
 TEXT_STUB = progress.TEXT_STUB
 
 
-def label(cell, role, name, points=0):
+def label(cell: NotebookNode, role: str, name: str, points: float = 0) -> None:
     """Tell nbgrader what a cell is.
 
     Args:
-        cell: of nbformat.
-        role: a key of ROLES.
-        name: the cell's, unique in its notebook.
-        points: of a cell with tests or an answer.
+        cell: the cell.
+        role: what the cell is, a key of ROLES.
+        name: the name of the cell, which no other cell of the notebook has.
+        points: the points of a cell with tests or with an answer in prose.
     """
     grade, solution, locked = ROLES[role]
-    known = {
+    metadata = {
         "cell_type": cell.cell_type,
         "grade": grade,
         "grade_id": name,
@@ -41,61 +44,61 @@ def label(cell, role, name, points=0):
         "solution": solution,
         "task": False,
     }
-    cell.metadata["nbgrader"] = nbformat.from_dict(known | ({"points": points} if grade else {}))
+    cell.metadata["nbgrader"] = nbformat.from_dict(metadata | ({"points": points} if grade else {}))
 
 
-def name_of(cell) -> str:
+def name_of(cell: NotebookNode) -> str:
     """Return the name by which nbgrader knows a cell; "" where it has none."""
-    return _known(cell).get("grade_id", "")
+    return _metadata(cell).get("grade_id", "")
 
 
-def claimed_name(cell) -> str | None:
+def claimed_name(cell: Any) -> str | None:
     """Return the name that a cell of a submission claims; None if it claims none. The cell may be any kind of thing."""
     for key in ("metadata", "nbgrader", "grade_id"):
         cell = cell.get(key) if isinstance(cell, dict) else None
     return cell if isinstance(cell, str) else None
 
 
-def by_name(notebook) -> dict:
+def by_name(notebook: NotebookNode) -> dict[str, NotebookNode]:
     """Return {name: cell} of the cells that have a name."""
     return {name_of(cell): cell for cell in notebook.cells if name_of(cell)}
 
 
-def is_written_by_student(cell) -> bool:
+def is_written_by_student(cell: NotebookNode) -> bool:
     """Return whether the student writes the cell, code or prose."""
-    return bool(_known(cell).get("solution"))
+    return bool(_metadata(cell).get("solution"))
 
 
-def is_graded(cell) -> bool:
+def is_graded(cell: NotebookNode) -> bool:
     """Return whether the cell has points: tests, or an answer in prose."""
-    return bool(_known(cell).get("grade"))
+    return bool(_metadata(cell).get("grade"))
 
 
-def is_test(cell) -> bool:
+def is_test(cell: NotebookNode) -> bool:
     """Return whether the cell judges what the student wrote in another one."""
     return is_graded(cell) and not is_written_by_student(cell)
 
 
-def is_locked(cell) -> bool:
+def is_locked(cell: NotebookNode) -> bool:
     """Return whether students may not change the cell."""
-    return bool(_known(cell).get("locked"))
+    return bool(_metadata(cell).get("locked"))
 
 
-def is_exploration(cell) -> bool:
-    """Return whether the cell only shows or plays, so that grading may skip it."""
+def is_exploration(cell: NotebookNode) -> bool:
+    """Return whether the cell only shows something, so that grading may skip it."""
     return EXPLORATION in cell.metadata.get("tags", [])
 
 
-def points_of(cell) -> float:
+def points_of(cell: NotebookNode) -> float:
     """Return the points of a graded cell."""
     return cell.metadata.nbgrader.points
 
 
-def change(cell, **values):
-    """Change what nbgrader knows of a cell, where it knows anything: what an attack does, or a careless editor."""
+def change(cell: NotebookNode, **values: Any) -> None:
+    """Change nbgrader's metadata of a cell, if it has any, as an attack or a careless editor does."""
     if "nbgrader" in cell.metadata:
         cell.metadata.nbgrader.update(values)
 
 
-def _known(cell):
+def _metadata(cell):
     return cell.metadata.get("nbgrader", {})

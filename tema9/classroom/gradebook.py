@@ -1,4 +1,4 @@
-"""nbgrader's gradebook as a database: opened, moved to another one, and its errors in one line."""
+"""nbgrader's gradebook as a database: it is opened and copied to another one here, and its errors become one line."""
 
 import contextlib
 from pathlib import Path
@@ -11,14 +11,14 @@ COURSE_ID = "tema9"
 
 
 class GradebookError(RuntimeError):
-    """The database of the gradebook fails; the message says which, without its password, and why.
+    """The database of the gradebook fails; the message names the database, without its password, and the reason.
 
     Args:
         url: SQLAlchemy's URL of the database.
-        error: what went wrong.
+        error: the exception that was raised.
     """
 
-    def __init__(self, url, error):
+    def __init__(self, url: str, error: Exception) -> None:
         said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         super().__init__(f"the gradebook {_without_password(url)}: {said}")
 
@@ -30,39 +30,42 @@ def _without_password(url):
         return "of this URL"
 
 
-def open_gradebook(url, read_only=False) -> Gradebook:
-    """Open nbgrader's gradebook; make it where there is none.
+def open_gradebook(url: str, read_only: bool = False) -> Gradebook:
+    """Open nbgrader's gradebook; if the database does not exist, make it.
 
     Args:
         url: SQLAlchemy's URL of the database.
-        read_only: where there is none, make it in memory only.
+        read_only: whether to make a database that does not exist in memory only.
 
     Raises:
         GradebookError: the database cannot be opened.
     """
     try:
-        place = make_url(url)
-        made = place.get_backend_name() != "sqlite" or Path(place.database or "").is_file()
-        return Gradebook(url if made or not read_only else "sqlite://", COURSE_ID)
+        parsed = make_url(url)
+        exists = parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").is_file()
+        return Gradebook(url if exists or not read_only else "sqlite://", COURSE_ID)
     except (SQLAlchemyError, ImportError) as error:
         raise GradebookError(url, error) from error
 
 
-def with_driver(url) -> str:
-    """Return the URL of a database with its driver: psycopg2 for a `postgresql://` that names none.
+def with_driver(url: str) -> str:
+    """Return the URL of a database with a driver: psycopg2, if it is a `postgresql://` that names no driver.
 
-    Otherwise the driver would depend on the version of SQLAlchemy.
+    Without that, the driver would depend on the version of SQLAlchemy.
     """
     if url.startswith(("postgresql://", "postgres://")):
         return f"postgresql+psycopg2://{url.partition('://')[2]}"
     return url
 
 
-def copy(from_url, to_url) -> bool:
-    """Copy what a gradebook holds into an empty one, all or nothing: students, scores, marks by hand and comments.
+def copy(from_url: str, to_url: str) -> bool:
+    """Copy all that a gradebook holds into an empty one: students, scores, marks by hand and comments.
+
+    Args:
+        from_url, to_url: SQLAlchemy's URLs of the two databases.
 
     Returns:
-        Whether anything was copied: the first holds something, and the other one nothing.
+        Whether anything was copied. Nothing is if the first gradebook is empty or the second one is not.
 
     Raises:
         GradebookError: one of the two cannot be opened or written; nothing has changed.
@@ -78,7 +81,8 @@ def copy(from_url, to_url) -> bool:
 
 
 def _copy_tables(before, after):
-    tables = [table for table in Base.metadata.sorted_tables if table.name != "course"]  # each has that one row already
+    # Each gradebook has the one row of the table "course" already.
+    tables = [table for table in Base.metadata.sorted_tables if table.name != "course"]
     with before.engine.connect() as source, after.engine.begin() as target:
         found = {table: [dict(row) for row in source.execute(table.select()).mappings()] for table in tables}
         if not any(found.values()) or any(target.execute(table.select().limit(1)).first() for table in tables):

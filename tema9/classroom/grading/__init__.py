@@ -1,1 +1,1 @@
-"""From what students hand in to scores that are recorded."""
+"""Grading: from the files that students hand in to recorded scores."""

@@ -24,7 +24,7 @@ class Cohort:
     submissions: list[tuple[str, str]]
 
 
-def open_cohort(root) -> Cohort:
+def open_cohort(root: str | Path) -> Cohort:
     """Look at who handed in what in a course folder; nothing is written.
 
     Raises:

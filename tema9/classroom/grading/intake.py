@@ -1,8 +1,8 @@
-"""What students handed in, into the course's submitted/: from a folder, or a zip of Moodle or Canvas.
+"""The intake: notebooks that students handed in go from a folder, or a zip of Moodle or Canvas, into submitted/.
 
-Whose it is comes from the names of files and folders; which notebook it is, from the name of the
-file or, failing that, from what it holds. Nothing is unpacked by its own path, links are refused
-and sizes capped; what is left out is said, and nothing that was there before is lost.
+The names of files and folders say to which student a notebook belongs. The name of the file, or else the identifiers
+in it, say which notebook it is. No file is written to a path that a zip names, links are refused, and sizes are
+limited. The caller is told which files were left out, and no earlier submission is lost.
 """
 
 import io
@@ -13,6 +13,7 @@ import unicodedata
 import zipfile
 import zlib
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -21,13 +22,19 @@ from tema9.classroom import sources
 from tema9.classroom.course import Course
 from tema9.files import atomic_write
 
-# What zipfile raises on a zip that is broken or that it cannot read.
+# What zipfile raises when a zip is broken or of a kind that it cannot read.
 UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, EOFError, ValueError)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is taken in: bytes of a file, bytes and number of all the files together."""
+    """How much is taken in.
+
+    Args:
+        file_bytes: that one file may have.
+        total_bytes: that all the files together may have.
+        files: how many there may be.
+    """
 
     file_bytes: int = 20 * 2**20
     total_bytes: int = 4 * 2**30
@@ -35,38 +42,50 @@ class Limits:
 
 
 class NothingToGrade(FileNotFoundError):
-    """There are no submissions where they were looked for."""
+    """There is no submission where submissions were expected."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A file that was handed in. `when` orders several of one student."""
+    """A file that was handed in.
+
+    Args:
+        path: where the file is in the folder or zip that is taken in.
+        content: the bytes of the file; b"" for a file that is no notebook.
+        when: the time of the file; of several submissions of one student, the newest counts.
+    """
 
     path: PurePosixPath
     content: bytes
     when: float
 
 
-def collect(root, place, limits=None, names=None, dry_run=False) -> tuple[list[tuple[str, str]], list[str]]:
-    """Take in the notebooks of a folder or a zip; return what was taken in, and what was left out.
+def collect(
+    root: str | Path,
+    place: str | Path,
+    limits: Limits | None = None,
+    names: dict[str, str] | None = None,
+    dry_run: bool = False,
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Take in the notebooks that are in a folder or a zip.
 
-    Known shapes: STUDENT/.../NOTEBOOK.ipynb; NOTEBOOK/STUDENT.ipynb; STUDENT_NOTEBOOK.ipynb;
-    Moodle's `Name_123_assignsubmission_file_/...`; Canvas's `name_123_456_NOTEBOOK.ipynb`; and
-    zips among them. A submission that was there already and differs moves to replaced/.
+    These forms are known: STUDENT/.../NOTEBOOK.ipynb; NOTEBOOK/STUDENT.ipynb; STUDENT_NOTEBOOK.ipynb; Moodle's
+    Name_123_assignsubmission_file_/...; Canvas's name_123_456_NOTEBOOK.ipynb; and zips with any of them. If a student
+    hands in a notebook again, the submission before moves to replaced/.
 
     Returns:
-        the (student, notebook) pairs, sorted; and a line for each file that was left out.
+        a sorted list of the (student, notebook) that were taken in, and a line for each file that was left out.
 
     Args:
         root: the course folder.
-        place: the folder or the zip.
-        limits: a `Limits`.
-        names: {another name: student}, as `people.names_of` gives it; submissions under it are the student's.
-        dry_run: read and say; write nothing.
+        place: the folder or the zip that holds the submissions.
+        limits: how much is taken in; None for the default limits.
+        names: {another name: student}, as `people.names_of` returns it, for submissions under another name.
+        dry_run: whether to write nothing.
 
     Raises:
-        NothingToGrade: there is no notebook of the course; the message says what is expected.
-        ValueError: all of it together is over the limits, or the zip is none.
+        NothingToGrade: the folder or the zip has no notebook of the course; the message says what is expected.
+        ValueError: all files together are over the limits, or `place` is neither a folder nor a zip.
     """
     notebooks = [source.name for source in sources.all_sources()]
     gathered, left_out = gather(Path(place), notebooks, limits or Limits())
@@ -74,12 +93,12 @@ def collect(root, place, limits=None, names=None, dry_run=False) -> tuple[list[t
         raise NothingToGrade(
             f"{place} has no notebook of {', '.join(sorted(notebooks))}; expected STUDENT/NOTEBOOK.ipynb"
         )
-    handed_in = {}
+    handed_in: dict[tuple[str, str], bytes] = {}
     for (student, notebook), content in gathered.items():
-        known = (names or {}).get(student.lower(), student)
-        if (known, notebook) in handed_in:  # two names that are one student's: neither is lost
-            known = student
-        handed_in[known, notebook] = content
+        enrolled_as = (names or {}).get(student.lower(), student)
+        if (enrolled_as, notebook) in handed_in:  # a second submission under another name of the same student
+            enrolled_as = student
+        handed_in[enrolled_as, notebook] = content
     course = Course(root)
     for (student, notebook), content in sorted(handed_in.items()):
         if not dry_run:
@@ -87,19 +106,27 @@ def collect(root, place, limits=None, names=None, dry_run=False) -> tuple[list[t
     return sorted(handed_in), left_out
 
 
-def gather(place, names, limits):
-    """Return ({(student, notebook): bytes}, what was left out) of a folder or a zip; nothing is written.
+def gather(place: Path, names: Iterable[str], limits: Limits) -> tuple[dict[tuple[str, str], bytes], list[str]]:
+    """Read the notebooks that are in a folder or a zip, and write nothing.
+
+    Returns:
+        {(student, notebook): the bytes of the file}, and a line for each file that was left out.
 
     Args:
-        place, limits: as for `collect`.
-        names: of the notebooks.
+        place: the folder or the zip that holds the submissions.
+        names: the names of the notebooks of the course.
+        limits: how much is read.
 
     Raises:
-        NothingToGrade, ValueError: as `collect`.
+        NothingToGrade: `place` does not exist.
+        ValueError: all files together are over the limits, or `place` is neither a folder nor a zip.
     """
+    names = list(names)
     if not place.exists():
         raise NothingToGrade(f"{place} is not there; give a folder or a zip of submissions")
-    left_out, handed_in, origins = [], {}, {}
+    left_out: list[str] = []
+    handed_in: dict[tuple[str, str], list[Found]] = {}
+    origins: dict[str, str] = {}  # {student: the folder or name from which the student was read}
     files = [file for file in _files(place, limits, left_out) if not _is_litter(file.path)]
     root_parts = _common(files)
     for file in files:
@@ -119,14 +146,16 @@ def gather(place, names, limits):
             student = slug(f"{student}-{re.sub(r'[^0-9]', '', origin) or len(origins)}")
             origins[student] = origin
         handed_in.setdefault((student, notebook), []).append(file)
+    newest_of = {}
     for key, several in handed_in.items():
         *older, newest = sorted(several, key=lambda file: (file.when, _copy_number(file.path.stem), str(file.path)))
         left_out += [f"{file.path}: {newest.path} is newer" for file in older]
-        handed_in[key] = newest.content
-    return handed_in, left_out
+        newest_of[key] = newest.content
+    return newest_of, left_out
 
 
 def _put(course, student, notebook, content):
+    """Write a submission into submitted/, and an earlier one that differs from it into replaced/."""
     target = course.submitted(student, notebook)
     if target.exists():
         before = target.read_bytes()
@@ -142,7 +171,7 @@ def _put(course, student, notebook, content):
 
 
 def _files(place, limits, left_out):
-    """The files of a folder or a zip, within the limits."""
+    """Yield a `Found` for each file of a folder or a zip, and of the zips in it, that is within the limits."""
     if place.is_dir():
         entries = _of_folder(place, left_out)
     else:
@@ -181,7 +210,7 @@ def _files(place, limits, left_out):
 
 
 def _of_folder(folder, left_out):
-    """(path, size, when, read) of each file; links are told and not followed."""
+    """Yield (path, size, time, function that reads it) of each file of a folder; links are left out."""
     for path in sorted(folder.rglob("*")):
         inside = PurePosixPath(path.relative_to(folder).as_posix())
         if path.is_symlink():
@@ -192,7 +221,7 @@ def _of_folder(folder, left_out):
 
 
 def _of_zip(archive, prefix, left_out):
-    """The same of a zip; what a file says of its size is not believed when it is read."""
+    """Yield what `_of_folder` does, for a zip, whose entries may be larger than the zip says."""
     for entry in archive.infolist():
         parts = [
             part for part in PurePosixPath(entry.filename.replace("\\", "/")).parts if part not in ("/", "..", ".")
@@ -219,14 +248,14 @@ def _of_zip(archive, prefix, left_out):
 
 
 def _is_litter(path):
-    """What systems and editors leave around, and the start page, which nobody is asked for."""
+    """Whether a file is one that systems and editors leave behind, or the start page, which nobody has to hand in."""
     hidden = any(part.startswith(".") or part in ("__MACOSX", "__pycache__") for part in path.parts)
     start = path.suffix == ".ipynb" and path.stem.startswith(sources.START)
     return hidden or start or path.stem.endswith("-checkpoint") or path.name in ("Thumbs.db", "desktop.ini")
 
 
 def _common(files):
-    """How many folders all the files lie in together, above those of the students."""
+    """How many folders, above those of the students, all the notebooks are in together."""
     notebooks = [file.path for file in files if file.path.suffix == ".ipynb"]
     deep = 0
     while notebooks and len({path.parts[: deep + 1] for path in notebooks}) == 1 and len(notebooks) > 1:
@@ -236,8 +265,15 @@ def _common(files):
     return deep
 
 
-def notebook_of(stem, names):
-    """The notebook that a file's name says, or None: `1_lenet5 (1)`, `Copia de 1_lenet5`, `ana-1-lenet5-final`."""
+def notebook_of(stem: str, names: Iterable[str]) -> str | None:
+    """Return the notebook that the name of a file says, or None if it says none.
+
+    Names such as "1_lenet5 (1)", "Copia de 1_lenet5" and "ana-1-lenet5-final" all say 1_lenet5.
+
+    Args:
+        stem: the name of the file, without ".ipynb".
+        names: the names of the notebooks of the course.
+    """
     flat = _flat(stem)
     for shorten in (_flat, lambda name: _flat(name).split("_", 1)[-1]):  # with its number, and without
         found = [name for name in names if re.search(rf"(?<![a-z0-9]){re.escape(shorten(name))}(?![a-z0-9])", flat)]
@@ -246,8 +282,13 @@ def notebook_of(stem, names):
     return None
 
 
-def notebook_in(content, names):
-    """The notebook that the identifiers inside a file say, or None."""
+def notebook_in(content: bytes, names: Iterable[str]) -> str | None:
+    """Return the notebook to which the identifiers of cells in a file belong, or None if there are none.
+
+    Args:
+        content: the bytes of the file.
+        names: the names of the notebooks of the course.
+    """
     numbers = Counter(re.findall(rb'"(?:grade_id|id)": *"n(\d+)-[a-z]', content))
     if not numbers:
         return None
@@ -255,8 +296,16 @@ def notebook_in(content, names):
     return next((name for name in names if name.split("_")[0] == number), None)
 
 
-def student_of(path, notebook, names):
-    """(the student, where the name comes from) of a path within what was handed in; ("", ...) if it does not say."""
+def student_of(path: PurePosixPath, notebook: str, names: Iterable[str]) -> tuple[str, str]:
+    """Return the student to whom a path says that a file belongs, and the part of the path that says it.
+
+    The student is "" if the path does not say it.
+
+    Args:
+        path: the path of the file in the folder or zip that is taken in.
+        notebook: the notebook that the file is.
+        names: the names of the notebooks of the course.
+    """
     top = path.parts[0] if len(path.parts) > 1 else ""
     if moodle := re.fullmatch(r"(.+?)_(\d+)_assignsubmission_\w*", top):
         return slug(moodle[1]), top
@@ -278,13 +327,13 @@ def _flat(text):
     return re.sub(r"[\W_]+", "_", unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower())
 
 
-def slug(name):
-    """A name that can be a folder: letters and digits of any language, dashes and underscores."""
+def slug(name: str) -> str:
+    """Return a name as one that a folder can have: letters and digits of any language, and the signs -_.@+."""
     name = unicodedata.normalize("NFC", name)
     return re.sub(r"-{2,}", "-", re.sub(r"[^\w.@+-]", "-", name)).strip("-._ ")[:80]
 
 
 def _copy_number(stem):
-    """The 2 of `1_lenet5 (2)`: browsers number what they download again."""
+    """The 2 of "1_lenet5 (2)", by which browsers number a file that is downloaded again; 0 without a number."""
     numbers = re.findall(r"\((\d+)\)", stem)
     return int(numbers[-1]) if numbers and len(numbers[-1]) < 9 else 0

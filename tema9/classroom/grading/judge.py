@@ -8,22 +8,25 @@ import functools
 import hashlib
 import json
 import time
+from collections.abc import Container
 from dataclasses import asdict
 
 import nbformat
 import torch
+from nbformat import NotebookNode
 
 from tema9.classroom import cells
 from tema9.classroom.grading import rebuild, submission
-from tema9.classroom.grading.job import Judged
+from tema9.classroom.grading.job import Job, Judged
 from tema9.classroom.grading.receipt import Receipt, digest, environment, hashes_of, standing_verdicts
 from tema9.classroom.grading.verdicts import OUTCOMES, CellVerdict, student_message
 from tema9.classroom.sandbox import border
 from tema9.classroom.sandbox.pool import open_sandbox
 from tema9.classroom.sandbox.restarting_process import RestartingProcess
+from tema9.classroom.sandbox.sandbox import Sandbox
 
 
-def judge(job) -> Judged:
+def judge(job: Job) -> Judged:
     """Judge the submission of a `Job`.
 
     Whatever the submission holds, this returns; a status other than "graded" says why it could not be graded.
@@ -58,7 +61,14 @@ def judge(job) -> Judged:
     return Judged(receipt, json.dumps(graded, ensure_ascii=False), ran)  # with an indent it takes ten times as long
 
 
-def examine(sandbox, graded, released, missing=(), changed=(), previous=None):
+def examine(
+    sandbox: Sandbox,
+    graded: NotebookNode,
+    released: NotebookNode,
+    missing: Container[str] = (),
+    changed: Container[str] = (),
+    previous: Receipt | None = None,
+) -> tuple[list[CellVerdict], dict[str, str], bool]:
     """Run a notebook's cells in the sandbox and judge its tests; fill in its outputs.
 
     Args:

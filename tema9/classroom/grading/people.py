@@ -1,15 +1,17 @@
-"""Who is enrolled: read from the list that Moodle, Canvas or a spreadsheet gives, kept in nbgrader's gradebook."""
+"""Who is enrolled, read from a list of Moodle, Canvas or a spreadsheet and kept in nbgrader's gradebook."""
 
 import csv
 import io
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from tema9.classroom.course import Course
 from tema9.classroom.grading.intake import slug
 from tema9.classroom.grading.record import Record
 
-# The headers of the lists that are in use, in English and in Spanish, without capitals; the first that there is counts.
+# The headers, in English and in Spanish and without capitals, under which the lists have what we ask for; the first
+# header that a list has counts.
 COLUMNS = {
     "id": ("username", "nombre de usuario", "usuario", "sis login id", "login id", "id", "student"),
     "first_name": ("first_name", "first name", "nombre"),
@@ -19,15 +21,18 @@ COLUMNS = {
 }
 
 
-def read(path) -> list[dict]:
+def read(path: str | Path) -> list[dict[str, str]]:
     """Read a list of students: a CSV with commas, semicolons or tabs, in UTF-8 or as Excel writes it in Spain.
 
     Returns:
-        a dict for each with "id", and what else of COLUMNS the list has.
+        a dict for each student, with "id" and those of the other keys of COLUMNS that the list has.
+
+    Args:
+        path: the path of the list.
 
     Raises:
-        ValueError: it has no header that tells students apart, a row that does not say who, or one student twice;
-            the message says which.
+        ValueError: the list has no column that identifies students, has a row without an identifier, or has a student
+            twice; the message says which.
     """
     content = Path(path).read_bytes()
     try:
@@ -65,38 +70,41 @@ def _person(path, line, row, where):
         raise ValueError(
             f"{path}, line {line}: {'more columns than its header' if None in row else 'no username, id or email'}"
         )
-    name = (row.get("Student") or "").strip()  # Canvas has both in one
+    name = (row.get("Student") or "").strip()  # Canvas has both names in one column
     if "first_name" not in where and where.get("id") != "Student" and name:
         said["last_name"], _, said["first_name"] = (part.strip() for part in name.partition(","))
     return {key: value for key, value in said.items() if value}
 
 
 def _is_of_canvas(row):
-    """The second row of Canvas's lists, which says how many points there are."""
+    """Whether a row is the second row of Canvas's lists, which says how many points there are."""
     return (row.get("Student") or "").strip() == "Points Possible"
 
 
-def names_of(people) -> dict[str, str]:
-    """The identifier of each student by the other names that a submission may come under.
+def names_of(people: Iterable[dict[str, str]]) -> dict[str, str]:
+    """Return {another name: student} of the names that a submission may have in the place of the identifier.
 
-    A name that two students share stands for neither.
+    A name that two students share is left out.
+
+    Args:
+        people: the students, as `read` returns them.
     """
-    found = {}
+    found: dict[str, str | None] = {}
     for person in people:
         first, last = person.get("first_name", ""), person.get("last_name", "")
         email = person.get("email", "")
-        under = {f"{first} {last}", f"{last} {first}", f"{last}{first}", email, email.partition("@")[0]}
-        for name in {slug(one).lower() for one in (*under, person.get("lms_user_id", ""))} - {""}:
+        others = {f"{first} {last}", f"{last} {first}", f"{last}{first}", email, email.partition("@")[0]}
+        for name in {slug(one).lower() for one in (*others, person.get("lms_user_id", ""))} - {""}:
             found[name] = None if name in found else person["id"]
     return {name: one for name, one in found.items() if one}
 
 
-def enroll(root: str | Path, people: list[dict]) -> None:
-    """Write who is enrolled into the gradebook of the course folder `root`, which is prepared first.
+def enroll(root: str | Path, people: Iterable[dict[str, str]]) -> None:
+    """Prepare a course folder and write into its gradebook who is enrolled.
 
     Args:
         root: the course folder.
-        people: as `read` returns them.
+        people: the students, as `read` returns them.
     """
     course = Course(root)
     course.prepare()
@@ -105,6 +113,6 @@ def enroll(root: str | Path, people: list[dict]) -> None:
 
 
 def enrolled(course: Course) -> dict[str, dict]:
-    """What the gradebook knows of each student, by id; nothing is written."""
+    """Return {student: what the gradebook knows of the student}; nothing is written."""
     with Record(course, read_only=True) as record:
         return {student.id: student.to_dict() for student in record.students()}

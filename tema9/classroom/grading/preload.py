@@ -1,11 +1,11 @@
-"""What every process that judges needs, imported once by the one that they are forked from: see `workers`."""
+"""The imports that every process that judges needs, made once by the process from which `workers` forks them."""
 
 import gc
 import importlib
 
-gc.disable()  # imports leave little to collect, and a collection looks at all that they have made
-# torch asks for its dynamo at the first seed, the sandbox matplotlib for its list of fonts.
+gc.disable()  # a collection would look at all the objects that imports make, and find little to collect
+# torch imports its dynamo when it is first given a seed; the sandbox asks matplotlib for its list of fonts.
 for _name in ("tema9.classroom.grading.judge", "torch._dynamo", "matplotlib"):
     importlib.import_module(_name)
-gc.freeze()  # nor does any of the forks' collections
+gc.freeze()  # the collections of the forked processes do not look at these objects either
 gc.enable()

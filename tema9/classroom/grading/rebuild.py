@@ -1,8 +1,7 @@
-"""A submission on the released skeleton: from the student comes what the student was asked to write, no more.
+"""A submission rebuilt: the released notebook, with what the student was asked to write taken from the submission.
 
-Set-up, explorations, tests and metadata come from the release; so nothing done to them in a
-submission, on purpose or by an editor, decides a score or loses one. Each repair is noted, in
-Spanish: students read it in their feedback.
+Set-up, explorations, tests and metadata come from the released notebook. So a change of them in a submission, made on
+purpose or by an editor, changes no score. Each repair is described in Spanish, for the student's feedback.
 """
 
 import copy
@@ -10,19 +9,24 @@ import functools
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Any
 
 import nbformat
 
 from tema9.classroom import cells
 
-LONGEST = 200_000  # characters of a cell
+LONGEST = 200_000  # characters that a student's cell may have
 
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """A notebook that can be graded, and what had to be repaired to get it.
+    """A submission that has been rebuilt.
 
-    missing: the cells that the student did not hand in. changed: the tests that are not as released.
+    Args:
+        notebook: the released notebook with what the student wrote.
+        repairs: what was repaired in the submission, in Spanish, a line each.
+        missing: the names of the cells that the student did not hand in.
+        changed: the names of the tests and other locked cells that the submission does not have as they were released.
     """
 
     notebook: nbformat.NotebookNode
@@ -31,48 +35,52 @@ class Rebuilt:
     changed: tuple[str, ...]
 
 
-def rebuild(submission, released, longest=LONGEST) -> Rebuilt:
-    """Put the student's solutions and answers into the released notebook.
+def rebuild(submission: dict, released: nbformat.NotebookNode, longest: int = LONGEST) -> Rebuilt:
+    """Put the solutions and answers of a submission into the released notebook.
 
-    A cell is known by its grade_id; without it, by the id of the cell; without both, code by the names
-    that it defines, and prose and other code by its place between cells of the release.
+    A cell of the submission is recognised by its grade_id; without a grade_id, by the identifier that Jupyter gives to
+    cells; without both, by the names that its code defines or, for prose and other code, by the cells around it.
 
     Args:
-        submission: a notebook as a dict, in format 4 or nearly; anything in it may be missing or odd.
-        released: the notebook that students got.
-        longest: characters of a cell of the student's; a longer one is left out.
+        submission: the notebook that was handed in, as a dict in format 4 or nearly; any part of it may be missing or
+            of an unexpected type.
+        released: the notebook as students receive it.
+        longest: the characters that a student's cell may have; a longer cell is left out.
     """
-    handed_in = [_Cell(place, cell) for place, cell in enumerate(_list(submission, "cells"))]
-    notebook, repairs, missing = copy.deepcopy(released), [], []
-    by_id, by_cell_id = defaultdict(list), defaultdict(list)
+    handed_in = [_Cell(index, cell) for index, cell in enumerate(_list(submission, "cells"))]
+    notebook = copy.deepcopy(released)
+    repairs: list[str] = []
+    missing: list[str] = []
+    by_id: dict[str | None, list[_Cell]] = defaultdict(list)
+    by_cell_id: dict[str | None, list[_Cell]] = defaultdict(list)
     names = set(cells.by_name(notebook))
     for cell in handed_in:
-        if cell.grade_id not in names:  # it says nothing of which cell it is
+        if cell.grade_id not in names:  # no cell of the released notebook has this name
             cell.grade_id = None
         by_id[cell.grade_id].append(cell)
         by_cell_id[cell.cell_id].append(cell)
-    used = set()
-    for place, target in enumerate(notebook.cells):
+    used: set[int] = set()  # the indices of the cells of the submission that have been recognised
+    for index, target in enumerate(notebook.cells):
         if not cells.is_written_by_student(target):
             continue
         name = cells.name_of(target)
-        found, how = by_id[name], None
+        found, how = by_id[name], ""
         if not found:
             found, how = by_cell_id[name], "no llevaba sus metadatos; se ha reconocido por su identificador"
         if not found:
-            found = _by_content(target, place, released.cells, handed_in, used)
+            found = _by_content(target, index, released.cells, handed_in, used)
             how = "se ha reconocido por su contenido"
-        found = [cell for cell in found if cell.place not in used]
+        found = [cell for cell in found if cell.index not in used]
         if not found:
             repairs.append(f"`{name}`: la celda no estaba en la entrega")
             missing.append(name)
             continue
-        used |= {cell.place for cell in found}
+        used |= {cell.index for cell in found}
         written = [cell for cell in found if cell.text.strip() != target.source.strip()] or found
         if how and target.cell_type == "markdown":
             text = "\n\n".join(cell.text for cell in written)
         else:
-            text = written[-1].text  # as when it runs: the last definition counts
+            text = written[-1].text  # the last definition counts, as when the notebook runs
         if how:
             repairs.append(f"`{name}`: la celda {how}")
         if len(found) > 1 and not how:
@@ -92,10 +100,15 @@ def rebuild(submission, released, longest=LONGEST) -> Rebuilt:
 
 
 class _Cell:
-    """A cell of a submission, whatever it looks like."""
+    """A cell of a submission, read without relying on the types of its parts.
 
-    def __init__(self, place, cell):
-        self.place = place
+    Args:
+        index: which cell of the submission it is, counted from 0.
+        cell: the cell as the file has it, which may be anything.
+    """
+
+    def __init__(self, index: int, cell: Any) -> None:
+        self.index = index
         self.kind = _get(cell, "cell_type") if _get(cell, "cell_type") in ("code", "markdown", "raw") else "raw"
         text = _get(cell, "source")
         if isinstance(text, list):
@@ -115,27 +128,27 @@ def _list(mapping, key):
     return value if isinstance(value, list) else []
 
 
-def _by_content(target, place, released, handed_in, used):
-    """The cells of a submission without metadata that stand for one of the release."""
-    free = [cell for cell in handed_in if cell.place not in used and cell.grade_id is None]
+def _by_content(target, index, released, handed_in, used):
+    """The cells of a submission, recognised by what they hold, that stand for the cell `index` of the release."""
+    free = [cell for cell in handed_in if cell.index not in used and cell.grade_id is None]
     if names := _defined(target.source):
         return [cell for cell in free if names <= _defined(cell.text)]
-    known = [_one_line(cell.source) for cell in released if not cells.is_written_by_student(cell)]
+    ours = [_one_line(cell.source) for cell in released if not cells.is_written_by_student(cell)]
     lines = [_one_line(cell.source) for cell in released]
-    texts = {line: number for number, line in enumerate(lines) if known.count(line) == 1}
-    at = {texts[_one_line(cell.text)]: cell.place for cell in handed_in if _one_line(cell.text) in texts}
-    before = max((at[number] for number in at if number < place), default=-1)
-    after = min((at[number] for number in at if number > place), default=len(handed_in))
-    between = [cell for cell in free if before < cell.place < after and cell.kind == target.cell_type]
-    return [cell for cell in between if _one_line(cell.text) not in known]
+    landmarks = {line: number for number, line in enumerate(lines) if ours.count(line) == 1}
+    at = {landmarks[_one_line(cell.text)]: cell.index for cell in handed_in if _one_line(cell.text) in landmarks}
+    before = max((at[number] for number in at if number < index), default=-1)
+    after = min((at[number] for number in at if number > index), default=len(handed_in))
+    between = [cell for cell in free if before < cell.index < after and cell.kind == target.cell_type]
+    return [cell for cell in between if _one_line(cell.text) not in ours]
 
 
 def _defined(text):
-    """The functions and classes that a text defines at its top, even if it is not Python."""
+    """The names of the functions and classes that a text defines at its top level, even if it is not valid Python."""
     return set(re.findall(r"^(?:def|class)\s+(\w+)", text, flags=re.M))
 
 
-@functools.lru_cache(maxsize=4096)  # most cells are as released
+@functools.lru_cache(maxsize=4096)  # most texts are those of the released notebook, in every submission
 def _one_line(text):
     return re.sub(r"\s+", " ", text).strip()
 
@@ -145,13 +158,13 @@ def _kind(cell_type):
 
 
 def _the_rest(released, handed_in, used):
-    """What else is not as released: the names of the tests that were changed, and how many cells of code were added."""
-    rest = [cell for cell in handed_in if cell.place not in used]
+    """(the names of the locked cells that were changed, how many cells of code were added) in a submission."""
+    rest = [cell for cell in handed_in if cell.index not in used]
     theirs = {_one_line(cell.text) for cell in rest}
-    tests = [cell for cell in released.cells if cells.is_locked(cell)]
-    changed = [cells.name_of(cell) for cell in tests if _one_line(cell.source) not in theirs]
-    known = {_one_line(cell.source) for cell in released.cells}
-    locked = {cells.name_of(cell) for cell in tests}
+    locked = [cell for cell in released.cells if cells.is_locked(cell)]
+    changed = [cells.name_of(cell) for cell in locked if _one_line(cell.source) not in theirs]
+    ours = {_one_line(cell.source) for cell in released.cells}
+    names = {cells.name_of(cell) for cell in locked}
     code = [cell for cell in rest if cell.kind == "code" and cell.text.strip()]
-    added = [cell for cell in code if _one_line(cell.text) not in known and cell.grade_id not in locked]
+    added = [cell for cell in code if _one_line(cell.text) not in ours and cell.grade_id not in names]
     return changed, len(added)

@@ -10,10 +10,18 @@ import json
 import platform
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tema9.classroom import cells
 from tema9.classroom.grading import submission
 from tema9.classroom.grading.verdicts import INCIDENTS, CellVerdict
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from nbformat import NotebookNode
+
+    from tema9.classroom.sandbox.sandbox import Limits
 
 
 @dataclass(frozen=True)
@@ -40,12 +48,12 @@ class Receipt:
     sha256: str
     status: str = "graded"
     verdicts: tuple[CellVerdict, ...] = ()
-    checks: dict = field(default_factory=dict)
+    checks: dict[str, str] = field(default_factory=dict)
     repairs: tuple[str, ...] = ()
-    cells: dict = field(default_factory=dict)
+    cells: dict[str, str] = field(default_factory=dict)
     unanswered: tuple[str, ...] = ()
-    environment: dict = field(default_factory=dict)
-    limits: dict = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    limits: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     version: str = ""
     recorded: str = ""
@@ -60,7 +68,7 @@ class Receipt:
         """Whether the submission could be graded."""
         return self.status == "graded"
 
-    def verdicts_of(self, exercise) -> list[CellVerdict]:
+    def verdicts_of(self, exercise: str) -> list[CellVerdict]:
         """Return the verdicts of the test cells of an exercise."""
         return [verdict for verdict in self.verdicts if verdict.exercise == exercise]
 
@@ -69,7 +77,7 @@ class Receipt:
         return json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n"
 
     @classmethod
-    def from_json(cls, text) -> "Receipt":
+    def from_json(cls, text: str) -> "Receipt":
         """Read what `to_json` wrote, perhaps an earlier version of it.
 
         Raises:
@@ -89,19 +97,21 @@ def _known(kind, written):
     return {name: value for name, value in written.items() if name in names}
 
 
-def digest(text) -> str:
+def digest(text: str) -> str:
     """Return a short hash of a text."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def hashes_of(graded) -> dict[str, str]:
+def hashes_of(graded: "NotebookNode") -> dict[str, str]:
     """Return {name: hash} of each cell that the student wrote; under "", the hash of the set-up."""
     setup = "\n".join(cell.source for cell in graded.cells if submission.is_setup(cell))
     written = [cell for cell in graded.cells if cells.is_written_by_student(cell)]
     return {cells.name_of(cell): digest(cell.source) for cell in written} | {"": digest(setup)}
 
 
-def standing_verdicts(previous, graded, limits, changed) -> dict[str, CellVerdict]:
+def standing_verdicts(
+    previous: Receipt | None, graded: "NotebookNode", limits: "Limits", changed: "Container[str]"
+) -> dict[str, CellVerdict]:
     """Return the verdicts of an earlier receipt that still stand, by the name of their cell.
 
     A verdict stands where the test, all that the student wrote and the environment are the same. What a cell is worth

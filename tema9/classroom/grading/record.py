@@ -5,9 +5,12 @@ so that a run that was cut short grades again each submission that has no receip
 """
 
 import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 
 from nbgrader.api import (
     Comment,
@@ -22,7 +25,7 @@ from nbgrader.api import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from tema9 import __version__
-from tema9.classroom.course import quiet
+from tema9.classroom.course import Course, quiet
 from tema9.classroom.gradebook import GradebookError
 from tema9.classroom.grading.job import Judged
 from tema9.classroom.grading.receipt import Receipt
@@ -31,7 +34,13 @@ from tema9.files import atomic_write
 
 @dataclass(frozen=True)
 class Change:
-    """A score that is not what it was. why: what moved it, a line each."""
+    """A recorded score that another result would change.
+
+    Args:
+        student, notebook: whose score in which notebook.
+        before, after: the points that are recorded, and the points of the new result.
+        why: the reasons of the change, a line each.
+    """
 
     student: str
     notebook: str
@@ -53,17 +62,19 @@ class Record:
         GradebookError: on entering or leaving, when the database fails.
     """
 
-    def __init__(self, course, read_only=False):
+    def __init__(self, course: Course, read_only: bool = False) -> None:
         self.course, self.root, self.read_only = course, course.root, read_only
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self.gradebook = self.course.gradebook(self.read_only)
         self.gradebook.db.session_factory.configure(expire_on_commit=False)
         self.gradebook.db.remove()
-        self.cells = {}
+        self.cells: dict[str, tuple[dict, dict]] = {}  # {notebook: what `_cells_of` returns}
         return self
 
-    def __exit__(self, kind, error, traceback):
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self.gradebook.close()
         if isinstance(error, (SQLAlchemyError, InvalidEntry)):
             raise GradebookError(self.course.url, error) from error
@@ -78,21 +89,21 @@ class Record:
             return False
         return before.sha256 == new.sha256 and before.verdicts == new.verdicts
 
-    def receipt(self, student, notebook) -> Receipt | None:
+    def receipt(self, student: str, notebook: str) -> Receipt | None:
         """Return the receipt that was written when a submission was last recorded; None if it never was."""
         with contextlib.suppress(OSError, ValueError):
             return Receipt.from_json(self.receipt_path(student, notebook).read_text(encoding="utf-8"))
         return None
 
-    def receipt_path(self, student, notebook) -> Path:
+    def receipt_path(self, student: str, notebook: str) -> Path:
         """Return where the receipt of a submission lies."""
         return self.root / "receipts" / student / f"{notebook}.json"
 
-    def graded_path(self, student, notebook) -> Path:
+    def graded_path(self, student: str, notebook: str) -> Path:
         """Return where the notebook lies as it was graded, for Formgrader and for the feedback."""
         return self.root / "autograded" / student / notebook / f"{notebook}.ipynb"
 
-    def enroll(self, people):
+    def enroll(self, people: Iterable[dict[str, str]]) -> None:
         """Add students to the gradebook, or bring what it knows of them up to date.
 
         Args:
@@ -121,7 +132,7 @@ class Record:
         status = [new.status] if before.status != new.status else []
         return Change(new.student, new.notebook, before.points, new.points, tuple(again + status + moved))
 
-    def save(self, judged: Judged):
+    def save(self, judged: Judged) -> None:
         """Record a submission: its notebook, its scores in one transaction, its receipt."""
         receipt = judged.receipt
         before = self.receipt(receipt.student, receipt.notebook)
@@ -197,26 +208,30 @@ class Record:
             del session.commit
 
     def students(self) -> list:
-        """The students in the gradebook, enrolled or graded."""
+        """Return the students in the gradebook, enrolled or graded."""
         return list(self.gradebook.students)
 
-    def points(self, student, notebook):
-        """{cell: (score, whether it waits for a person)} of a recorded submission; {} if there is none."""
+    def points(self, student: str, notebook: str) -> dict[str, tuple[float, bool]]:
+        """Return {cell: (score, whether it waits for a person)} of a recorded submission; {} if there is none."""
         found = self.all_points(SubmittedAssignment.student_id == student, Notebook.name == notebook)
         return found.get((student, notebook), {})
 
-    def all_points(self, *which):
-        """{(student, notebook): what `points` returns} of what is recorded; `which` are conditions of SQLAlchemy."""
+    def all_points(self, *which: Any) -> dict[tuple[str, str], dict[str, tuple[float, bool]]]:
+        """Return {(student, notebook): what `points` returns} of the recorded submissions.
+
+        Args:
+            which: conditions of SQLAlchemy on the submissions; none for all of them.
+        """
         columns = SubmittedAssignment.student_id, Notebook.name, GradeCell.name, Grade.score, Grade.needs_manual_grade
         cells = self.gradebook.db.query(*columns).select_from(Grade).join(GradeCell, Grade.cell_id == GradeCell.id)
         cells = cells.join(Grade.notebook).join(SubmittedNotebook.assignment).join(SubmittedNotebook.notebook)
-        found = {}
+        found: dict[tuple[str, str], dict[str, tuple[float, bool]]] = {}
         for student, notebook, cell, score, waits in cells.filter(*which):
             found.setdefault((student, notebook), {})[cell] = score or 0.0, bool(waits)
         return found
 
-    def comments(self, student, notebook):
-        """{cell: what a person wrote to the student about it}."""
+    def comments(self, student: str, notebook: str) -> dict[str, str]:
+        """Return {cell: what a person wrote to the student about it} of a submission."""
         try:
             found = self.gradebook.find_submission_notebook(notebook, notebook, student)
         except MissingEntry:

@@ -101,7 +101,7 @@ def _row(record, student, source, points):
     )
 
 
-def write_scores(path, rows: Iterable[Row]):
+def write_scores(path: str | Path, rows: Iterable[Row]) -> None:
     """Write the rows as CSV, the whole file or none of it."""
     with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [*(field.name for field in fields(Row)), "total"])
@@ -109,7 +109,7 @@ def write_scores(path, rows: Iterable[Row]):
         writer.writerows(asdict(row) | {"total": row.total} for row in rows)
 
 
-def expected(root) -> dict[tuple[str, str], tuple[float, str]]:
+def expected(root: str | Path) -> dict[tuple[str, str], tuple[float, str]]:
     """Return the expected (machine score, what) by (student, notebook); {} where the class is not a rehearsed one."""
     path = Path(root) / EXPECTED
     if not path.is_file():
@@ -118,7 +118,7 @@ def expected(root) -> dict[tuple[str, str], tuple[float, str]]:
         return {(row["student"], row["notebook"]): (float(row["machine"]), row["what"]) for row in csv.DictReader(file)}
 
 
-def unexpected(root, rows: Iterable[Row]) -> list[Row]:
+def unexpected(root: str | Path, rows: Iterable[Row]) -> list[Row]:
     """Return the rows whose machine score is not the expected one; a row of which nobody expects anything is none."""
     wanted = expected(root)
     return [row for row in rows if wanted.get((row.student, row.notebook), (row.machine,))[0] != row.machine]

@@ -1,8 +1,9 @@
-"""The steps of nbgrader's own commands that are ours: what `nbgrader autograde` and `generate_feedback` do here."""
+"""Our steps in nbgrader's own commands: they make `nbgrader autograde` judge as `tema9 grade` does, in the sandbox."""
 
 from pathlib import Path
 
 import nbformat
+from nbformat import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Integer, Unicode
 
@@ -12,12 +13,13 @@ from tema9.classroom.sandbox.sandbox import Limits, switched_off
 
 
 class Rebuild(NbGraderPreprocessor):
-    """The first step of nbgrader's autograde: it goes on with the rebuilt notebook."""
+    """The first step of nbgrader's autograde, which puts the rebuilt notebook in the place of the submission."""
 
     release = Unicode("", help="The folder of the released notebooks.").tag(config=True)
     longest = Integer(rebuild.LONGEST, help="Characters of a student's cell.").tag(config=True)
 
-    def preprocess(self, nb, resources):
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        """Return the rebuilt notebook, with the resources as they came."""
         name = resources["nbgrader"]["notebook"]
         path = Path(self.release) / name / f"{name}.ipynb"
         rebuilt = rebuild.rebuild(nb, nbformat.read(path, as_version=4), self.longest)
@@ -25,9 +27,10 @@ class Rebuild(NbGraderPreprocessor):
 
 
 class ShowRepairs(NbGraderPreprocessor):
-    """The first cell of the feedback says what was repaired."""
+    """A step of nbgrader's feedback, which adds a first cell that says what was repaired in the submission."""
 
-    def preprocess(self, nb, resources):
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        """Return the notebook with that cell, if anything was repaired, and the resources as they came."""
         if repairs := nb.metadata.get("tema9", {}).get("repairs"):
             lines = "\n".join(f"- {line}" for line in repairs)
             nb.cells.insert(0, nbformat.v4.new_markdown_cell(f"**Al corregir se ha reparado la entrega:**\n\n{lines}"))
@@ -35,13 +38,14 @@ class ShowRepairs(NbGraderPreprocessor):
 
 
 class Judge(NbGraderPreprocessor):
-    """In the place of nbgrader's Execute: cells run in the sandbox and tests are judged outside of it."""
+    """The step in the place of nbgrader's Execute: cells run in the sandbox, and tests are judged outside of it."""
 
     release = Unicode("", help="The folder of the released notebooks.").tag(config=True)
     hide = Unicode("", help="The course folder, which nothing in the sandbox sees.").tag(config=True)
 
-    def preprocess(self, nb, resources):
-        from tema9.classroom.grading import judge  # and torch, which the rest of nbgrader does not need
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        """Return the notebook with the outputs of its cells and verdicts, and the resources as they came."""
+        from tema9.classroom.grading import judge  # this imports torch, which the rest of nbgrader does not need
 
         name = resources["nbgrader"]["notebook"]
         released = nbformat.read(Path(self.release) / name / f"{name}.ipynb", as_version=4)
@@ -51,9 +55,10 @@ class Judge(NbGraderPreprocessor):
 
 
 class CutTracebacks(NbGraderPreprocessor):
-    """Leaves of an error its name and message: a traceback would show the lines of the hidden tests."""
+    """A step of nbgrader's feedback, which cuts tracebacks, because they would show lines of the hidden tests."""
 
-    def preprocess_cell(self, cell, resources, cell_index):
+    def preprocess_cell(self, cell: NotebookNode, resources: dict, cell_index: int) -> tuple[NotebookNode, dict]:
+        """Return the cell with only the name and the message of each error, and the resources as they came."""
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 output.traceback = [f"{output.ename}: {output.evalue}"]

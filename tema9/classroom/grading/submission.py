@@ -3,6 +3,7 @@
 import json
 
 import nbformat
+from nbformat import NotebookNode
 
 from tema9.classroom import cells
 
@@ -11,7 +12,7 @@ class Unreadable(ValueError):
     """A submission's file cannot be taken for a notebook."""
 
 
-def read(content) -> dict:
+def read(content: bytes) -> dict:
     """Read a submission's file as a notebook, in format 4 or nearly.
 
     Formats 3 and older are brought to 4; a script that was exported from the notebook is taken for it.
@@ -56,7 +57,7 @@ def _read_script(text):
         raise Unreadable("the file is neither a notebook nor a script; it may be cut off") from None
 
 
-def to_grade(rebuilt, source) -> nbformat.NotebookNode:
+def to_grade(rebuilt: NotebookNode, source: NotebookNode) -> NotebookNode:
     """Make a rebuilt notebook into the one that is graded; it is changed in place, and returned.
 
     What the student wrote stays, the tests get their hidden part, and explorations become text: they decide nothing,
@@ -79,12 +80,12 @@ def to_grade(rebuilt, source) -> nbformat.NotebookNode:
     return rebuilt
 
 
-def is_setup(cell) -> bool:
+def is_setup(cell: NotebookNode) -> bool:
     """Return whether a cell of a notebook to grade is code that every exercise may rely on."""
     return cell.cell_type == "code" and not cells.name_of(cell)
 
 
-def unanswered(graded, released) -> list[str]:
+def unanswered(graded: NotebookNode, released: NotebookNode) -> list[str]:
     """Return the names of the cells that the student left as they were released."""
     stubs = {name: cell.source.strip() for name, cell in cells.by_name(released).items()}
     written = [cell for cell in graded.cells if cells.is_written_by_student(cell)]

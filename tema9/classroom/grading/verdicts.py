@@ -2,6 +2,10 @@
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tema9.classroom.sandbox.border import Verdict
 
 # How a test cell ends, with the words for students.
 OUTCOMES = {
@@ -42,7 +46,7 @@ class CellVerdict:
     test: str = ""
 
 
-def student_message(verdict) -> str:
+def student_message(verdict: "Verdict") -> str:
     """Return what the student may read of a `border.Verdict`: nothing that could hold what a hidden test expects."""
     text = verdict.message.strip()
     if verdict.outcome not in ("fail", "error") or not text:

@@ -1,4 +1,4 @@
-"""Where submissions are judged: in this process, in several of this machine, or on a cluster."""
+"""The processes that judge submissions: this one, several on this machine, or those of a cluster."""
 
 import contextlib
 import hashlib
@@ -6,19 +6,24 @@ import itertools
 import multiprocessing
 import os
 import signal
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, ProcessPoolExecutor, wait
 from dataclasses import replace
 
 from tema9 import hardware
-from tema9.classroom.grading.job import Judged
+from tema9.classroom.grading.job import Job, Judged
 from tema9.classroom.grading.receipt import Receipt
 
-SECONDS_TO_ANSWER = 10  # of a Dask scheduler
-MEMORY_OF_A_WORKER = 1.5 * 2**30  # the judge and the warm process, both with torch
+SECONDS_TO_ANSWER = 10  # that a Dask scheduler may take
+MEMORY_OF_A_WORKER = 1.5 * 2**30  # bytes of the judge and of its warm process, each of which has imported torch
 
 
-def start(workers=None, dask=None):
-    """Begin to import what `spread` will need for these, in a process beside this one."""
+def start(workers: int | None = None, dask: str | None = None) -> None:
+    """Begin to import in another process what `spread` will need, so that it is ready when `spread` is called.
+
+    Args:
+        workers, dask: as for `spread`.
+    """
     if dask is None and (workers or default_workers()) > 1 and _context().get_start_method() == "forkserver":
         from multiprocessing import forkserver
 
@@ -26,7 +31,7 @@ def start(workers=None, dask=None):
 
 
 def _context():
-    """How processes are started: forked, where they can be, from one that has imported the judge, and torch with it."""
+    """The way to start processes: forked, where the system can, from one that has imported the judge and torch."""
     kind = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     context = multiprocessing.get_context(kind)
     if kind == "forkserver":
@@ -34,19 +39,33 @@ def _context():
     return context
 
 
-def judge(job) -> Judged:
-    """`judge.judge`, which is imported where it runs."""
+def judge(job: Job) -> Judged:
+    """Judge a submission, as `judge.judge` does; the module `judge` is imported only in the process that runs this."""
     from tema9.classroom.grading import judge
 
     return judge.judge(job)
 
 
-def spread(jobs, count, workers, dask):
-    """Yield the jobs' results as they come, from this process, from several or from a cluster."""
+def spread(jobs: Iterable[Job], count: int, workers: int | None, dask: str | None) -> Iterator[Judged]:
+    """Yield the results of jobs in the order in which they are ready.
+
+    Args:
+        jobs: the submissions to judge.
+        count: how many jobs there are.
+        workers: how many processes of this machine judge, with 1 for this process alone; None for as many as there
+            are cores, as memory allows.
+        dask: the address of a Dask scheduler on whose workers the jobs run instead; None for this machine.
+
+    Raises:
+        RuntimeError: grading does not work here at all, not even for a notebook without answers; or the cluster
+            cannot be used.
+    """
+    jobs = iter(jobs)
     if dask is not None:
         with _cluster(dask) as (executor, width):
-            yield from _through(executor, jobs, width, left := [])
-            for job in left:
+            failed: list[Job] = []
+            yield from _through(executor, jobs, width, failed)
+            for job in failed:
                 yield _alone(lambda: contextlib.nullcontext(executor), job)
         return
     workers = min(workers or default_workers(), count)
@@ -58,19 +77,24 @@ def spread(jobs, count, workers, dask):
                 judged = _alone(lambda: _pool(1), job)
             yield judged
         return
-    jobs, left = iter(jobs), [None]
-    while left:  # a process that dies takes the others with it
+    while True:  # a process that dies ends the others of its pool too, so that another pool goes on
+        failed = []
         with _pool(workers) as pool:
-            yield from _through(pool, jobs, 2 * workers, left := [])
-        for job in left:
+            yield from _through(pool, jobs, 2 * workers, failed)
+        for job in failed:
             yield _alone(lambda: _pool(1), job)
+        if not failed:
+            return
 
 
 def _alone(executor, job):
-    """Judge once more what went wrong among others; only if a notebook without answers goes well is it to blame.
+    """Judge a job that failed once more, with no other job beside it.
+
+    If it fails again, a notebook without answers is judged in its place. If that works, the submission is to blame, and
+    its result says that it could not be graded.
 
     Raises:
-        RuntimeError: that goes wrong as well, so that it is nobody's fault; the message says what happens.
+        RuntimeError: the notebook without answers fails as well; the message says how.
     """
     try:
         with executor() as pool:
@@ -92,10 +116,10 @@ def _alone(executor, job):
 
 @contextlib.contextmanager
 def _cluster(address):
-    """An executor on the workers of a Dask scheduler, and how many jobs it should have at a time.
+    """Yield an executor on the workers of a Dask scheduler, and how many jobs it should have at a time.
 
     Raises:
-        RuntimeError: it is not installed, it does not answer, or it has no workers.
+        RuntimeError: Dask is not installed, the scheduler does not answer, or it has no workers.
     """
     try:
         from distributed import Client
@@ -120,7 +144,7 @@ def default_workers() -> int:
 
 @contextlib.contextmanager
 def _pool(workers):
-    """Processes that judge; they end at once when this is left by Ctrl-C or an error."""
+    """Yield an executor whose processes judge; Ctrl-C or an error inside the `with` ends them at once."""
     pool = ProcessPoolExecutor(workers, mp_context=_context(), initializer=_begin)
     try:
         yield pool
@@ -133,7 +157,7 @@ def _pool(workers):
 
 
 def _begin():
-    """What a process that judges starts with: one thread, and Ctrl-C is its parent's."""
+    """Prepare a process that judges: it has one thread, and leaves Ctrl-C to its parent."""
     import torch
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -141,18 +165,18 @@ def _begin():
     torch.set_num_threads(1)
 
 
-def _through(executor, jobs, width, left):
-    """Yield the results of an executor that has at most `width` jobs at a time; those that went wrong go to `left`.
+def _through(executor, jobs, width, failed):
+    """Yield the results of an executor that has at most `width` jobs at a time; put the jobs that fail into `failed`.
 
-    When one of its processes has died, those that it had are all left, and no more are taken.
+    When a process of the executor has died, all the jobs that the executor has count as failed, and it gets no others.
     """
     waiting, broken = {}, False
     while not broken:
         for job in itertools.islice(jobs, width - len(waiting)):
             try:
                 waiting[executor.submit(judge, job)] = job
-            except (OSError, EOFError, RuntimeError):  # there is no process, and none can be started
-                left.append(job)
+            except (OSError, EOFError, RuntimeError):  # no process is alive, and none can be started
+                failed.append(job)
                 broken = True
                 break
         if not waiting:
@@ -162,6 +186,6 @@ def _through(executor, jobs, width, left):
             try:
                 yield future.result()
             except Exception as error:
-                left.append(job)
+                failed.append(job)
                 broken = broken or isinstance(error, BrokenExecutor)
-    left += waiting.values()
+    failed += waiting.values()

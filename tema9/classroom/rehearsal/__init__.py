@@ -1,1 +1,1 @@
-"""Classes made from the bank of mistakes and of attacks, with the scores that they deserve."""
+"""Rehearsed classes: submissions made from the bank of mistakes and from attacks, with the scores they deserve."""

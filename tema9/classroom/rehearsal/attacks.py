@@ -1,12 +1,13 @@
-"""Submissions that attack the grading or come by accident, for rehearsals and tests: what each does, what it deserves.
+"""Submissions that attack the grading, or that harm it by accident, for rehearsals and tests.
 
-Each answers the first graded exercise of a notebook in a hostile or a wrong way and the rest honestly. What it would
-win by the attack it must not get; what it has honestly earned it keeps.
+An attack answers the first graded exercise of a notebook in a hostile or a wrong way, and the other exercises honestly.
+Grading must not give it the points that it attacks, and must give it the points of its honest answers.
 """
 
 import ast
 import copy
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import jupytext
@@ -14,6 +15,8 @@ import nbformat
 
 from tema9.classroom import cells, sources
 from tema9.classroom.authoring import bank as banks
+from tema9.classroom.course import Course
+from tema9.classroom.sources import Source
 
 FORGED = """class Anything:
     def __eq__(self, other):
@@ -28,7 +31,7 @@ FORGED = """class Anything:
         return self
 """
 
-# What stands in the attacked cell; NAME is the function asked for. Each is wrong: it deserves nothing there.
+# What the attacked cell holds, where NAME is the function that is asked for. Each answer is wrong and deserves nothing.
 IN_THE_CELL = {
     "display-hook": "import sys\ndef NAME(*args, **kwargs):\n    sys.displayhook(2.0)\n    return -1",
     "drops-asserts": (
@@ -133,7 +136,7 @@ IN_THE_CELL = {
 }
 
 
-# A right answer, with what makes stock nbgrader take its points away.
+# What is added to a right answer: output for which nbgrader without our settings gives no points.
 NOISY = (
     "\nimport sys as _sys, warnings as _warnings\nfrom tqdm import tqdm as _tqdm\n"
     "_warnings.warn('se puede mejorar')\nprint('una nota', file=_sys.stderr)\nlist(_tqdm(range(3)))\n"
@@ -171,9 +174,9 @@ def _not_graded(notebook, named):
 
 
 def _strip_metadata(notebook, named):
-    for place, cell in enumerate(notebook.cells):
+    for number, cell in enumerate(notebook.cells):
         cell.metadata.clear()
-        cell.id = f"cell-{place}"
+        cell.id = f"cell-{number}"
 
 
 def _rename_cells(notebook, named):
@@ -202,7 +205,7 @@ def _odd_types(notebook, named):
     notebook.cells += [None, 3, [], {"cell_type": "video"}, {"cell_type": "code", "source": 7}]
 
 
-# What is done to a notebook with one wrong answer: it changes nothing.
+# What is done to a notebook with one wrong answer; none of it must change the score.
 TO_THE_NOTEBOOK = {
     "tags-tests": _tag_tests,
     "deletes-tests": _delete_tests,
@@ -217,14 +220,14 @@ TO_THE_NOTEBOOK = {
     "odd-types": _odd_types,
 }
 
-# The same in another file format; what is written instead of the notebook.
-AS_A_FILE = {
+# The functions that write a notebook with one wrong answer in another file format.
+AS_A_FILE: dict[str, Callable[[nbformat.NotebookNode], bytes]] = {
     "old-format": lambda notebook: nbformat.writes(nbformat.convert(notebook, 3), version=3).encode(),
     "a-script": lambda notebook: jupytext.writes(notebook, fmt="py:percent").encode(),
     "with-a-mark-at-its-start": lambda notebook: b"\xef\xbb\xbf" + json.dumps(notebook).encode(),
 }
 
-# Files beside a notebook with one wrong answer; what stands in angle brackets is where a link leads, in the course.
+# Files beside a notebook with one wrong answer; b"<source>" stands for a link to the folder source/ of the course.
 SHADOW = b"print('LEAK')\nraise SystemExit\n"
 BESIDE = {
     "own-modules": {
@@ -235,10 +238,10 @@ BESIDE = {
     "links": {"fuente": b"<source>", "notas.db": b"<gradebook.db>", "otros": b"<submitted>"},
 }
 
-# The notebook itself is a link, to the source or to what another student has handed in.
+# Where the notebook, or its folder, links to: to the solution or to what another student has handed in.
 LINKED = {"links-to-the-source": "source/NOTEBOOK/NOTEBOOK.ipynb", "links-to-another": "submitted/alumno-001/NOTEBOOK"}
 
-# Files that are no notebook: nothing can be earned with them, and the class goes on.
+# Files that are no notebook: they deserve no points, and the rest of the class must be graded.
 FILES = {
     "empty-file": b"",
     "cut-off": b'{"cells": [{"cell_type": "code", "source": "def',
@@ -255,27 +258,31 @@ ATTACKS = (*IN_THE_CELL, "noisy", *TO_THE_NOTEBOOK, *AS_A_FILE, *BESIDE, *LINKED
 class Attack:
     """A hostile submission.
 
-    content: the bytes of the notebook. beside: of other files, by name, as in BESIDE. link: what the notebook,
-    or its folder, is a link to. points: what it deserves from the machine.
+    Args:
+        name: the name of the attack, one of ATTACKS.
+        content: the bytes of the notebook.
+        points: the points that the tests must give to the submission.
+        beside: {name: bytes} of the files beside the notebook, as in BESIDE.
+        link: the path in the course folder to which the notebook or its folder is a link; "" if it is no link.
     """
 
     name: str
     content: bytes
     points: float
-    beside: dict = field(default_factory=dict)
+    beside: dict[str, bytes] = field(default_factory=dict)
     link: str = ""
 
 
-def attack(name, source, released) -> Attack:
+def attack(name: str, source: Source, released: nbformat.NotebookNode) -> Attack:
     """Make a hostile submission of a notebook.
 
     Args:
-        name: one of ATTACKS.
-        source: the notebook.
-        released: as students got it.
+        name: the name of the attack, one of ATTACKS.
+        source: the source of the notebook.
+        released: the notebook as students receive it.
 
     Raises:
-        ValueError: there is no such attack; the message lists those there are.
+        ValueError: there is no such attack; the message lists the names of all.
     """
     if name in FILES:
         return Attack(name, FILES[name], 0)
@@ -302,8 +309,8 @@ def attack(name, source, released) -> Attack:
     return Attack(name, content, earned, BESIDE.get(name, {}))
 
 
-def hand_in(course, student, notebook, made):
-    """Put a hostile submission where a student's lies."""
+def hand_in(course: Course, student: str, notebook: str, made: Attack) -> None:
+    """Put a hostile submission where the submission of a student belongs."""
     path = course.submitted(student, notebook)
     if made.link:
         link = path if made.link.endswith(".ipynb") else path.parent
@@ -321,9 +328,17 @@ def hand_in(course, student, notebook, made):
             (path.parent / name).write_bytes(content)
 
 
-def write(course, count):
-    """Hand in so many attacks, in turn, on the first notebook; return (student, notebook, points, what) of each."""
-    rows = []
+def write(course: Course, count: int) -> list[tuple[str, str, float, str]]:
+    """Hand in attacks on the first notebook, each by a student of its own.
+
+    Args:
+        course: the course in which they are handed in.
+        count: how many; after the last of ATTACKS comes the first one again.
+
+    Returns:
+        (student, notebook, points that it deserves, what it is) of each attack.
+    """
+    rows: list[tuple[str, str, float, str]] = []
     if not count:
         return rows
     source = sources.all_sources()[0]

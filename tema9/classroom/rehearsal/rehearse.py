@@ -1,4 +1,4 @@
-"""A rehearsed class: submissions made from the bank of mistakes, with the scores that they deserve."""
+"""A rehearsed class: submissions made from the bank of mistakes, with the scores that the tests must give them."""
 
 import csv
 import itertools
@@ -13,6 +13,7 @@ from tema9.classroom.authoring import bank as banks
 from tema9.classroom.course import Course
 from tema9.classroom.grading.scores import EXPECTED
 from tema9.classroom.rehearsal import attacks
+from tema9.classroom.sources import Source
 
 FREE_TEXT = "Creo que depende del tamaño de la entrada, pero no estoy seguro."
 
@@ -21,8 +22,12 @@ FREE_TEXT = "Creo que depende del tamaño de la entrada, pero no estoy seguro."
 class Submission:
     """What one student hands in for one notebook.
 
-    answers: by exercise; exercises left out stay as released.
-    what: in a few words, what is in it.
+    Args:
+        student: the identifier of the student.
+        notebook: the name of the notebook.
+        what: in a few words, what the submission is made of.
+        answers: {exercise: `Answer`} of the exercises with tests; the others stay as they were released.
+        texts: {exercise: text} of the answers in prose; the others stay as they were released.
     """
 
     student: str
@@ -31,8 +36,12 @@ class Submission:
     answers: dict[str, banks.Answer] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
 
-    def machine_score(self, source):
-        """The points that the tests must give."""
+    def machine_score(self, source: Source) -> int:
+        """Return the points that the tests must give to the submission.
+
+        Args:
+            source: the notebook.
+        """
         return sum(
             test.points
             for name, answer in self.answers.items()
@@ -40,8 +49,12 @@ class Submission:
             if case not in answer.fails
         )
 
-    def fill(self, released) -> nbformat.NotebookNode:
-        """The notebook as the student hands it in."""
+    def fill(self, released: str | Path) -> nbformat.NotebookNode:
+        """Return the notebook as the student hands it in.
+
+        Args:
+            released: the path of the notebook as students receive it.
+        """
         notebook = nbformat.read(released, as_version=4)
         for cell in notebook.cells:
             name = cells.name_of(cell)
@@ -52,17 +65,17 @@ class Submission:
         return notebook
 
 
-def plan(source, bank, students, seed=0) -> list[Submission]:
-    """Return one submission of a notebook per student.
+def plan(source: Source, bank: banks.Bank, students: int, seed: int = 0) -> list[Submission]:
+    """Return a submission of a notebook for each student of a class.
 
-    The first two are perfect and blank; then, in turn: one mistake, other right
-    answers, several mistakes, half of it. Every round takes other entries of the bank.
+    The first submission is perfect and the second is blank. The others have, in turn: one mistake, right answers that
+    are not the solution, several mistakes, only the first half of the exercises. Each takes other answers of the bank.
 
     Args:
         source: the notebook.
-        bank: its bank.
-        students: how many.
-        seed: of the draws.
+        bank: the bank of the notebook.
+        students: how many students the class has.
+        seed: the seed of the draws of answers.
     """
     graded = source.graded
     texts = {exercise.name: exercise for exercise in source.exercises.values() if exercise.by_hand}
@@ -98,16 +111,16 @@ def plan(source, bank, students, seed=0) -> list[Submission]:
     return made
 
 
-def rehearse(root, students=12, seed=0, hostile=0) -> Path:
-    """Fill the course folder `root` with a class made from the bank.
+def rehearse(root: str | Path, students: int = 12, seed: int = 0, hostile: int = 0) -> Path:
+    """Fill a course folder with a class made from the bank, and return the folder.
 
-    Writes submitted/ and the table of expected scores, `expected.csv`.
+    This writes the submissions into submitted/ and the scores that they deserve into expected.csv.
 
     Args:
-        root: a folder of its own; never one that holds real submissions.
-        students: how many, 2 or more.
-        seed: of the draws of answers.
-        hostile: how many more hand in an attack, each of them one of `attacks.ATTACKS`.
+        root: the course folder, which must not hold real submissions.
+        students: how many students hand in answers of the bank, 2 or more.
+        seed: the seed of the draws of answers.
+        hostile: how many more students hand in an attack, each of them one of `attacks.ATTACKS`.
 
     Raises:
         ValueError: fewer than 2 students.
