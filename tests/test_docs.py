@@ -10,8 +10,8 @@ import mini
 import pytest
 import typer
 import yaml
-from arrows import name_of, ours
 from documents import CHANGELOG, CONTRIBUTING, DOCUMENTS, MAP, PAGES, README, ROOT, anchors, read, rows, typed
+from modules import name_of, ours
 
 from tema9 import ARCHITECTURES, outline
 from tema9.classroom import sources

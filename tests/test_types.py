@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from arrows import ROOT, STUDENT_SIDE, name_of
+from modules import ROOT, STUDENT_SIDE, name_of
 
 
 def public_functions(body, prefix=""):

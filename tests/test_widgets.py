@@ -336,7 +336,7 @@ def exported(tmp_path_factory):
     cells = [nbformat.v4.new_code_cell("from tema9 import widgets")]
     cells += [nbformat.v4.new_code_cell(f"widgets.{name}()") for name in EXPORTED]
     notebook = nbformat.v4.new_notebook(cells=cells)
-    ExecutePreprocessor(timeout=60, kernel_name="python3").preprocess(
+    ExecutePreprocessor(timeout=None, kernel_name="python3").preprocess(
         notebook, {"metadata": {"path": str(tmp_path_factory.mktemp("run"))}}
     )
     return notebook, HTMLExporter().from_notebook_node(notebook)[0]
