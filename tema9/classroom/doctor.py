@@ -1,4 +1,4 @@
-"""What a teacher's machine needs beyond a student's: the sandbox, the gradebook's folder, a browser."""
+"""What a teacher's machine needs beyond a student's: the sandbox, the course folder, jupytext and a browser."""
 
 import importlib.util
 import os
@@ -9,46 +9,55 @@ from tema9.classroom.sandbox import sandbox
 from tema9.doctor import Finding
 
 
-def examine(course) -> list[Finding]:
-    """Look at what a teacher needs; `course` is the course folder, which may not be there yet."""
+def examine(course: str | Path) -> list[Finding]:
+    """Look at all that a teacher needs, and return what was found.
+
+    Args:
+        course: the course folder, which need not exist yet.
+    """
     return [isolation(), folder(course), sources(), chromium()]
 
 
-def isolation():
+def isolation() -> Finding:
+    """Look whether this machine can run students' code in the sandbox."""
     reasons = {
         "": "bubblewrap, sin red y sin nada del curso a la vista",
         sandbox.REASONS["missing"]: "no hay bubblewrap",
     }
     reason = sandbox.why_not()
     if reason == sandbox.REASONS["system"]:
-        there = "corregir pide Linux, y lo demás no"
+        found = "corregir pide Linux, y lo demás no"
         fix = "En Windows, corrige en WSL; en macOS, en un contenedor o una máquina con Linux"
-        return Finding("aislamiento", there, False, fix, needed=False)
-    there = reasons.get(reason, "bubblewrap no puede aislar en esta máquina")
+        return Finding("aislamiento", found, False, fix, needed=False)
+    found = reasons.get(reason, "bubblewrap no puede aislar en esta máquina")
     fix = (
         "Instálalo (apt install bubblewrap) y permite los espacios de nombres de usuario; sin él solo se corrige con"
         " --no-sandbox, con tus permisos"
     )
-    return Finding("aislamiento", there, not reason, fix)
+    return Finding("aislamiento", found, not reason, fix)
 
 
-def folder(course):
-    above = next(place for place in (Path(course).resolve(), *Path(course).resolve().parents) if place.is_dir())
+def folder(course: str | Path) -> Finding:
+    """Look whether the course folder, or the nearest folder above it that exists, can be written."""
+    wanted = Path(course).resolve()
+    above = next(path for path in (wanted, *wanted.parents) if path.is_dir())
     right = os.access(above, os.W_OK)
-    there = f"se puede escribir en {above}" if right else f"no se puede escribir en {above}"
-    return Finding("carpeta del curso", there, right, "Da otra carpeta, una tuya")
+    found = f"se puede escribir en {above}" if right else f"no se puede escribir en {above}"
+    return Finding("carpeta del curso", found, right, "Da otra carpeta, una tuya")
 
 
-def sources():
+def sources() -> Finding:
+    """Look whether JupyterLab can open the sources as notebooks, for which it needs jupytext."""
     right = importlib.util.find_spec("jupytext") is not None
-    there = "jupytext abre solutions/*.py como cuadernos" if right else "falta jupytext"
-    return Finding("fuentes", there, right, "Instálalo: pip install jupytext")
+    found = "jupytext abre solutions/*.py como cuadernos" if right else "falta jupytext"
+    return Finding("fuentes", found, right, "Instálalo: pip install jupytext")
 
 
-def chromium():
+def chromium() -> Finding:
+    """Look for a browser that can be driven, which not every teacher needs."""
     fix = "Solo lo piden las pruebas de navegador, la visita y los PDF: apt install chromium, pip install playwright"
     try:
         return Finding("navegador", browser.require())
     except browser.NoBrowser:
-        there = "no está Playwright" if browser.find() else "no hay Chromium"
-        return Finding("navegador", there, False, fix, needed=False)
+        found = "no está Playwright" if browser.find() else "no hay Chromium"
+        return Finding("navegador", found, False, fix, needed=False)

@@ -214,7 +214,7 @@ def to_notebook(source: Source) -> nbformat.NotebookNode:
         made.id = _cell_id(cell, source.name, taken)
         if cell.role == EXPLORATION:
             made.metadata.tags = [EXPLORATION]
-        elif cell.role:
+        elif cell.grade_id is not None:
             cells.label(made, cell.role, cell.grade_id, cell.points)
         notebook.cells.append(made)
     return notebook

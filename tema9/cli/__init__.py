@@ -12,7 +12,7 @@ from tema9.cli.terminal import one_line_errors
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 # Name -> the function; in the order of `tema9 --help`.
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., None]] = {
     "layers": networks.layers,
     "notebooks": authoring.notebooks,
     "mistakes": authoring.mistakes,
@@ -36,7 +36,7 @@ COMMANDS = {
     "tour": screens.tour,
     "test": authoring.test,
 }
-DATA_COMMANDS = {"prepare": networks.prepare}
+DATA_COMMANDS: dict[str, Callable[..., None]] = {"prepare": networks.prepare}
 
 
 def command_line(help: str, commands: dict[str, Callable[..., None]]) -> typer.Typer:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
@@ -76,7 +76,8 @@ def print_two_gpus(layer_table: LayerTable) -> None:
     """Print which half of each layer lies on each device, and what crosses before it."""
     crossing = arithmetic.crossing_values(layer_table)
     table = Table(title=f"{layer_table.architecture.title}, over two GPUs", box=box.SIMPLE_HEAD)
-    for column, side in (("GPU 1", "right"), ("", "center"), ("GPU 2", "left"), ("values each way", "right")):
+    columns: dict[str, JustifyMethod] = {"GPU 1": "right", "": "center", "GPU 2": "left", "values each way": "right"}
+    for column, side in columns.items():
         table.add_column(column, justify=side, no_wrap=True)
     table.add_column("reads")
     table.add_row(escape(f"[{_side(layer_table.input_shape)}]"), "", escape(f"[{_side(layer_table.input_shape)}]"), "")
@@ -117,7 +118,8 @@ def print_comparison(left: LayerTable, right: LayerTable) -> None:
         changes = [f"{field} {here} | {there}" for field, here, there in values if None not in (here, there)]
         changes += [f"input {_side(a.in_shape)} | {_side(b.in_shape)}"] if a and b and "in_shape" in different else []
         changes += [f"only in {sides[b is not None]}"] if not (a and b) else []
-        table.add_row((a or b).name, *cells, ", ".join(changes), style="bold" if different else "dim")
+        name = next(row.name for row in (a, b) if row)
+        table.add_row(name, *cells, ", ".join(changes), style="bold" if different else "dim")
     table.add_section()
     totals = (f"{side.total(quantity):,}" for quantity in quantities for side in (left, right))
     table.add_row("total", "", "", *totals, "")
@@ -184,7 +186,7 @@ def train(
     from tema9 import machine, recipes
     from tema9.data import load
 
-    changes = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
+    changes: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
     changed = {field: value for field, value in changes.items() if value is not None}
     recipe = replace(recipes.BY_ARCHITECTURE.get(name, recipes.DECK), **changed)
     side = arithmetic.layer_table(name).input_shape[1]

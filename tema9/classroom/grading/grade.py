@@ -2,11 +2,14 @@
 
 import contextlib
 import tempfile
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from tema9.classroom.course import Course
 from tema9.classroom.grading.cohort import open_cohort
-from tema9.classroom.grading.job import Job
+from tema9.classroom.grading.job import Job, Judged
 from tema9.classroom.grading.record import Change, Record
 from tema9.classroom.grading.scores import SCORES, Row, rows, write_scores
 from tema9.classroom.grading.workers import spread
@@ -31,15 +34,15 @@ class Graded:
 
 
 def grade(
-    root,
-    track=lambda results, total: results,
-    workers=None,
-    dask=None,
-    limits=None,
-    unsandboxed=False,
-    again=False,
-    approve=lambda changes: True,
-    dry_run=False,
+    root: str | Path,
+    track: Callable[[Iterable[Judged], int], Iterable[Judged]] = lambda results, total: results,
+    workers: int | None = None,
+    dask: str | None = None,
+    limits: sandbox.Limits | None = None,
+    unsandboxed: bool = False,
+    again: bool = False,
+    approve: Callable[[list[Change]], bool] = lambda changes: True,
+    dry_run: bool = False,
 ) -> Graded:
     """Grade every submission of the course folder that is new or has changed, and write `scores.csv`.
 
@@ -65,8 +68,14 @@ def grade(
         sandbox.require(unsandboxed)
     cohort = open_cohort(root)
     course, total = cohort.course, len(cohort.submissions)
-    settings = {"limits": limits or sandbox.Limits(), "unsandboxed": unsandboxed, "hide": (str(course.root),)}
-    changes, held, ran, kept = [], [], 0, 0
+    settings: dict[str, Any] = {
+        "limits": limits or sandbox.Limits(),
+        "unsandboxed": unsandboxed,
+        "hide": (str(course.root),),
+    }
+    changes: list[Change] = []
+    held: list[Judged] = []  # the results that would change a recorded score
+    ran = kept = 0
     with _prepared(cohort, dry_run) as prepared, Record(course, read_only=dry_run) as record:
         jobs = (_job(course, prepared, record, *one, settings, again) for one in cohort.submissions)
         for judged in track(spread(jobs, total, workers, dask), total):

@@ -69,21 +69,21 @@ def examine(
     changed: Container[str] = (),
     previous: Receipt | None = None,
 ) -> tuple[list[CellVerdict], dict[str, str], bool]:
-    """Run a notebook's cells in the sandbox and judge its tests; fill in its outputs.
+    """Run the cells of a notebook in the sandbox, judge its tests, and write the outputs into the notebook.
 
     Args:
-        sandbox: a `Sandbox`.
-        graded: as `submission.to_grade` returns it; cells get the outputs of this run.
-        released: the notebook that students got.
-        missing, changed: as in `rebuild.Rebuilt`: cells that were not handed in, tests that are not as released.
-        previous: a `Receipt`, whose verdicts stand where nothing that they depend on has changed.
+        sandbox: the sandbox.
+        graded: the notebook, as `submission.to_grade` returns it; its cells get the outputs of this run.
+        released: the notebook as students receive it.
+        missing, changed: the names of the cells that were not handed in, and of the tests that are not as released.
+        previous: the receipt of the last time, whose verdicts stand where nothing that they depend on has changed.
 
     Returns:
         (verdicts, {exercise: what its check cell says}, whether anything was run).
     """
     tests = [cell for cell in graded.cells if cell.cell_type == "code" and cells.is_test(cell)]
     standing = standing_verdicts(previous, graded, sandbox.limits, changed)
-    if all(cells.name_of(cell) in standing for cell in tests):
+    if previous is not None and all(cells.name_of(cell) in standing for cell in tests):
         verdicts = [standing[cells.name_of(cell)] for cell in tests]
         for cell, verdict in zip(tests, verdicts, strict=True):
             _show_verdict(cell, verdict)

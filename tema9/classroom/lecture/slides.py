@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import jupytext
 from nbclient import NotebookClient
@@ -36,6 +36,7 @@ from tema9.files import atomic_write
 if TYPE_CHECKING:
     from IPython.display import HTML
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from playwright.sync_api import Browser
 
 SLIDES = sources.ROOT / "slides"
@@ -300,16 +301,17 @@ def drawing(ax: "Axes", words: str) -> "HTML":
     import matplotlib.pyplot as plt
     from IPython.display import HTML
 
+    figure = cast("Figure", ax.figure)
     buffer, name = io.StringIO(), f"figure-{next(FIGURES)}"
     with plt.rc_context({"svg.hashsalt": "tema9"}):
-        ax.figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    plt.close(ax.figure)
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    plt.close(figure)
     svg = buffer.getvalue()
-    width, height = (round(inches * PIXELS) for inches in ax.figure.get_size_inches())
+    width, height = (round(inches * PIXELS) for inches in figure.get_size_inches())
     svg = svg[svg.index("<svg") :]
-    box = re.search(r'viewBox="[^"]*"', svg)[0]
-    svg = re.sub(r"<svg [^>]*>", f'<svg width="{width}" height="{height}" {box}>', svg, count=1)
-    svg = re.sub(r'( id="|href="#|url\(#)', rf"\1{name}-", svg)  # no two of a page alike
+    head = rf'<svg width="{width}" height="{height}" \1>'
+    svg = re.sub(r'<svg [^>]*(viewBox="[^"]*")[^>]*>', head, svg, count=1)
+    svg = re.sub(r'( id="|href="#|url\(#)', rf"\1{name}-", svg)  # an identifier of a figure is unique in the page
     page_colours = {figures.INK: "currentColor", "#000000": "currentColor", "#FFFFFF": "var(--paper, #ffffff)"}
     palette = {colour: f"var(--{name}, {colour})" for name, colour in figures.COLOURS.items()}
     for colour, variable in (palette | page_colours).items():

@@ -133,7 +133,7 @@ def rehearse(root: str | Path, students: int = 12, seed: int = 0, hostile: int =
         raise FileExistsError(f"{root} holds submissions that no rehearsal made; give another folder with --course")
     course = Course(root)
     course.prepare()
-    rows = []
+    rows: list[tuple[str, str, float, str]] = []
     for source in sources.all_sources():
         for submission in plan(source, banks.load(source), students, seed):
             path = course.submitted(submission.student, source.name)

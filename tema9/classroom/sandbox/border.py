@@ -12,10 +12,15 @@ import contextlib
 import functools
 import io
 import traceback
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from tema9 import measuring
 from tema9.classroom.sandbox import wire
+
+if TYPE_CHECKING:
+    from tema9.classroom.sandbox.student_process import StudentProcess
 
 
 class Gone(BaseException):
@@ -25,7 +30,7 @@ class Gone(BaseException):
         outcome: "timeout", "memory" or "kernel-died".
     """
 
-    def __init__(self, outcome):
+    def __init__(self, outcome: str) -> None:
         super().__init__(outcome)
         self.outcome = outcome
 
@@ -33,10 +38,10 @@ class Gone(BaseException):
 class SameProcess:
     """The student's side in this very process: `namespace` holds the names that the student's code defines."""
 
-    def __init__(self, namespace):
+    def __init__(self, namespace: dict[str, Any]) -> None:
         self.namespace = namespace
 
-    def look(self, names):
+    def look(self, names: Set[str]) -> dict[str, tuple[bool, Any]]:
         """Return {name: (whether the object is callable, its value otherwise)} of the names that are defined.
 
         Raises:
@@ -51,14 +56,15 @@ class SameProcess:
                 raise wire.NotPlainData(f"{name}: {error}") from None
         return seen
 
-    def call(self, name, args, kwargs, measure=None):
+    def call(self, name: str, args: Iterable, kwargs: dict[str, Any], measure: str | None = None) -> Any:
         """Call the object of that name, or a function of `measuring` with it; both ways only plain data cross.
 
         Raises:
             whatever the call raises, as its builtin kind with its message; others as RuntimeError.
         """
         args, kwargs = wire.decode(wire.encode((list(args), kwargs)))
-        outcome = wire.call_outcome(self.namespace[name], args, kwargs, measure and getattr(measuring, measure))
+        function = getattr(measuring, measure) if measure else None
+        outcome = wire.call_outcome(self.namespace[name], args, kwargs, function)
         return wire.result_of(wire.decode(wire.encode(outcome)))
 
 
@@ -67,14 +73,14 @@ class Proxy:
 
     __slots__ = ("_name", "_side")
 
-    def __init__(self, side, name):
+    def __init__(self, side: "SameProcess | StudentProcess", name: str) -> None:
         self._side, self._name = side, name
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._side.call(self._name, args, kwargs)
 
-    def measure_there(self, name, args, kwargs):
-        """Run a function of `measuring` beside the student's object."""
+    def measure_there(self, name: str, args: Iterable, kwargs: dict[str, Any]) -> Any:
+        """Run the function of that name of `measuring` in the student's process, with the student's object."""
         return self._side.call(self._name, args, kwargs, measure=name)
 
 
@@ -82,21 +88,22 @@ class Proxy:
 class Verdict:
     """What became of a test cell.
 
-    outcome: "pass", "fail" (an assertion), "error", "timeout", "memory", "kernel-died".
-    message: of the assertion or the error.
-    shown: whether students may read the message: the test's author wrote it, or the part of the
-        test that they have raised it. Others could hold expected values.
+    Args:
+        outcome: "pass", "fail" (an assertion), "error", "timeout", "memory" or "kernel-died".
+        message: the message of the assertion or of the error.
+        shown: whether students may read the message, because the author of the test wrote it, or because it comes from
+            the part of the test that students have. Other messages could hold expected values.
     """
 
     outcome: str
     message: str = ""
     shown: bool = field(default=True, compare=False)
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self.outcome == "pass"
 
 
-def judge(test, side) -> Verdict:
+def judge(test: str, side: "SameProcess | StudentProcess | dict[str, Any]") -> Verdict:
     """Run the text of a test cell against the student's side, across the border.
 
     Args:
@@ -114,7 +121,7 @@ def judge(test, side) -> Verdict:
     return _run(test, given)
 
 
-def run_beside(test, namespace) -> Verdict:
+def run_beside(test: str, namespace: dict[str, Any]) -> Verdict:
     """Run the text of a test cell in the same namespace as the work, as nbgrader does."""
     return _run(test, namespace)
 
@@ -172,9 +179,9 @@ def _is_hidden(error, test):
     return any(frame.f_code.co_filename == "<test>" and line in hidden for frame, line in frames)
 
 
-def free_names(tree) -> set[str]:
-    """The names that a piece of code uses and does not define or import; builtins left out."""
-    defined, used = set(dir(builtins)), set()
+def free_names(tree: ast.AST) -> set[str]:
+    """Return the names that a piece of code uses and neither defines nor imports; builtins are left out."""
+    defined, used = set(dir(builtins)), set[str]()
     for node in ast.walk(tree):
         match node:
             case ast.Name(id=name, ctx=ast.Load()):

@@ -19,9 +19,15 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tema9.classroom.sandbox import pidfd
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
 
 PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
 LONGEST_ORDER = 4 * 2**20
@@ -30,7 +36,7 @@ SECONDS_TO_END = 2  # for a submission that starts processes faster than they ar
 OWN = ("measuring", "checks", "classroom.sandbox.wire", "classroom.sandbox.student_server")
 
 
-def main():
+def main() -> None:
     """Import everything, report to be ready, and follow orders until the socket closes."""
     control = socket.socket(fileno=os.dup(0))
     prctl = ctypes.CDLL(None).prctl
@@ -74,7 +80,7 @@ def main():
                     os.close(fd)
 
 
-def warm_up():
+def warm_up() -> "tuple[InteractiveShell, dict[str, Any]]":
     """Import what notebooks use, and use it once where the first use is slow.
 
     Returns:
@@ -101,16 +107,16 @@ def warm_up():
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "NoColor"
-    shell = InteractiveShell.instance(config=config)
+    shell: Any = InteractiveShell.instance(config=config)
     shell.showtraceback = shell.showsyntaxerror = lambda *args, **kwargs: None
     shell.run_cell("1", store_history=False)
-    own = {name.split(".")[-1]: copy_of(f"tema9.{name}") for name in OWN}
+    own: dict[str, Any] = {name.split(".")[-1]: copy_of(f"tema9.{name}") for name in OWN}
     known = checks.known_fingerprints()
     own["checks"].known_fingerprints = lambda: known
     return shell, own
 
 
-def warm_up_kernels():
+def warm_up_kernels() -> None:
     """Import what a Jupyter kernel is made of, if nobody has asked for a kernel before."""
     if "ipykernel.kernelapp" not in sys.modules:
         import ipykernel.ipkernel
@@ -120,20 +126,27 @@ def warm_up_kernels():
         freeze_gc()
 
 
-def freeze_gc():
+def freeze_gc() -> None:
     """Exclude all objects that are there from garbage collection: a fork's collection would copy their memory."""
     gc.collect()
     gc.freeze()
 
 
-def run_setup(code):
+def run_setup(code: str) -> None:
     """Run the set-up of a notebook, which is ours, so that what it imports and loads is there for every fork."""
     quiet = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
     with quiet[0], quiet[1], contextlib.suppress(Exception):  # if it fails, it will say so in each notebook
         exec(compile(code, "<setup>", "exec"), {"__name__": "__main__"})
 
 
-def become(order, fds, home, shell, own, prctl):
+def become(
+    order: dict[str, Any],
+    fds: list[int],
+    home: Path,
+    shell: "InteractiveShell",
+    own: dict[str, Any],
+    prctl: Callable[..., int],
+) -> NoReturn:
     """In the fork: take its limits, and be a student's process or a kernel to the end of it."""
     try:
         os.setsid()
@@ -151,7 +164,7 @@ def become(order, fds, home, shell, own, prctl):
         os._exit(0)
 
 
-def limit(limits):
+def limit(limits: dict[str, int]) -> None:
     """Set the caps of a fork: bytes of memory beyond what it starts with, seconds, bytes of a file, open files."""
     import resource  # which Windows lacks, where this module can be imported all the same
 
@@ -167,7 +180,7 @@ def limit(limits):
         resource.setrlimit(which, (cap, cap))
 
 
-def kernel(connection, argv):
+def kernel(connection: dict[str, Any], argv: list[str]) -> None:
     """Be a Jupyter kernel; its sockets lie where the connection says."""
     from ipykernel.kernelapp import IPKernelApp
     from IPython.core.interactiveshell import InteractiveShell
@@ -181,21 +194,22 @@ def kernel(connection, argv):
     IPKernelApp.launch_instance()
 
 
-def copy_of(name):
+def copy_of(name: str) -> ModuleType:
     """Read a module again; the copy has no name by which it could be found."""
     spec = importlib.util.find_spec(name)
+    assert spec is not None and spec.loader is not None, name
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def make_home(top):
+def make_home(top: Path) -> None:
     """Make the folders that a fork expects to be there."""
     for folder in ("home", "work"):
         (top / folder).mkdir(parents=True, exist_ok=True)
 
 
-def end_all():
+def end_all() -> bool:
     """End every process below this one; return whether all of them are gone."""
     import psutil
 
@@ -213,7 +227,7 @@ def end_all():
     return True
 
 
-def wipe(folders):
+def wipe(folders: list[Path]) -> bool:
     """Empty the writable folders; return whether nothing is left, System V's memory, queues and semaphores included."""
     for folder in folders:
         for path in folder.iterdir() if folder.is_dir() else ():

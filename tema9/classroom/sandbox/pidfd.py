@@ -10,7 +10,7 @@ import os
 PIDFD_SEND_SIGNAL, PIDFD_OPEN = 424, 434  # on every processor that PyTorch has wheels for
 
 
-def open(pid) -> int:
+def open(pid: int) -> int:
     """Return a file descriptor of a process; programs that this one starts do not inherit it.
 
     Raises:
@@ -19,7 +19,7 @@ def open(pid) -> int:
     return _call(PIDFD_OPEN, pid, 0)
 
 
-def send_signal(pidfd, number):
+def send_signal(pidfd: int, number: int) -> None:
     """Send a signal to a process.
 
     Raises:

@@ -4,15 +4,18 @@ import atexit
 import contextlib
 import os
 import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
-from tema9.classroom.sandbox.sandbox import Sandbox
+from tema9.classroom.sandbox.sandbox import Limits, Sandbox
 
 _one_at_a_time = threading.Lock()  # of a process: tests redirect its output
-_open = {}  # {(limits, unsandboxed, hide): (the process that opened it, the Sandbox)}, one entry at most
+# {(limits, unsandboxed, hide): (the process that opened it, the Sandbox)}, one entry at most
+_open: dict[tuple, tuple[int, Sandbox]] = {}
 
 
 @contextlib.contextmanager
-def open_sandbox(limits, unsandboxed=False, hide=()):
+def open_sandbox(limits: Limits, unsandboxed: bool = False, hide: Iterable[str | Path] = ()) -> Iterator[Sandbox]:
     """Yield this process's `Sandbox` with these settings; one submission at a time has it.
 
     Args:
@@ -34,7 +37,7 @@ def _sandbox(limits, unsandboxed, hide):
 
 
 @atexit.register
-def close():
+def close() -> None:
     """End this process's sandbox."""
     for pid, sandbox in _open.values():
         if pid == os.getpid():

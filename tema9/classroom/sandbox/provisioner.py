@@ -13,7 +13,9 @@ import select
 import signal
 import uuid
 from pathlib import Path
+from typing import Any
 
+from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning import LocalProvisioner
 
 from tema9.classroom.sandbox import pidfd
@@ -22,34 +24,37 @@ from tema9.classroom.sandbox.sandbox import Limits, Sandbox, switched_off
 # An exploration may take longer than a test, and a kernel's threads need room.
 LIMITS = Limits(seconds=120, cpu_seconds=3600)
 
-_idle = []
+_idle: list[Sandbox] = []
 
 
 class SandboxProvisioner(LocalProvisioner):
     """Starts a kernel in a sandbox; polls and kills it from outside."""
 
-    sandbox = None
+    sandbox: Sandbox | None = None
+    process: Any = None  # the kernel's `_Process`
 
-    async def pre_launch(self, **kwargs):
+    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """Take a sandbox and say where the kernel's sockets are to be."""
         if self.sandbox is None:
             self.sandbox = _idle.pop() if _idle else Sandbox(LIMITS, unsandboxed=switched_off())
             await asyncio.to_thread(self.sandbox.start)
         self.inside = str(self.sandbox.writable / "k" / uuid.uuid4().hex[:8])
-        manager = self.parent
+        manager: Any = self.parent
         manager.transport, manager.ip = "ipc", str(self.sandbox.outside(self.inside))
         self.sandbox.outside(self.inside).parent.mkdir(exist_ok=True)
         return await super().pre_launch(**kwargs)
 
-    async def launch_kernel(self, cmd, **kwargs):
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Fork the kernel; return its connection as seen from outside."""
-        connection = json.loads(Path(self.parent.connection_file).read_text(encoding="utf-8"))
+        assert self.sandbox is not None, "pre_launch has taken one"
+        manager: Any = self.parent
+        connection = json.loads(Path(manager.connection_file).read_text(encoding="utf-8"))
         arguments = cmd[cmd.index("-f") + 2 :]
         descriptor = await asyncio.to_thread(self.sandbox.kernel, connection | {"ip": self.inside}, arguments)
         self.process, self.pid, self.pgid = _Process(descriptor), None, None
         return self.connection_info
 
-    async def cleanup(self, restart=False):
+    async def cleanup(self, restart: bool = False) -> None:
         """End what is left of the kernel; the sandbox waits for the next one."""
         await super().cleanup(restart)
         if self.process is not None:
@@ -100,7 +105,7 @@ class _Process:
 
 
 @atexit.register
-def close():
+def close() -> None:
     """End the sandboxes that wait."""
     while _idle:
         _idle.pop().close()

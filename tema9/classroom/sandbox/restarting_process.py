@@ -1,6 +1,9 @@
 """A submission's process that is there again after it has died, without the cell that killed it."""
 
+from typing import Any
+
 from tema9.classroom.sandbox import border, wire
+from tema9.classroom.sandbox.sandbox import Sandbox
 from tema9.classroom.sandbox.student_process import unanswered
 
 
@@ -14,13 +17,14 @@ class RestartingProcess:
         sandbox: the `Sandbox` in which each process is forked.
     """
 
-    def __init__(self, sandbox):
-        self.sandbox, self.process = sandbox, None
-        self.cells = []  # the code of those that have run
-        self.killers = {}  # {the place in `cells` of one that killed its process: the outcome}
-        self.last = {}  # {an exercise: the place in `cells` of its last answer}
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.process: Any = None  # the `StudentProcess` that runs now, once there is one
+        self.cells: list[str] = []  # the code of the cells that have run
+        self.killers: dict[int, str] = {}  # {the index in `cells` of a cell that killed its process: the outcome}
+        self.last: dict[str, int] = {}  # {an exercise: the index in `cells` of its last answer}
 
-    def run(self, code, exercise="") -> dict:
+    def run(self, code: str, exercise: str = "") -> dict[str, Any]:
         """Run a cell, the answer to an exercise or set-up; return what `StudentProcess.run` does.
 
         A cell that killed its process has the outcome as the kind of its error.
@@ -36,18 +40,18 @@ class RestartingProcess:
         self.cells.append(code)
         return answer
 
-    def killed(self, exercise) -> str:
+    def killed(self, exercise: str) -> str:
         """Return the outcome of the answer to an exercise if it killed its process, and "" if not."""
-        return self.killers.get(self.last.get(exercise), "")
+        return self.killers.get(self.last.get(exercise, -1), "")
 
-    def judge(self, test) -> border.Verdict:
+    def judge(self, test: str) -> border.Verdict:
         """Do as `border.judge` with this side."""
         try:
             return self._do(lambda: self._judged(test))
         except border.Gone as gone:
             return border.Verdict(gone.outcome)
 
-    def check(self, exercise) -> str:
+    def check(self, exercise: str) -> str:
         """Return the line that the check cell of an exercise shows; "" where there is none to be had."""
         try:
             self._ensure_alive()
@@ -56,7 +60,7 @@ class RestartingProcess:
         except (border.Gone, wire.NotPlainData):
             return ""
 
-    def end(self):
+    def end(self) -> None:
         """End the process, if there is one."""
         if self.process is not None:
             self.process.end()

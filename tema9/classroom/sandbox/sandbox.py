@@ -15,10 +15,15 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import psutil
+
+if TYPE_CHECKING:
+    from tema9.classroom.sandbox.student_process import StudentProcess
 
 PACKAGE = Path(__file__).parents[2]
 ROOT = PACKAGE.parent
@@ -59,7 +64,7 @@ class NoSandbox(RuntimeError):
 
 @functools.cache
 def why_not() -> str:
-    """Why there can be no sandbox on this machine; "" if there can."""
+    """Return why there can be no sandbox on this machine; "" if there can be one."""
     if not psutil.LINUX:
         return REASONS["system"]
     if not shutil.which("bwrap"):
@@ -69,11 +74,11 @@ def why_not() -> str:
 
 
 def switched_off() -> bool:
-    """Whether stock nbgrader, which has no option for it, is told to do without a sandbox too."""
+    """Return whether nbgrader's own commands, which have no option for it, are told to do without a sandbox too."""
     return os.environ.get("TEMA9_NO_SANDBOX") == "1"
 
 
-def require(unsandboxed=False):
+def require(unsandboxed: bool = False) -> None:
     """Raise `NoSandbox`, with the reason and the way out, unless there can be a sandbox or none is wanted.
 
     On another system than Linux there is no way out: the warm process needs it too, with a sandbox or without.
@@ -101,12 +106,15 @@ class Sandbox:
         RuntimeError: the warm process does not start; the message says why.
     """
 
-    def __init__(self, limits=None, unsandboxed=False, hide=()):
+    def __init__(
+        self, limits: Limits | None = None, unsandboxed: bool = False, hide: Iterable[str | Path] = ()
+    ) -> None:
         require(unsandboxed)
         self.limits, self.unsandboxed, self.hide = limits or Limits(), unsandboxed, tuple(hide)
-        self.process, self.warmed = None, {}
+        self.process: subprocess.Popen | None = None  # the warm process
+        self.warmed: dict[str, bool] = {}  # the set-ups that it has run
 
-    def start(self):
+    def start(self) -> None:
         """Start the warm process, unless it runs already, and wait until it is ready."""
         if self.process and self.process.poll() is None:
             return
@@ -115,7 +123,7 @@ class Sandbox:
         for code in self.warmed:
             self._ask({"do": "warm", "code": code})
 
-    def launch(self):
+    def launch(self) -> None:
         """Start the warm process without waiting for it."""
         self.close()
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -125,7 +133,7 @@ class Sandbox:
         command = python if self.unsandboxed else [*_bwrap(self.limits, self.hide), *python]
         self.process = subprocess.Popen(
             command,
-            stdin=theirs,
+            stdin=theirs.fileno(),
             stdout=self.said,
             stderr=self.said,
             env=_environment(self.writable),
@@ -134,16 +142,16 @@ class Sandbox:
         )
         theirs.close()
 
-    def warm(self, code):
+    def warm(self, code: str) -> None:
         """Run the set-up of a notebook, which must be ours, in the warm process; once for each text."""
         self.start()
         if code not in self.warmed:
             self._ask({"do": "warm", "code": code})
             self.warmed[code] = True
 
-    def student_process(self):
-        """Fork a process for a submission's cells; return a `StudentProcess`."""
-        # which imports torch, and whoever only asks for a sandbox does not need that
+    def student_process(self) -> "StudentProcess":
+        """Fork a process for a submission's cells, and return it as the judge sees it."""
+        # This imports torch, which those who only ask whether there can be a sandbox do not need.
         from tema9.classroom.sandbox.student_process import StudentProcess
 
         ours, theirs = socket.socketpair()
@@ -152,7 +160,7 @@ class Sandbox:
         finally:
             theirs.close()
 
-    def kernel(self, connection, argv):
+    def kernel(self, connection: dict[str, Any], argv: Sequence[str]) -> int:
         """Fork a Jupyter kernel; return its pidfd.
 
         Args:
@@ -161,10 +169,11 @@ class Sandbox:
         """
         return self._fork({"do": "kernel", "connection": connection, "argv": argv}, [])
 
-    def outside(self, path) -> Path:
-        """Where a path inside the sandbox is seen from outside."""
+    def outside(self, path: str | Path) -> Path:
+        """Return where a path inside the sandbox is seen from outside."""
         if self.unsandboxed:
             return Path(path)
+        assert self.process is not None, "the sandbox has started"
         inner = psutil.Process(self.process.pid).children()[0].pid
         return Path(f"/proc/{inner}/root{path}")
 
@@ -173,7 +182,7 @@ class Sandbox:
         """The writable folder, as it is called inside."""
         return self.top or BOX
 
-    def clean(self):
+    def clean(self) -> None:
         """End what a submission left running and wipe what it wrote; where that fails, end the whole sandbox."""
         if self.process is None:
             return
@@ -184,7 +193,7 @@ class Sandbox:
         if not clean:
             self.close()
 
-    def close(self):
+    def close(self) -> None:
         """End the sandbox with everything that runs in it."""
         if self.process is None:
             return
@@ -199,15 +208,16 @@ class Sandbox:
         if self.top:
             shutil.rmtree(self.top, ignore_errors=True)
 
-    def answers(self):
+    def answers(self) -> bool:
         """Return whether the warm process is there: nothing has killed or stopped it."""
         try:
             return self.process is not None and self._ask({"do": "answer"}, seconds=5)["there"]
         except (RuntimeError, OSError):
             return False
 
-    def exceeds(self):
+    def exceeds(self) -> bool:
         """Return whether all the processes inside together are over the limits."""
+        assert self.process is not None, "the sandbox has started"
         below = _below(self.process.pid)
         own = 0
         for process in below:

@@ -7,11 +7,17 @@ import contextlib
 import os
 import select
 import signal
+import socket
 import time
+from collections.abc import Iterable, Iterator, Set
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
 from tema9.classroom.sandbox import border, pidfd, wire
+
+if TYPE_CHECKING:
+    from tema9.classroom.sandbox.sandbox import Sandbox
 
 GRACE = 0.05  # seconds in which a process that a cell has started may still end the submission's
 SECONDS_BETWEEN_LOOKS = 0.5  # at the memory that a submission uses
@@ -28,21 +34,22 @@ class StudentProcess:
         pidfd: of the process.
     """
 
-    def __init__(self, sandbox, link, pidfd):
-        self.sandbox, self.link, self.pidfd = sandbox, link, pidfd
-        self.limits, self.number, self.random = sandbox.limits, 0, None
-        self.deadline = None
+    def __init__(self, sandbox: "Sandbox", link: socket.socket, pidfd: int) -> None:
+        self.sandbox, self.limits, self.link, self.number = sandbox, sandbox.limits, link, 0
+        self.pidfd: int | None = pidfd  # None when the process has ended
+        self.random: torch.Tensor | None = None  # the state of torch's random numbers at the last call
+        self.deadline: float | None = None
 
     @contextlib.contextmanager
-    def within(self, seconds):
-        """Everything that is asked inside this context must be answered within so many seconds together."""
+    def within(self, seconds: float) -> Iterator[Self]:
+        """Give the process so many seconds for all that it is asked inside the `with`."""
         self.deadline = time.monotonic() + seconds
         try:
             yield self
         finally:
             self.deadline = None
 
-    def run(self, code) -> dict:
+    def run(self, code: str) -> dict[str, Any]:
         """Run a cell.
 
         Returns:
@@ -54,7 +61,7 @@ class StudentProcess:
                 return answer
         return unanswered("ValueError", "what came back is not a cell's result")
 
-    def look(self, names):
+    def look(self, names: Set[str]) -> dict[str, tuple[bool, Any]]:
         """Do as `border.SameProcess.look`."""
         match self._ask({"do": "look", "names": sorted(names)}):
             case {"seen": dict(seen)} if all(isinstance(pair, tuple) and len(pair) == 2 for pair in seen.values()):
@@ -63,7 +70,7 @@ class StudentProcess:
                 raise wire.NotPlainData(message)
         raise wire.NotPlainData("what came back is not plain data")
 
-    def call(self, name, args, kwargs, measure=None):
+    def call(self, name: str, args: Iterable, kwargs: dict[str, Any], measure: str | None = None) -> Any:
         """Do as `border.SameProcess.call`; torch's random numbers go on there from where the test has set them."""
         state = torch.get_rng_state()
         fresh = self.random is None or not torch.equal(state, self.random)
@@ -74,17 +81,18 @@ class StudentProcess:
             raise wire.NotPlainData(str(answer["not_plain"]))
         return wire.result_of(answer)
 
-    def check(self, exercise) -> str:
+    def check(self, exercise: str) -> str:
         """Return the line that the check cell of an exercise shows."""
         answer = self._ask({"do": "check", "exercise": exercise})
         return answer[:2000] if isinstance(answer, str) else ""
 
-    def still_there(self):
+    def still_there(self) -> None:
         """Raise `border.Gone` if the process is about to be dead, alone or with the one that it was forked from."""
+        assert self.pidfd is not None, "the process has not been ended"
         if select.select([self.pidfd], [], [], GRACE)[0] or not self.sandbox.answers():
             self._gone("kernel-died")
 
-    def end(self):
+    def end(self) -> None:
         """End the process."""
         if self.pidfd is None:
             return
@@ -134,6 +142,6 @@ class StudentProcess:
         raise border.Gone(outcome) from None
 
 
-def unanswered(kind, message="") -> dict:
-    """What `StudentProcess.run` returns for a cell that gave no answer of its own: only an error of that kind."""
+def unanswered(kind: str, message: str = "") -> dict[str, Any]:
+    """Return what `StudentProcess.run` returns for a cell that gave no answer: only an error of that kind."""
     return {"stdout": "", "stderr": "", "dropped": [0, 0], "error": [kind, message]}

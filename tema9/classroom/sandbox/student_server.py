@@ -9,6 +9,12 @@ import ast
 import contextlib
 import io
 import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from socket import socket
+
+    from IPython.core.interactiveshell import InteractiveShell
 
 LONGEST_OUTPUT = 20_000  # characters of what a cell prints
 
@@ -22,11 +28,11 @@ class StudentServer:
         own: {"measuring", "checks", "wire"}: copies that the student's code cannot reach by name, and so not patch.
     """
 
-    def __init__(self, link, shell, own):
+    def __init__(self, link: "socket", shell: "InteractiveShell", own: dict[str, Any]) -> None:
         self.link, self.shell, self.process_id = link, shell, os.getpid()
         self.measuring, self.checks, self.wire = own["measuring"], own["checks"], own["wire"]
 
-    def serve(self):
+    def serve(self) -> None:
         """Answer requests until the link closes."""
         while os.getpid() == self.process_id:  # a fork that a student's code made has no business here
             content = self.wire.receive(self.link)
@@ -41,7 +47,7 @@ class StudentServer:
             if os.getpid() == self.process_id:
                 self.wire.send(self.link, content)
 
-    def do_run(self, request):
+    def do_run(self, request: dict[str, Any]) -> dict[str, Any]:
         """Run a cell; answer with what it printed, how many characters of that were dropped, and its error."""
         out, err = Capped(LONGEST_OUTPUT), Capped(LONGEST_OUTPUT)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -49,7 +55,7 @@ class StudentServer:
         answer = {"stdout": out.getvalue(), "stderr": err.getvalue(), "dropped": [out.dropped, err.dropped]}
         return answer | {"error": None if error is None else [self.measuring.error_name(error), _str(error)]}
 
-    def execute(self, code):
+    def execute(self, code: str) -> BaseException | None:
         """Run a cell as IPython does, and return its exception or None.
 
         IPython itself runs a cell that is not plain Python, or that shows its last value; other cells are compiled and
@@ -71,7 +77,7 @@ class StudentServer:
             return error
         return None
 
-    def do_look(self, request):
+    def do_look(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer which of the names are defined: callable, or with their value if it is plain data."""
         seen, space = {}, self.shell.user_ns
         for name in request["names"]:
@@ -87,7 +93,7 @@ class StudentServer:
                 return {"not_plain": f"{name}: {_str(error)}"}
         return {"seen": seen}
 
-    def do_call(self, request):
+    def do_call(self, request: dict[str, Any]) -> dict[str, Any]:
         """Call what a name stands for, or a function of `measuring` with it; answer with the outcome of the call."""
         if request["random"] is not None:
             import torch
@@ -97,7 +103,7 @@ class StudentServer:
         work = self.shell.user_ns.get(request["name"])
         return self.wire.call_outcome(work, request["args"], request["kwargs"], measure)
 
-    def do_check(self, request):
+    def do_check(self, request: dict[str, Any]) -> str:
         """Answer with the line that the check cell of an exercise shows; "" where the check fails itself."""
         try:
             return str(self.checks.verdict(request["exercise"], self.shell.user_ns))
@@ -108,11 +114,12 @@ class StudentServer:
 class Capped(io.StringIO):
     """A stream that keeps its first `most` characters and counts the rest in `dropped`."""
 
-    def __init__(self, most):
+    def __init__(self, most: int) -> None:
         super().__init__()
         self.most, self.dropped = most, 0
 
-    def write(self, text):
+    def write(self, text: str) -> int:
+        """Keep what there is room for; return the length of the text, as any stream does."""
         room = max(0, self.most - self.tell())
         super().write(text[:room])
         self.dropped += len(text) - min(room, len(text))

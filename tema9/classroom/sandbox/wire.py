@@ -9,9 +9,14 @@ import contextlib
 import io
 import json
 import math
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+
+if TYPE_CHECKING:
+    from socket import socket
 
 KINDS = "biuf"  # of the elements of an array: bool, int, unsigned, float
 
@@ -20,7 +25,7 @@ class NotPlainData(TypeError):
     """Something that is not plain data was to cross the wire."""
 
 
-def encode(value) -> bytes:
+def encode(value: Any) -> bytes:
     """Return plain data as bytes: JSON, and after it the bytes of the arrays.
 
     Plain data are None, bool, int, float, str, list, tuple, dict with plain keys, and
@@ -29,7 +34,7 @@ def encode(value) -> bytes:
     Raises:
         NotPlainData: the value holds something else.
     """
-    arrays = []
+    arrays: list[bytes] = []
     try:
         text = json.dumps(_pack(value, arrays)).encode()
     except RecursionError:
@@ -37,7 +42,7 @@ def encode(value) -> bytes:
     return b"".join([len(text).to_bytes(8, "big"), text, *arrays])
 
 
-def decode(content):
+def decode(content: bytes | bytearray) -> Any:
     """Return the value that `encode` made into bytes.
 
     Raises:
@@ -98,7 +103,9 @@ def _unpack(packed, arrays):
     return torch.from_numpy(array) if kind == "torch" else array
 
 
-def call_outcome(work, args, kwargs, measure=None) -> dict:
+def call_outcome(
+    work: Any, args: Iterable, kwargs: dict[str, Any], measure: Callable[..., Any] | None = None
+) -> dict[str, Any]:
     """Call a student's object, or the function `measure` with it as its first argument; say what became of the call.
 
     Returns:
@@ -117,7 +124,7 @@ def call_outcome(work, args, kwargs, measure=None) -> dict:
     return {"value": value}
 
 
-def result_of(outcome):
+def result_of(outcome: Any) -> Any:
     """Return the value of an outcome of `call_outcome`, or raise its exception again.
 
     Raises:
@@ -142,12 +149,12 @@ def result_of(outcome):
     raise NotPlainData("what came is not an outcome")
 
 
-def send(link, content):
+def send(link: "socket", content: bytes) -> None:
     """Send bytes as one message, which starts with its length in 8 bytes."""
     link.sendall(len(content).to_bytes(8, "big") + content)
 
 
-def receive(link, most=2**40) -> bytearray | None:
+def receive(link: "socket", most: int = 2**40) -> bytearray | None:
     """Return the next message, or None when the other side has closed.
 
     Raises:
