@@ -191,7 +191,7 @@ def test_the_receipt_is_of_the_last_file_even_if_its_answers_are_the_same(root):
 
 
 def test_what_has_not_changed_is_not_run_again(root, monkeypatch):
-    monkeypatch.setattr("tema9.classroom.sandbox.sandbox.Sandbox.work", lambda _: pytest.fail("a student's code runs"))
+    monkeypatch.setattr("tema9.classroom.sandbox.sandbox.Sandbox.student_process", lambda _: pytest.fail("a student's code runs"))
     before = files(root / "receipts")
     done = graded(root)
     assert (done.ran, done.kept, done.changes) == (0, 4, [])

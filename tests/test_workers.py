@@ -9,7 +9,7 @@ import mini
 import pytest
 from running import grade_class, run
 
-from tema9.classroom.grading import judge, scores, workers
+from tema9.classroom.grading import scores, workers
 
 pytestmark = pytest.mark.sandbox
 
@@ -87,7 +87,7 @@ def test_a_process_that_dies_by_accident_costs_nothing(root):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_no_process_can_do_is_no_submissions_fault(root, workers, monkeypatch):
-    monkeypatch.setattr(judge, "_sandbox", lambda *_: mini.never())
+    monkeypatch.setattr(pool, "_sandbox", lambda *_: mini.never())
     monkeypatch.setattr("tema9.classroom.grading.workers._begin", mini.never)
     with pytest.raises(RuntimeError, match=r"grading does not work here, not even for a notebook without answers: \w+"):
         graded(root, workers=workers)
