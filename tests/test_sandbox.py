@@ -179,9 +179,16 @@ def test_who_kills_the_warm_process_is_found_however_slowly_it_dies(box, monkeyp
     box.clean()
 
 
-def test_without_bubblewrap_it_refuses_and_says_the_way_out(monkeypatch):
-    monkeypatch.setattr(sandbox, "why_not", lambda: sandbox.REASONS["missing"])
-    with pytest.raises(sandbox.NoSandbox, match=r"bwrap.*not installed.*--no-sandbox"):
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("missing", r"bwrap.*not installed.*apt install bubblewrap.*--no-sandbox"),
+        ("refused", r"cannot make a sandbox.*on Ubuntu: sudo sysctl.*--no-sandbox"),
+    ],
+)
+def test_without_bubblewrap_it_refuses_and_says_the_way_out(monkeypatch, reason, said):
+    monkeypatch.setattr(sandbox, "why_not", lambda: sandbox.REASONS[reason])
+    with pytest.raises(sandbox.NoSandbox, match=said):
         sandbox.Sandbox()
 
 

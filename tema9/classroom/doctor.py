@@ -31,8 +31,8 @@ def isolation() -> Finding:
         return Finding("aislamiento", found, False, fix, needed=False)
     found = reasons.get(reason, "bubblewrap no puede aislar en esta máquina")
     fix = (
-        "Instálalo (apt install bubblewrap) y permite los espacios de nombres de usuario; sin él solo se corrige con"
-        " --no-sandbox, con tus permisos"
+        f"Instálalo (apt install bubblewrap) y permite los espacios de nombres de usuario (en Ubuntu: {sandbox.ALLOW});"
+        " sin él solo se corrige con --no-sandbox, con tus permisos"
     )
     return Finding("aislamiento", found, not reason, fix)
 

@@ -29,6 +29,8 @@ PACKAGE = Path(__file__).parents[2]
 ROOT = PACKAGE.parent
 BOX = Path("/box")  # what is writable in a sandbox
 SECONDS_TO_START = 120
+# The way out of what refuses bubblewrap, most often the AppArmor of Ubuntu, from 24.04 on.
+ALLOW = "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
 REASONS = {
     "system": "grading needs Linux: WSL on Windows, a Linux machine or container on macOS",
     "missing": "bubblewrap (the command bwrap) is not installed",
@@ -87,9 +89,10 @@ def require(unsandboxed: bool = False) -> None:
     if reason == REASONS["system"]:
         raise NoSandbox(reason)
     if reason and not unsandboxed:
+        missing = reason == REASONS["missing"]
+        way_out = "Install it (apt install bubblewrap)" if missing else f"Allow it user namespaces (on Ubuntu: {ALLOW})"
         raise NoSandbox(
-            f"{reason}; students' code would run with your rights. Install it (apt install bubblewrap),"
-            " or accept that with --no-sandbox"
+            f"{reason}; students' code would run with your rights. {way_out}, or accept that with --no-sandbox"
         )
 
 
