@@ -109,7 +109,7 @@ def test_a_doctor_who_finds_a_needed_thing_wrong_ends_with_1(monkeypatch, tmp_pa
 
 @pytest.mark.sandbox
 def test_grading_nothing_says_where_submissions_go(tmp_path):
-    result = run("grade", tmp_path / "course", "--no-sandbox")
+    result = run("grade", tmp_path / "course")
     assert result.exit_code == 2
     assert "submitted/STUDENT/NOTEBOOK" in result.stderr
 

@@ -28,6 +28,7 @@ def elsewhere(code, *arguments, cwd):
     return subprocess.run(command, capture_output=True, encoding="utf-8", cwd=cwd, env=environment)
 
 
+@pytest.mark.slow
 def test_every_module_can_be_imported(tmp_path):
     """Also those that only grade: `tema9 test` collects the examples of all."""
     code = (
@@ -42,6 +43,7 @@ def test_every_module_can_be_imported(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_training_run_is_planned(tmp_path):
     done = elsewhere(TEMA9, "train", "lenet5", "--dry-run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -49,17 +51,20 @@ def test_a_training_run_is_planned(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_doctor_finds_nothing_that_is_needed_and_says_that_grading_asks_for_linux(tmp_path):
     done = elsewhere(TEMA9, "doctor", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "✔ máquina" in done.stdout and "– aislamiento: corregir pide Linux" in done.stdout
 
 
+@pytest.mark.slow
 def test_jupyterlab_is_started_with_the_course_s_settings(tmp_path):
     done = elsewhere(TEMA9, "lab", "--", "--version", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("4.")
 
 
+@pytest.mark.slow
 def test_a_student_s_answers_are_run_for_the_progress_and_for_the_validate_button(tmp_path):
     source = sources.all_sources()[0]
     answer = next(exercise for exercise in source.graded if exercise.name == "n1-conv-output-size")
@@ -123,6 +128,7 @@ def test_grading_is_refused_in_one_line_before_anything_is_read_or_written(tmp_p
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_class_is_rehearsed(tmp_path):
     """It only writes files, which may then be graded on Linux."""
     folder = mini.write(tmp_path / "sources")
