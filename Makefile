@@ -44,7 +44,7 @@ clean: ## remove what was made: .venv, course/ (with any submissions in it, afte
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"Python {v[0]}.{v[1]} is not 3.11, 3.12 or 3.13; say which to use: make PYTHON=python3.12 course")'
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 15) else f"Python {v[0]}.{v[1]} is not 3.11 to 3.14; say which to use: make PYTHON=python3.12 course")'
 	@echo "setting up $(VENV) (once; torch is large, allow a few minutes)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --editable '.[dev]'

@@ -52,8 +52,8 @@ def examine(folder: str | Path) -> list[Finding]:
 def python() -> Finding:
     """Whether the version of Python is one of those that the course supports."""
     version = ".".join(map(str, sys.version_info[:3]))
-    right = (3, 11) <= sys.version_info[:2] <= (3, 13)
-    return Finding("Python", version, right, "Hace falta 3.11, 3.12 o 3.13: haz con una de ellas un entorno nuevo")
+    right = (3, 11) <= sys.version_info[:2] < (3, 15)
+    return Finding("Python", version, right, "Hace falta 3.11, 3.12, 3.13 o 3.14: haz con una de ellas otro entorno")
 
 
 def packages() -> Finding:
