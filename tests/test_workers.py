@@ -10,6 +10,7 @@ import pytest
 from running import grade_class, run
 
 from tema9.classroom.grading import scores, workers
+from tema9.classroom.sandbox import pool
 
 pytestmark = pytest.mark.sandbox
 
