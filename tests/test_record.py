@@ -26,7 +26,7 @@ from tema9.classroom.grading.cohort import open_cohort
 from tema9.classroom.grading.job import Job
 from tema9.classroom.grading.record import Change, Record
 from tema9.classroom.sandbox import border
-from tema9.classroom.sandbox.sandbox import Limits
+from tema9.classroom.sandbox.sandbox import Limits, Sandbox
 from tema9.cli.classroom import approve
 
 pytestmark = pytest.mark.sandbox
@@ -191,7 +191,7 @@ def test_the_receipt_is_of_the_last_file_even_if_its_answers_are_the_same(root):
 
 
 def test_what_has_not_changed_is_not_run_again(root, monkeypatch):
-    monkeypatch.setattr("tema9.classroom.sandbox.sandbox.Sandbox.student_process", lambda _: pytest.fail("a student's code runs"))
+    monkeypatch.setattr(Sandbox, "student_process", lambda _: pytest.fail("a student's code runs"))
     before = files(root / "receipts")
     done = graded(root)
     assert (done.ran, done.kept, done.changes) == (0, 4, [])
