@@ -28,6 +28,8 @@ def pytest_collection_modifyitems(items):
             item.add_marker("browser")
         if item.get_closest_marker("bubblewrap"):
             item.add_marker("sandbox")
+        if "deck" in getattr(item, "fixturenames", ()):
+            item.add_marker("slow")
 
 
 def pytest_runtest_setup(item):

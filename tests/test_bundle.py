@@ -79,6 +79,7 @@ def test_the_fingerprints_in_it_hold_no_answer(unpacked):
             assert set(known[exercise.name]) == {"names", "seed", "probes", "right", "mistakes"}
 
 
+@pytest.mark.slow
 def test_every_module_in_it_loads_without_the_rest(unpacked):
     modules = [
         ".".join(path.relative_to(unpacked).with_suffix("").parts).removesuffix(".__init__")
@@ -91,6 +92,7 @@ def test_every_module_in_it_loads_without_the_rest(unpacked):
     assert ran.stdout.strip() == str(unpacked / "tema9" / "__init__.py")
 
 
+@pytest.mark.slow
 def test_a_student_s_check_answers_from_the_bundle_alone(unpacked):
     code = "import tema9\nfrom tema9 import measuring\ntry:\n    tema9.check('n1-conv2d')\nexcept SystemExit:\n    pass"
     environment = os.environ | {"PYTHONPATH": str(unpacked)}

@@ -277,6 +277,7 @@ def test_answers_that_say_the_same_have_the_same_fingerprint(value, other):
     assert checks.fingerprint([value], 0)[0] == checks.fingerprint([other], 0)[0]
 
 
+@pytest.mark.slow
 def test_a_fingerprint_does_not_depend_on_the_process():
     import subprocess
     import sys

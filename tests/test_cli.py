@@ -121,6 +121,7 @@ def test_mistakes_prints_the_matrix_of_one_exercise():
     assert "forgets-plus-one" in result.output
 
 
+@pytest.mark.slow
 def test_training_writes_weights_history_and_plot(tmp_path):
     result = run("train", "lenet5", "--epochs", 2, "--out", tmp_path)
     assert result.exit_code == 0
@@ -193,6 +194,7 @@ def test_layers_over_two_gpus_shows_what_crosses():
     assert refused.exit_code == 2 and "has no layer in two groups" in refused.stderr
 
 
+@pytest.mark.slow
 def test_figures_writes_the_three_formats_and_lists_them(tmp_path):
     said = run("figures", "ilsvrc", "alexnet_two_gpus", "--out", tmp_path).output
     assert "2 figures" in said and "alexnet_two_gpus" in said

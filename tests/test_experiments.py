@@ -25,6 +25,7 @@ def test_a_log_says_the_command_and_the_versions_that_made_it(name):
     assert "torch" in head[1] and "Python" in head[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_experiment_has_help(name):
     said = subprocess.run(

@@ -253,6 +253,7 @@ def at_the_centre(images, side):
     return images[..., edge : edge + side, edge : edge + side]
 
 
+@pytest.mark.slow
 def test_on_shapes_the_occlusion_minimum_falls_on_the_object(shapes):
     model, test = models.pretrained("alexnet_mini_shapes"), shapes.test
     inputs, masks = model.views.evaluation(test.images), at_the_centre(test.masks, 59)[:, 0]
@@ -264,6 +265,7 @@ def test_on_shapes_the_occlusion_minimum_falls_on_the_object(shapes):
     assert on_it > 0.8 * len(inputs)
 
 
+@pytest.mark.slow
 def test_a_model_that_learnt_the_planted_shortcut_is_caught_by_its_map(shapes):
     model, marked = models.pretrained("alexnet_mini_shortcut"), shapes.test_marked
     inputs = model.views.evaluation(marked.images)

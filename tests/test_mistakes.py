@@ -7,9 +7,12 @@ from tema9.classroom import sources
 from tema9.classroom.authoring import bank
 
 EXERCISES = {exercise.name: source for source in sources.all_sources() for exercise in source.graded}
+SLOW = {"n2-alexnet-module"}  # every answer is a network of 60 million parameters
 
 
-@pytest.fixture(scope="module", params=EXERCISES)
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in EXERCISES]
+)
 def exercise(request):
     return EXERCISES[request.param].exercises[request.param]
 

@@ -40,15 +40,18 @@ def lines_between(text, region):
     return [line.strip() for block in inside for line in block.splitlines()]
 
 
+@pytest.mark.slow
 def test_committed_notebooks_equal_a_fresh_build(built):
     there = {path.name: path.read_bytes() for path in sources.NOTEBOOKS.glob("*.ipynb")}
     assert there == built, "run `make notebooks` and commit what it changes"
 
 
+@pytest.mark.slow
 def test_two_builds_give_the_same_bytes(built):
     assert build.build_notebooks() == built
 
 
+@pytest.mark.slow
 def test_committed_fingerprints_equal_a_fresh_build():
     assert build.CHECKS.read_text(encoding="utf-8") == build.build_checks(), "run `make notebooks` and commit"
 
@@ -112,6 +115,7 @@ def test_no_expected_value_can_be_read_from_the_fingerprints(source):
         assert all(re.fullmatch("[0-9a-f]{24}", mark) for mark in [*entry["right"], *entry["mistakes"]])
 
 
+@pytest.mark.slow
 @by_name
 def test_the_solved_notebook_runs_and_every_check_says_right(source, tmp_path):
     notebook = sources.to_notebook(source)

@@ -15,6 +15,7 @@ from tema9.classroom import sources
 from tema9.classroom.authoring import bank
 from tema9.classroom.sandbox import pidfd, sandbox
 
+pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent
 TEMA9 = "from tema9.cli import app; app()"
 NEEDS_LINUX = f"tema9: {sandbox.REASONS['system']}\n"

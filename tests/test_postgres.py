@@ -126,6 +126,7 @@ def test_a_class_that_moves_to_postgresql_keeps_its_scores_and_runs_nothing(smal
     assert not opened.use_database(f"sqlite:///{tmp_path}/gradebook.db"), "what a gradebook holds is not overwritten"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -143,6 +143,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
 def test_a_killed_run_leaves_nothing_that_looks_complete_and_no_process_and_can_go_on(tmp_path):
     folder = tmp_path / "photos" / "cat"

@@ -58,6 +58,7 @@ def half(tmp_path_factory):
     return {result.exercise.name: result for result in progress.examine(path, seconds=12)}
 
 
+@pytest.mark.slow
 def test_a_solved_notebook_has_all_the_points_that_tests_give(tmp_path):
     results = progress.examine(filled(tmp_path / "mine.ipynb", solved()))
     assert {r.state for r in results if not r.exercise.by_hand} == {"right"}
@@ -73,17 +74,20 @@ def test_a_notebook_as_released_is_unanswered_and_nothing_is_run(name, monkeypat
     assert set(states(results).values()) == {"unanswered"} and not sum(result.points for result in results)
 
 
+@pytest.mark.slow
 def test_a_known_mistake_is_explained(half):
     explanations = {e for e in progress.checks.known_fingerprints()["n1-conv-output-size"]["mistakes"].values()}
     result = half["n1-conv-output-size"]
     assert result.state == "wrong" and result.message in explanations and not result.points
 
 
+@pytest.mark.slow
 def test_another_wrong_answer_is_told_what_its_test_says(half):
     assert half["n1-conv2d"].state == "wrong"
     assert half["n1-conv2d"].message and "no coincide" not in half["n1-conv2d"].message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("exercise", "state", "words"),
     [
@@ -102,12 +106,14 @@ def test_whatever_an_answer_does_the_others_are_examined(half, exercise, state, 
     assert words in half[exercise].message
 
 
+@pytest.mark.slow
 def test_what_the_package_hands_out_is_no_answer(tmp_path):
     borrowed = {"n1-conv-output-size": "from tema9.arithmetic import output_size as conv_output_size"}
     result = progress.examine(filled(tmp_path / "x.ipynb", borrowed))[0]
     assert result.state == "wrong" and result.message
 
 
+@pytest.mark.slow
 def test_the_set_up_s_error_is_the_reason(tmp_path):
     def breaks(notebook):
         notebook.cells[1].source = "import no_such_module"
@@ -116,6 +122,7 @@ def test_the_set_up_s_error_is_the_reason(tmp_path):
     assert "la primera celda de código falla: ModuleNotFoundError" in result.message
 
 
+@pytest.mark.slow
 def test_cells_that_a_student_added_are_not_run(tmp_path):
     def adds(notebook):
         notebook.cells.insert(0, nbformat.v4.new_code_cell("1 / 0"))
@@ -133,6 +140,7 @@ def test_a_file_that_is_no_notebook_of_the_course_is_refused(tmp_path, content):
         progress.examine(path)
 
 
+@pytest.mark.slow
 def test_the_report_has_a_row_per_notebook_and_the_reasons(tmp_path):
     filled(tmp_path / NOTEBOOK.name, solved() | {"n1-s2-parameters": "s2 = 1 / 0"})
     text = str(progress.report(tmp_path, track=iter))
@@ -141,6 +149,7 @@ def test_the_report_has_a_row_per_notebook_and_the_reasons(tmp_path):
     assert text.count("no se puede leer") == 5 and "85 puntos de momento" in text
 
 
+@pytest.mark.slow
 def test_the_module_reports_a_folder_or_says_where_it_looked(tmp_path):
     run = [sys.executable, "-m", "tema9.progress"]
     done = progress.subprocess.run([*run, sources.NOTEBOOKS], capture_output=True, text=True)

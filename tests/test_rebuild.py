@@ -33,11 +33,10 @@ def texts_of(rebuilt):
 
 
 def assert_only_the_written_differs(name, rebuilt):
-    released = copy.deepcopy(RELEASED[name])
-    for cell, original in zip(rebuilt.notebook.cells, released.cells, strict=True):
+    for cell, original in zip(rebuilt.notebook.cells, RELEASED[name].cells, strict=True):
         if cell.metadata.get("nbgrader", {}).get("solution"):
-            original.source = cell.source
-    assert rebuilt.notebook.cells == released.cells
+            original = original | {"source": cell.source}
+        assert cell == original
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -149,12 +148,13 @@ def mutate(value, draw, depth=0):
 @pytest.mark.parametrize("seed", range(20))
 def test_no_mutation_of_a_submission_makes_it_crash_or_touches_the_rest(seed):
     draw = random.Random(seed)
+    texts = {name: json.dumps(answered(name)[0]) for name in NAMES}
     for _ in range(100):
         name = draw.choice(NAMES)
-        submission = json.loads(json.dumps(answered(name)[0]))
+        submission = json.loads(texts[name])
         for _ in range(draw.choice([1, 2, 5, 30])):
             submission = mutate(submission, draw)
         rebuilt = rebuild.rebuild(submission, RELEASED[name])
         assert_only_the_written_differs(name, rebuilt)
         nbformat.validate(rebuilt.notebook)
-        nbformat.writes(rebuilt.notebook).encode("utf-8")
+        json.dumps(rebuilt.notebook, ensure_ascii=False).encode("utf-8")  # nbformat.writes copies and validates again

@@ -470,6 +470,7 @@ def test_a_batch_that_does_not_fit_says_which_would(room, says, monkeypatch):
         assert table.memory(fits).total <= room < table.memory(fits + 1).total
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(tmp_path):
     """torchrun, gloo, the CPU: each process takes its half of every batch, uneven ones too."""
     train_lenet5 = ["-m", "tema9", "train", "lenet5", "--device", "cpu"]

@@ -342,6 +342,7 @@ def exported(tmp_path_factory):
     return notebook, HTMLExporter().from_notebook_node(notebook)[0]
 
 
+@pytest.mark.slow
 def test_an_exported_notebook_shows_each_picture_with_its_alternative_text(exported):
     notebook, page = exported
     for name in EXPORTED:
