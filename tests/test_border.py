@@ -57,7 +57,7 @@ def same(value, other):
         np.array([1.5], dtype=np.float16),
         torch.arange(6).view(2, 3),
         torch.tensor(2.5),
-        torch.rand(2, 3, dtype=torch.float64).T,
+        torch.arange(6, dtype=torch.float64).view(2, 3).T,
         torch.tensor([True, False]),
         [torch.ones(1), {"x": np.ones(2)}],
     ],
