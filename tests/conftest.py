@@ -18,6 +18,7 @@ BROWSER = Path(__file__).parent / "browser"
 
 def pytest_configure():
     torch.set_num_threads(1)
+    os.environ.pop("COLUMNS", None)  # readline sets it for the processes of xdist; what is printed is not cut for it
     if parts.UNSANDBOXED:
         os.environ["TEMA9_NO_SANDBOX"] = "1"  # for what nbgrader's own commands start
 
