@@ -21,6 +21,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tema9.streams import use_utf8
+
 SECONDS = 20  # for all the probes of one exercise
 RESOLUTION = 1e-3  # numbers that differ by less, relatively, may share a fingerprint
 NOISE = 5e-6  # relative noise under which no known answer changes its fingerprint
@@ -38,6 +40,7 @@ def check(exercise: str) -> None:
     Raises:
         ValueError: there is no such exercise; the message lists those there are.
     """
+    use_utf8()  # in a notebook it is
     print(verdict(exercise, sys._getframe(1).f_globals))
 
 
