@@ -12,7 +12,7 @@ import pytest
 
 from tema9 import outline
 from tema9.classroom import sources
-from tema9.classroom.authoring import bank
+from tema9.classroom.authoring import bank, build
 from tema9.classroom.sandbox import pidfd, sandbox
 
 pytestmark = pytest.mark.slow
@@ -118,6 +118,19 @@ def test_the_course_does_all_but_the_sample_class_and_says_why(tmp_path):
     table = " ".join(done.stdout.partition("What was made")[2].split())
     assert f"Sample class not graded: {sandbox.REASONS['system']}" in table
     assert "LeNet-5 on real digits test error" in table and "Report" not in table
+
+
+@pytest.mark.slow
+def test_the_notebooks_that_are_built_are_the_same_bytes_where_lines_end_otherwise(tmp_path, monkeypatch):
+    def prepare_on_windows(course):
+        prepare(course)
+        for path in course.root.glob("release/*/*.ipynb"):
+            path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+
+    with mini.as_course(mini.write(tmp_path)):
+        here, prepare = build.build_notebooks(), build.Course.prepare
+        monkeypatch.setattr(build.Course, "prepare", prepare_on_windows)
+        assert build.build_notebooks() == here
 
 
 @pytest.mark.parametrize(

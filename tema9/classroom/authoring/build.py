@@ -58,8 +58,9 @@ def build_notebooks() -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         course = Course(folder)
         course.prepare()
-        made = {f"{s.name}.ipynb": course.release(s.name).read_bytes() for s in sources.all_sources()}
-    return {f"{start.name}.ipynb": page.encode()} | made
+        # read as text: nbgrader ends lines as the system does
+        made = {f"{s.name}.ipynb": course.release(s.name).read_text(encoding="utf-8") for s in sources.all_sources()}
+    return {name: text.encode() for name, text in {f"{start.name}.ipynb": page, **made}.items()}
 
 
 def build(notebooks: Path = sources.NOTEBOOKS, track: Callable[[list], Iterable] = iter) -> list[Path]:
