@@ -73,7 +73,7 @@ def main() -> None:
     torch.set_num_threads(1)
     train = digits().train
     jobs = [(kind, rate, seed) for kind in NONLINEARITIES for rate in RATES for seed in SEEDS]
-    rows = [run(*job, train.images[:], train.labels) for job in tqdm(jobs, unit="run")]
+    rows = [run(kind, rate, seed, train.images[:], train.labels) for kind, rate, seed in tqdm(jobs, unit="run")]
     experiments.write(out, "python -m tema9.experiments.relu_or_tanh", rows)
 
 
