@@ -12,7 +12,7 @@ from running import grade_class
 
 from tema9.classroom import course
 from tema9.classroom.authoring import bank
-from tema9.classroom.grading import grade, intake, scores
+from tema9.classroom.grading import intake, scores
 from tema9.classroom.grading.cohort import open_cohort
 from tema9.classroom.publishing import feedback
 from tema9.classroom.rehearsal import rehearse
@@ -265,7 +265,7 @@ def test_rehearsing_never_mixes_with_real_submissions(small, tmp_path):
 
 def test_an_empty_course_says_where_submissions_go(small, tmp_path):
     with pytest.raises(intake.NothingToGrade, match="STUDENT/NOTEBOOK"):
-        grade.grade(tmp_path)
+        grade_class(tmp_path)
 
 
 def test_collecting_finds_notebooks_however_deep_and_keeps_what_it_replaces(small, tmp_path):
