@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/ready
-TWO_CORES := -n 2 --dist loadfile  # a file's tests share what its fixtures make
+TWO_CORES := -n 2 --dist loadfile --no-loadscope-reorder  # a file's tests share what its fixtures make
 
 .PHONY: help course test quick lab classroom notebooks slides tour clean
 

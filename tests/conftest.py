@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import filelock
@@ -32,6 +33,9 @@ def pytest_collection_modifyitems(items):
             item.add_marker("sandbox")
         if "deck" in getattr(item, "fixturenames", ()):
             item.add_marker("slow")
+    if "PYTEST_XDIST_WORKER" in os.environ:  # files that take long begin first, so that no process waits for another
+        slow = Counter(item.path for item in items if any(map(item.get_closest_marker, ("slow", "sandbox", "browser"))))
+        items.sort(key=lambda item: -slow[item.path])
 
 
 def pytest_runtest_setup(item):
