@@ -105,14 +105,14 @@ def timed(action, *args, **kwargs):
     return time.perf_counter() - started, result
 
 
-def stock_course(root, seconds):
-    """A course folder with nbgrader's own settings, and what `root` has been handed in."""
+def stock_course(root, seconds, names):
+    """A course folder with nbgrader's own settings, and what `root` has been handed in of the notebooks `names`."""
     folder = Path(tempfile.mkdtemp(prefix="stock-"))
     for name in ("source", "submitted"):
         shutil.copytree(root / name, folder / name, symlinks=True)
     (folder / "nbgrader_config.py").write_text(STOCK + f"c.Execute.timeout = {seconds}\n", encoding="utf-8")
-    for source in (root / "source").iterdir():
-        nbgrader(folder, "generate_assignment", source.name)
+    for name in names:
+        nbgrader(folder, "generate_assignment", name)
     return folder
 
 
@@ -236,8 +236,8 @@ def speed(arguments):
                 if path.stem != "2_alexnet_capa_a_capa":
                     path.unlink()
             handed_in = sorted((root / "submitted").glob("*/*/*.ipynb"))
-        stock_root = stock_course(root, 60)
         names = sorted({path.stem for path in handed_in})
+        stock_root = stock_course(root, 60, names)
         stock = sum(timed(nbgrader, stock_root, "autograde", name)[0] for name in tqdm(names, "stock", leave=False))
         ours, _ = timed(tema9_grade, root)
         bound = limit(root, cores)
@@ -340,7 +340,7 @@ def attacks_(arguments):
         for name, one in made.items():
             attacks.hand_in(course, name, source.name, one)
         ours = {row.student: row for row in grade.grade(folder, limits=sandbox.Limits(seconds=5)).rows}
-        stock_root, hung = stock_course(course.root, 10), {}
+        stock_root, hung = stock_course(course.root, 10, [source.name]), {}
         for name in tqdm(sorted(set(made) - set(HARMFUL)), "stock", leave=False):
             if not nbgrader(stock_root, "autograde", source.name, f"--student={name}", seconds=120):
                 hung[name] = "hangs"
