@@ -7,19 +7,14 @@ from collections import Counter
 from pathlib import Path
 
 import filelock
-import matplotlib
-import nbformat
 import parts
 import pytest
-import torch
 
-matplotlib.use("Agg")
 BROWSER = Path(__file__).parent / "browser"
 collect_ignore = ["other_system"]  # it takes from the process that imports it what other systems lack
 
 
 def pytest_configure():
-    torch.set_num_threads(1)
     os.environ.pop("COLUMNS", None)  # readline sets it for the processes of xdist; what is printed is not cut for it
     if parts.UNSANDBOXED:
         os.environ["TEMA9_NO_SANDBOX"] = "1"  # for what nbgrader's own commands start
@@ -36,6 +31,15 @@ def pytest_collection_modifyitems(items):
     if "PYTEST_XDIST_WORKER" in os.environ:  # files that take long begin first, so that no process waits for another
         slow = Counter(item.path for item in items if any(map(item.get_closest_marker, ("slow", "sandbox", "browser"))))
         items.sort(key=lambda item: -slow[item.path])
+
+
+def pytest_collection_finish():
+    """Where the tests run, there is no window and one thread; the process that only hands them out imports neither."""
+    import matplotlib
+    import torch
+
+    matplotlib.use("Agg")
+    torch.set_num_threads(1)
 
 
 def pytest_runtest_setup(item):
@@ -55,6 +59,8 @@ def pytest_terminal_summary(terminalreporter):
 @pytest.fixture(autouse=True)
 def seeded():
     """Every test starts from the same random state."""
+    import torch
+
     torch.manual_seed(0)
 
 
@@ -99,6 +105,8 @@ def prepared(once):
 def deck(once):
     """The lecture's slides: (the notebook that ran, the page). Without reveal.js and MathJax, which npm fetches, skips
     the test; in CI it fails."""
+    import nbformat
+
     from tema9.classroom.lecture import slides
 
     def make(folder):

@@ -52,6 +52,7 @@ def test_other_sizes_of_the_parts_are_honoured():
     assert [torch.bincount(part.labels).tolist() for part in parts(made)] == [[479] * 10, [1] * 10, [20] * 10]
 
 
+@pytest.mark.slow
 def test_together_the_parts_are_the_5000_images_once_each_with_their_labels(digits, raw):
     pixels, labels = raw
     expected = collections.Counter(
@@ -66,6 +67,7 @@ def test_together_the_parts_are_the_5000_images_once_each_with_their_labels(digi
     assert found == expected
 
 
+@pytest.mark.slow
 def test_no_image_is_in_two_parts(digits, raw):
     pixels, _ = raw
     assert len(np.unique(pixels.reshape(5000, -1), axis=0)) == 5000  # no two are equal to begin with
@@ -106,6 +108,7 @@ def test_one_split_cannot_spoil_the_next(digits):
     assert data.digits().train.images.max() > 1
 
 
+@pytest.mark.slow
 def test_the_source_is_sorted_so_that_its_first_4000_hold_no_8_and_no_9(raw):
     assert set(raw[1][:4000]) == set(range(8))
 
@@ -133,6 +136,7 @@ def no_network(monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
 
+@pytest.mark.slow
 def test_every_embedded_set_is_there_without_a_network(no_network):
     data.photograph.cache_clear()
     few = {"train": 1, "validation": 1, "test": 1}
@@ -500,6 +504,7 @@ def test_shares_that_make_no_sense_are_refused(birds, shares, message):
         data.folder(birds, **shares)
 
 
+@pytest.mark.slow
 def test_grey_levels_become_what_lenet_5_wants(raw, digits):
     pixels = torch.from_numpy(raw[0][:3]).byte()[:, None]
     made = data.as_lenet5(pixels)

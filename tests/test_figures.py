@@ -121,6 +121,7 @@ def drawn_texts(figure, monkeypatch):
     return seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DRAWINGS)
 @pytest.mark.filterwarnings("error")  # a letter missing from the font is a warning
 def test_no_text_overlaps_another_or_leaves_the_figure_and_no_legend_covers_a_bar(name, monkeypatch):

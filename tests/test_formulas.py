@@ -2,10 +2,13 @@
 
 import re
 
+import pytest
+
 from tema9.classroom import sources
 from tema9.classroom.publishing import formulas
 
 
+@pytest.mark.slow
 def test_every_formula_of_the_notebooks_is_drawn():
     for source in sources.all_sources():
         for cell in source.cells:

@@ -170,6 +170,7 @@ def test_the_command_loads_neither_torch_nor_numpy_nor_matplotlib_for_a_table_of
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
+@pytest.mark.slow
 def test_what_the_commands_of_the_classroom_need_is_imported_without_torch_and_without_a_grammar_of_addresses():
     code = (
         "import sys; from tema9.classroom.grading import grade, intake;"

@@ -181,6 +181,7 @@ def test_litter_is_passed_over_in_silence(tmp_path):
     assert left_out == [] and list(found) == ["ana/1_lenet5/1_lenet5.ipynb"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
 def test_no_change_of_a_zip_s_bytes_makes_it_crash_or_names_another_place(seed, tmp_path):
     draw = random.Random(seed)

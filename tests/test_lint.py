@@ -38,6 +38,7 @@ def problems(folder):
     return lint.lint(source, bank.load(source, folder / "mistakes"))
 
 
+@pytest.mark.slow
 def test_the_sources_of_the_course_have_no_problem():
     assert lint.lint_all() == []
 

@@ -7,12 +7,10 @@ from tema9.classroom import sources
 from tema9.classroom.authoring import bank
 
 EXERCISES = {exercise.name: source for source in sources.all_sources() for exercise in source.graded}
-SLOW = {"n1-lenet5-module", "n1-train-step", "n2-alexnet-module", "n4-loop"}  # networks are built or trained
+pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(
-    scope="module", params=[pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in EXERCISES]
-)
+@pytest.fixture(scope="module", params=EXERCISES)
 def exercise(request):
     return EXERCISES[request.param].exercises[request.param]
 

@@ -201,6 +201,7 @@ def small_models():
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lenet5", "lenet5_1998", "alexnet_paper"])
 def test_a_model_survives_export(name, small_models):
     model, images = small_models[name]
@@ -254,6 +255,7 @@ def test_every_parameter_of_a_small_model_gets_a_gradient():
             assert parameter.grad is not None and parameter.grad.abs().sum() > 0, f"{name}, {key}"
 
 
+@pytest.mark.slow
 def test_the_weights_that_ship_err_as_their_docstring_says():
     from tema9.data import textures
 

@@ -145,6 +145,7 @@ def mutate(value, draw, depth=0):
     return value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 def test_no_mutation_of_a_submission_makes_it_crash_or_touches_the_rest(seed):
     draw = random.Random(seed)

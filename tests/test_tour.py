@@ -24,6 +24,7 @@ def test_no_picture_is_over_the_limit():
     assert all(path.stat().st_size <= tour.MOST_BYTES for path in tour.DOCS.glob("*.png"))
 
 
+@pytest.mark.slow
 def test_a_large_picture_is_made_small():
     noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
     buffer = io.BytesIO()

@@ -42,11 +42,13 @@ def pair():
     return one, two, answers
 
 
+@pytest.mark.slow
 def test_outputs_equal_those_of_the_grouped_net_on_one_device(pair):
     *_, (one, two) = pair
     torch.testing.assert_close(two, one, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_gradients_equal_those_of_the_grouped_net_on_one_device(pair):
     one, two, _ = pair
     expected = {name: parameter.grad for name, parameter in one.named_parameters()}
@@ -55,6 +57,7 @@ def test_gradients_equal_those_of_the_grouped_net_on_one_device(pair):
         torch.testing.assert_close(found, expected[name], rtol=1e-3, atol=1e-3 * expected[name].abs().max().item())
 
 
+@pytest.mark.slow
 def test_weights_come_back_as_they_went(pair):
     one, two, _ = pair
     back = two.to_single()
@@ -62,6 +65,7 @@ def test_weights_come_back_as_they_went(pair):
     assert all(torch.equal(value, back[name]) for name, value in one.state_dict().items())
 
 
+@pytest.mark.slow
 def test_what_crosses_is_half_of_each_input_each_way(pair):
     _, two, _ = pair
     crossing, arithmetic = two.traffic.per_image(), crossing_values(layer_table("alexnet_paper"))
