@@ -1,6 +1,7 @@
 """The imports of the package, read from its text: which module takes from which."""
 
 import ast
+import functools
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -15,6 +16,7 @@ def _is_for_hints(node):
     return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
+@functools.cache
 def imports(path):
     """The modules that a file imports anywhere in it but for type hints only, as dotted names."""
     found, tree = set(), ast.parse(path.read_text(encoding="utf-8"))
@@ -25,7 +27,7 @@ def imports(path):
                 found |= {alias.name for alias in names}
             case ast.ImportFrom(module=str(module), names=names):
                 found |= {f"{module}.{alias.name}" if _is_module(module, alias.name) else module for alias in names}
-    return found
+    return frozenset(found)
 
 
 def _is_module(package, name):

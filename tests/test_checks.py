@@ -213,6 +213,7 @@ def jittered(value, draw, noise):
     return value * (1 + noise * draw.uniform(-1, 1)) if isinstance(value, float) else value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [RIGHT, ALSO_RIGHT, *MISTAKES.values()])
 def test_noise_does_not_change_the_verdict(code, entries):
     draw, entry, results = random.Random(0), entries[EXERCISE], results_of(code)
@@ -224,6 +225,7 @@ def test_noise_does_not_change_the_verdict(code, entries):
         assert checks.fingerprint(noisy, entry["seed"])[0] == mark
 
 
+@pytest.mark.slow
 def test_the_margin_is_how_much_noise_a_fingerprint_stands():
     draw = random.Random(1)
     for seed in range(20):

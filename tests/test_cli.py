@@ -166,6 +166,7 @@ def test_train_dry_run_prints_the_plan_and_writes_nothing(tmp_path, monkeypatch)
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_train_resumes_and_reports_ten_crops(tmp_path, monkeypatch):
     from tema9 import data
 

@@ -286,6 +286,7 @@ def test_the_mask_is_where_the_object_is(plain):
         assert (image[:, near].mean(dim=1) - inside.mean(dim=1)).norm() > 30
 
 
+@pytest.mark.slow
 def test_the_colour_does_not_tell_the_class():
     """The mean colours of the classes differ no more than chance lets them."""
     train = data.shapes(train=40, validation=1, test=1).train

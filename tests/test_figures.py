@@ -150,6 +150,7 @@ FEW = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FEW)
 def test_with_axes_given_it_draws_there_and_opens_no_figure(name, monkeypatch):
     monkeypatch.setattr(plt, "show", lambda *args, **kwargs: pytest.fail("show was called"))
@@ -162,6 +163,7 @@ def test_with_axes_given_it_draws_there_and_opens_no_figure(name, monkeypatch):
     assert not right.has_data()
 
 
+@pytest.mark.slow
 def test_importing_the_figures_changes_no_setting_and_importing_tema9_loads_no_matplotlib():
     code = (
         "import sys, tema9; assert 'matplotlib' not in sys.modules;"
@@ -290,6 +292,7 @@ def test_the_alternative_text_says_what_is_written_in_the_figure():
     assert figures.alternative_text(ax.figure) == "Dos curvas que se cruzan"
 
 
+@pytest.mark.slow
 def test_every_figure_of_the_gallery_says_more_than_that_it_is_one():
     for name in ("lenet5", "alexnet_two_gpus", "windows_224", "ilsvrc", "ablation_2012", "filters", "occlusion"):
         assert len(figures.alternative_text(gallery.draw(name))) > 60, name

@@ -146,6 +146,7 @@ def weights_and_biases(model):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "std", "bias_one"),
     [
@@ -175,6 +176,7 @@ def test_lenet5_1998_starts_uniform_within_2_4_over_its_fan_in():
     assert 0.9 * 2.4 / 150 < kernels[-6:].abs().max() <= 2.4 / 150  # the last reads six
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lenet5", "alexnet_torchvision"])
 def test_without_a_paper_s_rule_weights_start_as_torch_s(name):
     for layer, (weight, bias) in weights_and_biases(models.build(name)).items():
@@ -213,6 +215,7 @@ def test_a_model_survives_export(name, small_models):
         torch.testing.assert_close(loaded(images), model(images))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lenet5", "lenet5_1998", "alexnet_paper"])
 def test_a_compiled_model_answers_the_same(name, small_models):
     model, images = small_models[name]
@@ -220,6 +223,7 @@ def test_a_compiled_model_answers_the_same(name, small_models):
         torch.testing.assert_close(torch.compile(model, backend="eager", fullgraph=True)(images), model(images))
 
 
+@pytest.mark.slow
 def test_torchvision_s_alexnet_is_alexnet_torchvision_weight_by_weight():
     theirs, ours = torchvision.models.alexnet(weights=None).eval(), models.build("alexnet_torchvision").eval()
     shapes = [tuple(value.shape) for value in theirs.state_dict().values()]

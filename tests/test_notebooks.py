@@ -101,6 +101,7 @@ def test_no_released_identifier_has_disappeared():
     assert sorted(released) == sorted(there)
 
 
+@pytest.mark.slow
 @by_name
 def test_no_expected_value_can_be_read_from_the_fingerprints(source):
     known = checks.known_fingerprints()

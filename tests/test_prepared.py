@@ -87,6 +87,7 @@ def test_unreadable_images_are_skipped_printed_listed_and_returned(photos, tmp_p
     assert f"2 of 11 images could not be read; all are in {tmp_path / 'out' / 'unreadable.csv'}" in printed
 
 
+@pytest.mark.slow
 def test_several_processes_write_what_one_does(photos, tmp_path, capsys):
     one, many = run(photos, tmp_path / "one"), run(photos, tmp_path / "many", workers=2, progress=True)
     assert "preparing: 100%" in capsys.readouterr().out

@@ -44,6 +44,7 @@ def test_a_run_writes_the_weights_the_history_and_the_plot_that_it_returns(data,
     assert trained.ten_crops is None
 
 
+@pytest.mark.slow
 def test_a_run_begins_anew_unless_it_is_asked_to_go_on(data, tmp_path):
     first = runs.train("lenet5", data, RECIPE, tmp_path, CPU)
     longer = replace(RECIPE, epochs=3)

@@ -316,6 +316,7 @@ def test_a_key_that_nobody_explains_is_refused(tmp_path):
         slides.read(source)
 
 
+@pytest.mark.slow
 def test_a_cell_that_fails_is_named_by_its_slide(tmp_path):
     source = tmp_path / "deck.py"
     source.write_text('# %% [markdown] slide="one" minutes=3\n# # One\n\n# %%\n1 / 0\n')
@@ -323,6 +324,7 @@ def test_a_cell_that_fails_is_named_by_its_slide(tmp_path):
         slides.run(source)
 
 
+@pytest.mark.slow
 def test_live_serves_the_deck_on_this_machine_and_builds_it_again_when_its_source_changes(monkeypatch, tmp_path):
     source, made, heard, answers = tmp_path / "deck.py", [], [], []
 

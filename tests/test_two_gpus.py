@@ -85,6 +85,7 @@ def test_it_has_the_parameters_of_the_paper_half_on_each_device():
     assert counts[0] == counts[1] and sum(counts) == layer_table("alexnet_paper").total("parameters") == 60_965_224
 
 
+@pytest.mark.slow
 def test_an_odd_number_of_classes_is_split_too():
     model = TwoGPUs(num_classes=5)
     assert [half.fc8.out_features for half in model.halves] == [3, 2]
@@ -109,6 +110,7 @@ def test_over_two_gpus_the_halves_are_where_they_should():
     assert {parameter.device.index for parameter in model.halves[1].parameters()} == {1}
 
 
+@pytest.mark.slow
 def test_it_starts_as_the_paper_says():
     model = TwoGPUs(num_classes=10)
     for half in model.halves:

@@ -148,6 +148,7 @@ def test_dropout_agrees_with_its_evaluation_by_both_rules_and_not_without_them()
     assert "coinciden, salvo el azar" in moved(explorer, p=0.0).words
 
 
+@pytest.mark.slow
 def test_the_editor_says_the_table_of_every_architecture():
     for name in architectures.ARCHITECTURES:
         explorer = widgets.layer_editor(name)
@@ -265,6 +266,7 @@ def test_the_stop_button_ends_a_run_whose_model_has_the_best_weights():
     assert "La red tiene los pesos de la mejor época" in run.shown.value
 
 
+@pytest.mark.slow
 def test_a_run_that_ends_by_itself_is_that_of_train():
     torch.manual_seed(0)
     expected = training.train(models.LeNet5(), few(), quick(2), progress=False)
