@@ -182,17 +182,14 @@ import random
 
 import torch
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(conv_output_size)
-side = conv_output_size(32, 5)
-assert side is not None, "tu función no devuelve nada: ¿has puesto `print` donde va `return`?"
-assert side == 28, "C1 de LeNet-5: con 32 px y una ventana de 5 deben salir 28; ¿cuentas la primera posición?"
-assert conv_output_size(28, 2, stride=2) == 14, "S2 de LeNet-5: con 28 px, ventana de 2 y paso 2 deben salir 14"
-assert not isinstance(conv_output_size(28, 2, stride=2), float), "un lado es un número entero: usa la división //"
+side = measuring.answer(conv_output_size, contracts.integer)
+assert side(32, 5) == 28, "C1 de LeNet-5: con 32 px y una ventana de 5 deben salir 28; ¿cuentas la primera posición?"
+assert side(28, 2, stride=2) == 14, "S2 de LeNet-5: con 28 px, ventana de 2 y paso 2 deben salir 14"
 ### BEGIN HIDDEN TESTS
-assert conv_output_size(5, 5) == 1, "una ventana tan grande como la imagen cabe exactamente una vez"
-assert conv_output_size(3, 5, padding=1) == 1, "el relleno también cuenta para saber si la ventana cabe"
+assert side(5, 5) == 1, "una ventana tan grande como la imagen cabe exactamente una vez"
+assert side(3, 5, padding=1) == 1, "el relleno también cuenta para saber si la ventana cabe"
 draw = random.Random(1998)
 for _ in range(20):
     size, stride, padding = draw.randint(8, 60), draw.randint(1, 5), draw.randint(0, 4)
@@ -200,7 +197,7 @@ for _ in range(20):
     row, window = torch.empty(1, 1, size, device="meta"), torch.empty(1, 1, kernel_size, device="meta")
     expected = torch.nn.functional.conv1d(row, window, stride=stride, padding=padding).shape[-1]
     case = f"size={size}, kernel_size={kernel_size}, stride={stride}, padding={padding}"
-    assert conv_output_size(size, kernel_size, stride=stride, padding=padding) == expected, f"no coincide: {case}"
+    assert side(size, kernel_size, stride=stride, padding=padding) == expected, f"no coincide: {case}"
 ### END HIDDEN TESTS
 
 # %% tests="n1-conv-output-size" case="errors" points=3
@@ -295,16 +292,14 @@ tema9.check("n1-conv2d")
 # %% tests="n1-conv2d" case="one-channel" points=5
 import torch
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(conv2d)
+maps = measuring.answer(conv2d, contracts.array)
 ready_made = ("conv1d", "conv2d", "conv3d", "Conv2d", "conv_transpose2d", "convolve", "convolve2d", "correlate")
 assert not measuring.uses(conv2d, *ready_made), "aquí se pide escribir la convolución, no llamar a una ya hecha"
 image = torch.arange(16.0).view(1, 4, 4)
 corner = torch.tensor([[[[0.0, 0.0, 1.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]]])  # un 1 arriba a la derecha
-result = conv2d(image, corner, torch.zeros(1))
-assert result is not None, "tu función no devuelve nada: ¿falta el `return`?"
-result = torch.as_tensor(result, dtype=torch.float64)
+result = maps(image, corner, torch.zeros(1))
 assert result.shape == (1, 2, 2), "con 4 x 4 px y un núcleo de 3 x 3, la salida es de 2 x 2: (1, 2, 2)"
 assert result.flatten().tolist() == [2, 3, 6, 7], (
     "un núcleo con un solo 1, arriba a la derecha, copia ese píxel de cada ventana; ¿has girado el núcleo?"
@@ -315,22 +310,20 @@ for height, width, k in ((5, 7, 3), (6, 4, 2), (5, 5, 5), (3, 6, 1)):
     image = torch.randn(1, height, width, generator=generator)
     weight = torch.randn(1, 1, k, k, generator=generator)
     expected = torch.nn.functional.conv2d(image.double(), weight.double())
-    result = torch.as_tensor(conv2d(image, weight, torch.zeros(1)), dtype=torch.float64)
+    result = maps(image, weight, torch.zeros(1))
     assert result.shape == expected.shape, "la forma falla con imágenes que no son cuadradas; repasa filas y columnas"
-    assert torch.allclose(result, expected, atol=1e-4), "con un canal y sin sesgo los valores no coinciden"
+    assert contracts.close(result, expected), "con un canal y sin sesgo los valores no coinciden"
 ### END HIDDEN TESTS
 
 # %% tests="n1-conv2d" case="channels" points=10
 import torch
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(conv2d)
+maps = measuring.answer(conv2d, contracts.array)
 ready_made = ("conv1d", "conv2d", "conv3d", "Conv2d", "conv_transpose2d", "convolve", "convolve2d", "correlate")
 assert not measuring.uses(conv2d, *ready_made), "aquí se pide escribir la convolución, no llamar a una ya hecha"
-result = conv2d(torch.ones(2, 3, 3), torch.ones(2, 2, 3, 3), torch.tensor([0.0, 10.0]))
-assert result is not None, "tu función no devuelve nada: ¿falta el `return`?"
-result = torch.as_tensor(result, dtype=torch.float64)
+result = maps(torch.ones(2, 3, 3), torch.ones(2, 2, 3, 3), torch.tensor([0.0, 10.0]))
 assert result.shape == (2, 1, 1), "dos mapas de salida de 1 x 1: ¿has sumado los canales de entrada?"
 assert result.flatten().tolist() == [18, 28], (
     "todo unos, 2 canales y 3 x 3: cada suma es 18, más el sesgo de su mapa (0 y 10), una sola vez"
@@ -342,9 +335,9 @@ for channels, height, width, out_channels, k in ((3, 6, 8, 4, 3), (2, 7, 5, 1, 2
     weight = torch.randn(out_channels, channels, k, k, generator=generator)
     bias = torch.randn(out_channels, generator=generator)
     expected = torch.nn.functional.conv2d(image.double(), weight.double(), bias.double())
-    result = torch.as_tensor(conv2d(image, weight, bias), dtype=torch.float64)
+    result = maps(image, weight, bias)
     assert result.shape == expected.shape, "la forma falla con varios canales o con imágenes que no son cuadradas"
-    assert torch.allclose(result, expected, atol=1e-4), "con varios canales y sesgo los valores no coinciden"
+    assert contracts.close(result, expected), "con varios canales y sesgo los valores no coinciden"
     assert not measuring.changes_its_inputs(conv2d, image, weight, bias), "tu función escribe en sus argumentos"
 ### END HIDDEN TESTS
 
@@ -437,14 +430,13 @@ tema9.check("n1-subsampling")
 # %% tests="n1-subsampling" points=10
 import torch
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(subsampling)
-result = subsampling(torch.zeros(6, 28, 28), torch.ones(6), torch.zeros(6))
-assert result is not None, "tu función no devuelve nada: ¿falta el `return`?"
-assert tuple(result.shape) == (6, 14, 14), "S2 convierte 6 mapas de 28 x 28 px en 6 de 14 x 14"
-result = subsampling(torch.ones(1, 2, 2), torch.tensor([0.25]), torch.zeros(1))
-assert abs(float(result.flatten()[0]) - 1) < 1e-3, (
+smaller = measuring.answer(subsampling, contracts.array)
+result = smaller(torch.zeros(6, 28, 28), torch.ones(6), torch.zeros(6))
+assert result.shape == (6, 14, 14), "S2 convierte 6 mapas de 28 x 28 px en 6 de 14 x 14"
+result = smaller(torch.ones(1, 2, 2), torch.tensor([0.25]), torch.zeros(1))
+assert contracts.close(result, [[[1]]], tolerance=1e-3), (
     "cuatro unos suman 4; por 0,25 da 1, y f(1) = 1: ¿sumas, o promedias? ¿está la tanh escalada?"
 )
 ### BEGIN HIDDEN TESTS
@@ -456,9 +448,9 @@ for channels, height, width in ((3, 6, 6), (2, 4, 10), (5, 8, 2)):
     blocks = maps[:, ::2, ::2] + maps[:, 1::2, ::2] + maps[:, ::2, 1::2] + maps[:, 1::2, 1::2]
     a = torch.stack([c * block + b for c, block, b in zip(coefficient, blocks, bias, strict=True)])
     expected = (1.7159 * torch.tanh(2 / 3 * a)).double()
-    result = torch.as_tensor(subsampling(maps, coefficient, bias), dtype=torch.float64)
+    result = smaller(maps, coefficient, bias)
     assert result.shape == expected.shape, "la forma falla con mapas que no son cuadrados"
-    assert torch.allclose(result, expected, atol=1e-4), (
+    assert contracts.close(result, expected), (
         "los valores no coinciden: suma del bloque, por el coeficiente de su mapa, más su sesgo, y f al final"
     )
 assert not measuring.changes_its_inputs(subsampling, maps, coefficient, bias), "tu función escribe en sus argumentos"
@@ -500,14 +492,16 @@ max_pool_parameters = 0
 tema9.check("n1-s2-parameters")
 
 # %% tests="n1-s2-parameters" points=5
-answers = {"s2_parameters": s2_parameters, "s4_parameters": s4_parameters, "max_pool_parameters": max_pool_parameters}
-for name, value in answers.items():
-    assert type(value) is int, f"{name} tiene que ser un número entero"
-    assert value >= 0, f"{name}: no puede haber un número negativo de parámetros"
+from tema9 import contracts
+
+in_s2 = contracts.integer(s2_parameters, "`s2_parameters` es")
+in_s4 = contracts.integer(s4_parameters, "`s4_parameters` es")
+in_max_pool = contracts.integer(max_pool_parameters, "`max_pool_parameters` es")
+assert min(in_s2, in_s4, in_max_pool) >= 0, "no puede haber un número negativo de parámetros"
 ### BEGIN HIDDEN TESTS
-assert max_pool_parameters == 0, "max_pool_parameters: ¿qué número se aprende al tomar el máximo?"
-assert s2_parameters == 12, "s2_parameters: repasa qué se aprende en S2 y cuántas veces (¿por mapa, por píxel?)"
-assert s4_parameters == 32, "s4_parameters: S4 es como S2, pero con 16 mapas"
+assert in_max_pool == 0, "max_pool_parameters: ¿qué número se aprende al tomar el máximo?"
+assert in_s2 == 12, "s2_parameters: repasa qué se aprende en S2 y cuántas veces (¿por mapa, por píxel?)"
+assert in_s4 == 32, "s4_parameters: S4 es como S2, pero con 16 mapas"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -564,14 +558,9 @@ def c3_table(maps=6):
 tema9.check("n1-c3-table")
 
 # %% tests="n1-c3-table" case="table" points=10
-import numpy as np
+from tema9 import contracts, measuring
 
-from tema9 import measuring
-
-measuring.require_own(c3_table)
-table = c3_table()
-assert table is not None, "tu función no devuelve nada: ¿falta el `return`?"
-table = np.asarray(table, dtype=int)
+table = measuring.answer(c3_table, contracts.array)()
 assert table.shape == (6, 16), "la tabla tiene 6 filas (mapas de S2) y 16 columnas (mapas de C3)"
 assert set(table.flatten().tolist()) <= {0, 1}, "en cada casilla va True o False"
 assert table.sum(axis=0).tolist() == [3] * 6 + [4] * 9 + [6], (
@@ -590,22 +579,22 @@ for number, sources in enumerate(paper):
 # %% tests="n1-c3-table" case="rule" points=5
 import numpy as np
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(c3_table)
-table = np.asarray(c3_table(8), dtype=int)
+table_for = measuring.answer(c3_table, contracts.array)
+table = table_for(8)
 assert table.shape == (8, 21), "con 8 mapas hay 8 + 8 + 4 + 1 columnas: ¿usa tu regla el argumento `maps`?"
 ### BEGIN HIDDEN TESTS
 for maps in (8, 10, 12):
-    table = np.asarray(c3_table(maps), dtype=int)
+    table = table_for(maps)
     steps = [(0, 1, 2)] * maps + [(0, 1, 2, 3)] * maps + [(0, 1, maps // 2, maps // 2 + 1)] * (maps // 2)
     starts = [*range(maps), *range(maps), *range(maps // 2)]
-    expected = np.zeros((maps, 2 * maps + maps // 2 + 1), dtype=int)
+    expected = np.zeros((maps, 2 * maps + maps // 2 + 1))
     expected[:, -1] = 1
     for column, (start, step) in enumerate(zip(starts, steps, strict=True)):
         expected[[(start + s) % maps for s in step], column] = 1
     assert table.shape == expected.shape, f"con {maps} mapas la tabla no tiene la forma que le toca"
-    assert (table == expected).all(), f"con {maps} mapas hay conexiones que no siguen la regla"
+    assert contracts.close(table, expected), f"con {maps} mapas hay conexiones que no siguen la regla"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -664,11 +653,10 @@ def lenet5_parameters(modern, in_channels=1, num_classes=10):
 tema9.check("n1-parameter-count")
 
 # %% tests="n1-parameter-count" case="original" points=5
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(lenet5_parameters)
-counts = lenet5_parameters(False)
-assert counts is not None, "tu función no devuelve nada: ¿falta el `return`?"
+parameters = measuring.answer(lenet5_parameters, contracts.mapping(contracts.integer))
+counts = parameters(False)
 assert set(counts) == {"C1", "S2", "C3", "S4", "C5", "F6", "OUTPUT"}, "da un número por cada capa, también si es 0"
 assert counts["C1"] == 156, "C1: 6 núcleos de 5 x 5, cada uno con su sesgo: 6 · (25 + 1) = 156"
 ### BEGIN HIDDEN TESTS
@@ -681,17 +669,16 @@ assert gap == 0, "el total de la red de 1998 no cuadra: revisa cada capa, con su
 expected = {"S2": 12, "C3": 1516, "S4": 32, "C5": 48120, "F6": 10164, "OUTPUT": 0}
 for layer, value in expected.items():
     assert counts[layer] == value, f"{layer}: el total cuadra, pero el número de esta capa no"
-colour = lenet5_parameters(False, in_channels=3)
+colour = parameters(False, in_channels=3)
 assert colour["C1"] == 6 * 76, "con 3 canales de entrada, cada mapa de C1 tiene un núcleo por canal y un solo sesgo"
 assert sum(colour.values()) == sum(counts.values()) + 300, "los canales de la imagen solo cambian C1"
 ### END HIDDEN TESTS
 
 # %% tests="n1-parameter-count" case="modern" points=5
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(lenet5_parameters)
-counts = lenet5_parameters(True)
-assert counts is not None, "tu función no devuelve nada: ¿falta el `return`?"
+parameters = measuring.answer(lenet5_parameters, contracts.mapping(contracts.integer))
+counts = parameters(True)
 assert set(counts) == {"C1", "S2", "C3", "S4", "C5", "F6", "OUTPUT"}, "da un número por cada capa, también si es 0"
 assert counts["C1"] == 156, "C1 es igual que en 1998: 6 · (25 + 1) = 156"
 ### BEGIN HIDDEN TESTS
@@ -704,7 +691,7 @@ assert gap == 0, "el total de la red moderna no cuadra: revisa cada capa, con su
 expected = {"S2": 0, "C3": 2416, "S4": 0, "C5": 48120, "F6": 10164, "OUTPUT": 850}
 for layer, value in expected.items():
     assert counts[layer] == value, f"{layer}: el total cuadra, pero el número de esta capa no"
-letters = lenet5_parameters(True, in_channels=3, num_classes=26)
+letters = parameters(True, in_channels=3, num_classes=26)
 assert letters["C1"] == 6 * 76, "con 3 canales de entrada, cada mapa de C1 tiene un núcleo por canal y un solo sesgo"
 assert letters["OUTPUT"] == 26 * 85, "con 26 clases cambia la salida: 84 pesos y un sesgo por clase"
 ### END HIDDEN TESTS
@@ -849,19 +836,19 @@ assert tuple(logits.shape) == (2, 26), "con num_classes=26 deben salir 26 puntua
 import torch
 from torch import nn
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
 measuring.require_own(LeNet5)
 images = torch.randn(8, 1, 32, 32, generator=torch.Generator().manual_seed(4))
 logits = measuring.model_output(LeNet5, images)
 assert logits.dim() == 2 and len(logits) == 8, "para 8 imágenes deben salir 8 filas de puntuaciones"
-assert not torch.allclose(logits.sum(dim=1), torch.ones(8), atol=1e-3), (
+assert not contracts.close(logits.sum(dim=1), torch.ones(8), tolerance=1e-3), (
     "las puntuaciones de cada imagen suman 1: quita la softmax, ya va dentro de la pérdida"
 )
-assert not bool((logits >= 0).all()), "ninguna puntuación es negativa: ¿has puesto una ReLU detrás de la salida?"
+assert logits.min() < 0, "ninguna puntuación es negativa: ¿has puesto una ReLU detrás de la salida?"
 ### BEGIN HIDDEN TESTS
 total = logits.exp().sum(dim=1)
-assert not torch.allclose(total, torch.ones(8), atol=1e-3), "las puntuaciones son log-probabilidades: quita log_softmax"
+assert not contracts.close(total, torch.ones(8), tolerance=1e-3), "las puntuaciones son log-probabilidades: quita log_softmax"
 reference = measuring.known_weights(
     nn.Sequential(
         nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
@@ -871,11 +858,11 @@ reference = measuring.known_weights(
 with torch.no_grad():
     expected = reference(images)
 assert logits.shape == expected.shape, "no salen 10 puntuaciones por imagen"
-assert torch.allclose(logits, expected, atol=1e-3), (
+assert contracts.close(logits, expected, tolerance=1e-3), (
     "con los mismos pesos salen otras puntuaciones: ¿ReLU en C1, C3, C5 y F6?, ¿máximo y no media?, ¿capas en orden?"
 )
 training = measuring.model_output(LeNet5, images, training=True)
-assert torch.allclose(training, expected, atol=1e-3), "al entrenar calcula otra cosa: esta red no lleva dropout"
+assert contracts.close(training, expected, tolerance=1e-3), "al entrenar calcula otra cosa: esta red no lleva dropout"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -944,11 +931,10 @@ tema9.check("n1-train-step")
 # %% tests="n1-train-step" case="step" points=6
 import torch
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
 measuring.require_own(train_step)
 run = measuring.training_run(train_step, steps=6, images=64)
-assert None not in run["losses"], "train_step tiene que devolver la pérdida, un número: ¿falta el `return`?"
 assert run["losses"][-1] < run["losses"][0], "tras 6 pasos con las mismas 64 imágenes, la pérdida tendría que bajar"
 ### BEGIN HIDDEN TESTS
 assert run["training"], "el modelo llegó en modo evaluación y lo has usado así: falta model.train()"
@@ -964,13 +950,13 @@ def five_lines(model, optimizer, images, labels):
 
 
 expected = measuring.training_run(five_lines, steps=6, images=64)
-assert abs(run["losses"][0] - expected["losses"][0]) < 1e-4, (
+assert contracts.close(run["losses"][0], expected["losses"][0]), (
     "ya la primera pérdida es otra: entropía cruzada media de los logits, sin softmax y antes de mover los pesos"
 )
 first = measuring.training_run(train_step, steps=1, images=64)["weights"]
 expected_first = measuring.training_run(five_lines, steps=1, images=64)["weights"]
-assert torch.allclose(first, expected_first, atol=1e-6), "el primer paso no mueve los pesos como debe: repasa el orden"
-assert torch.allclose(run["weights"], expected["weights"], atol=1e-6), (
+assert contracts.close(first, expected_first, tolerance=1e-6), "el primer paso no mueve los pesos como debe: repasa el orden"
+assert contracts.close(run["weights"], expected["weights"], tolerance=1e-6), (
     "el primer paso es correcto y los siguientes no: ¿qué gradientes quedan del paso anterior?"
 )
 ### END HIDDEN TESTS
@@ -978,12 +964,11 @@ assert torch.allclose(run["weights"], expected["weights"], atol=1e-6), (
 # %% tests="n1-train-step" case="evaluate" points=4
 import torch
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
 measuring.require_own(evaluate)
 report = measuring.evaluation(evaluate, images=8, batch_size=4)
 assert len(report["result"]) == 2, "evaluate tiene que devolver dos números: (pérdida, error)"
-assert None not in report["result"], "evaluate tiene que devolver dos números: (pérdida, error)"
 assert 0 <= report["result"][1] <= 100, "el error se da en %, entre 0 y 100"
 ### BEGIN HIDDEN TESTS
 assert not report["training"], "has evaluado en modo entrenamiento: falta model.eval()"
@@ -1006,10 +991,10 @@ for count, batch_size in ((12, 4), (10, 4), (23, 5), (5, 100)):
     expected_loss, expected_error = measuring.evaluation(in_one_go("test"), images=count)["result"]
     for part in ("train", "validation"):
         other_loss, _ = measuring.evaluation(in_one_go(part), images=count)["result"]
-        assert abs(loss - other_loss) > 1e-6, f"has medido en data.{part}; lo que se pide es data.test"
+        assert not contracts.close(loss, other_loss, tolerance=1e-6), f"has medido en data.{part}; lo que se pide es data.test"
     short = "" if count % batch_size == 0 else " cuando el último lote es más corto"
-    assert abs(loss - expected_loss) < 1e-5, f"la pérdida media no es correcta{short}"
-    assert abs(error - expected_error) < 1e-3, f"el error no es correcto{short}: fallos de cada 100 imágenes"
+    assert contracts.close(loss, expected_loss, tolerance=1e-5), f"la pérdida media no es correcta{short}"
+    assert contracts.close(error, expected_error, tolerance=1e-3), f"el error no es correcto{short}: fallos de cada 100 imágenes"
 ### END HIDDEN TESTS
 
 # %% [markdown]

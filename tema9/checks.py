@@ -1,38 +1,44 @@
-"""The check that a student's cell calls: it says right, wrong with the reason where that is known, or wrong.
+"""The check that a student's cell calls: it says right, wrong with the reason where that is known, or wrong and where.
 
-The answer is tried on a few probes and its results are fingerprinted: rounded, then
-hashed. `checks.json`, made by `tema9 notebooks` from the bank of mistakes, holds the
-fingerprints of the right answers and of the known mistakes with their explanations,
-so that a student's copy tells what went wrong and holds no answer.
+The answer is tried on a few probes, and the result of each is fingerprinted: rounded, then hashed. `checks.json`, made
+by `tema9 notebooks` from the bank of mistakes, holds the fingerprints of the right results and those of the known
+mistakes with their explanations, so that a student's copy tells what went wrong and holds no answer.
 """
 
+import ast
 import contextlib
 import ctypes
+import dis
 import functools
 import hashlib
 import io
 import json
 import math
 import random
+import re
 import sys
 import threading
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from tema9.streams import use_utf8
 
 SECONDS = 20  # for all the probes of one exercise
-RESOLUTION = 1e-3  # numbers that differ by less, relatively, may share a fingerprint
-NOISE = 5e-6  # relative noise under which no known answer changes its fingerprint
+RESOLUTION = 3e-4  # numbers that differ by less, relatively, may share a fingerprint
+NOISE = 5e-6  # relative noise under which no right result changes its fingerprint
+NOTHING = 1e-8  # smaller numbers are described as 0
+HASHES = 20_000  # rounds of hashing for the probes of one exercise together, so that trying values takes long
+LONGEST = 90  # characters of a probe that a line can show
 
 
 def check(exercise: str) -> None:
     """Say whether the answer to `exercise` in the calling notebook is right.
 
-    Prints one line in Spanish: right; wrong, with the explanation of a known mistake;
-    or wrong. Never raises because of the answer, and never shows the expected value.
+    Prints one line in Spanish: right; wrong, with the explanation of a known mistake; or wrong, with the first probe
+    that comes out otherwise. Never raises because of the answer, and never shows the expected value.
 
     Args:
         exercise: its identifier, as in "n1-conv-output-size".
@@ -50,6 +56,8 @@ def verdict(exercise: str, namespace: Mapping[str, Any]) -> str:
     if exercise not in known:
         raise ValueError(f"no hay ningún ejercicio {exercise!r}; los que hay: {', '.join(known)}")
     entry = known[exercise]
+    if any(name not in namespace for name in entry["given"]):
+        return f"✘ {exercise}: ejecuta antes la primera celda de código del cuaderno, y la tuya."
     missing = [name for name in entry["names"] if name not in namespace]
     if missing:
         return f"✘ {exercise}: todavía no has definido `{missing[0]}`; ejecuta antes su celda."
@@ -57,26 +65,55 @@ def verdict(exercise: str, namespace: Mapping[str, Any]) -> str:
         # Here and not in the probe's thread: one that was stopped ends later, and would
         # then put back a stdout that is no longer the reader's.
         with contextlib.redirect_stdout(io.StringIO()):
-            results = _within(SECONDS, probe, entry["probes"], entry["names"], namespace)
+            results = _within(SECONDS, probe, entry, namespace)
     except TimeoutError:
         return f"✘ {exercise}: tarda más de {SECONDS} s. ¿Hay un bucle que no termina?"
-    failures = [result.error for result in results if isinstance(result, Raised)]
-    unwritten = [error for error in failures if isinstance(error, NotImplementedError)]
-    if unwritten:
-        return f"✘ {exercise}: todavía no has escrito `{entry['names'][0]}`; quita el `raise NotImplementedError()`."
-    try:
-        mark, _ = fingerprint(results, entry["seed"])
-    except Exception:  # something that cannot even be described
-        mark = None
-    if mark in entry["right"]:
+    failed = judged(entry, results)
+    if not failed:
         return f"✔ {exercise}: correcto."
-    if mark in entry["mistakes"]:
-        return f"✘ {exercise}: {entry['mistakes'][mark]}"
-    for expression, result in zip(entry["probes"], results, strict=True):
-        if isinstance(result, Raised) and not isinstance(result.error, ValueError):
-            text = traceback.format_exception_only(result.error)[-1].splitlines()[0][:200]
-            return f"✘ {exercise}: `{expression}` ha fallado con {text}"
-    return f"✘ {exercise}: no coincide. Prueba a mano `{entry['probes'][0]}` y compara con tu cálculo en papel."
+    said = [problem if len(entry["mistakes"]) == 1 else f"`{group}`: {problem}" for group, problem in failed.items()]
+    return f"✘ {exercise}: {' '.join(said)}"
+
+
+def judged(entry: Mapping[str, Any], results: Sequence[Any]) -> dict[str, str]:
+    """What is wrong with the results of an exercise's probes, by the functions that they try; {} if nothing is.
+
+    Args:
+        entry: that of the exercise in `checks.json`.
+        results: of its probes, as `probe` returns them.
+    """
+    marks = [mark(result, one["seed"], len(results)) for one, result in zip(entry["probes"], results, strict=True)]
+    problems: dict[str, str] = {}
+    for group, mistakes in entry["mistakes"].items():
+        if problems and "," in group:
+            continue  # what several functions do together, when one of them is wrong alone
+        mine = [place for place, one in enumerate(entry["probes"]) if one["group"] == group]
+        failed = [place for place in mine if marks[place] not in entry["probes"][place]["right"]]
+        if not failed:
+            continue
+        errors = [results[place].error for place in mine if isinstance(results[place], Raised)]
+        first = next(filter(is_ours, errors), None)
+        if any(isinstance(error, NotImplementedError) for error in errors):
+            problems[group] = f"todavía no has escrito `{group}`; quita el `raise NotImplementedError()`."
+        elif first is not None:  # a refusal of ours says more than where it happened
+            problems[group] = f"{first}."
+        elif together := mistakes.get(joined(marks[place] for place in mine)):
+            problems[group] = together
+        else:
+            problems[group] = _where(entry["probes"][failed[0]], results[failed[0]])
+    return problems
+
+
+def _where(one, result):
+    """The line about the first probe that comes out otherwise."""
+    shown = f"`{one['code']}`" if len(one["code"]) <= LONGEST else ""
+    words = f" {one['words']}" if one["words"] else ""
+    if isinstance(result, Raised):
+        text = traceback.format_exception_only(result.error)[-1].splitlines()[0][:200]
+        return f"{shown or 'una de las pruebas'} ha fallado con {text}.{words}"
+    if shown:
+        return f"no coincide en {shown}.{words or ' Pruébalo a mano y compáralo con tu cálculo en papel.'}"
+    return f"no coincide.{words}"
 
 
 class Raised:
@@ -92,13 +129,21 @@ def known_fingerprints() -> dict[str, dict[str, Any]]:
     return json.loads(Path(__file__).with_name("checks.json").read_text(encoding="utf-8"))
 
 
-def probe(expressions: Sequence[str], names: Sequence[str], namespace: Mapping[str, Any]) -> list[Any]:
-    """Evaluate the probes on the answer, in order; an exception is an outcome too.
+def explanations(exercise: str, said: str) -> list[str]:
+    """The explanations of known mistakes that stand in the line of a check."""
+    known = known_fingerprints().get(exercise, {"mistakes": {}})["mistakes"]
+    return list(dict.fromkeys(text for mistakes in known.values() for text in mistakes.values() if text in said))
+
+
+def probe(entry: Mapping[str, Any], namespace: Mapping[str, Any]) -> list[Any]:
+    """Evaluate the probes of an exercise on the answer, in order; an exception is an outcome too.
+
+    A name of the student's stands in a probe for the student's object; where it is called, for the function with its
+    contract.
 
     Args:
-        expressions: Python expressions, as "conv_output_size(32, 5)".
-        names: of the student's objects that the expressions use.
-        namespace: where those objects are.
+        entry: that of the exercise in `checks.json`; of it, "names", "contracts" and the "code" of the "probes".
+        namespace: where the student's objects are.
 
     Returns:
         a list with the value or the `Raised` of each.
@@ -106,87 +151,164 @@ def probe(expressions: Sequence[str], names: Sequence[str], namespace: Mapping[s
     import numpy
     import torch
 
-    from tema9 import measuring
+    from tema9 import contracts, measuring
 
-    tools = {"np": numpy, "torch": torch, "measuring": measuring}
-    results = []
-    for expression in expressions:
-        torch.manual_seed(0)
+    given = {"np": numpy, "torch": torch, "measuring": measuring}
+    refused: dict[str, Raised] = {}
+    for name in entry["names"]:
+        work = given[name] = namespace[name]
+        text = entry["contracts"].get(name)
         try:
-            results.append(eval(expression, tools | {name: namespace[name] for name in names}))
+            if callable(work):
+                measuring.require_own(work)
+                given[CALLED + name] = measuring.answer(work, eval(text, vars(contracts).copy())) if text else work
+            elif text:
+                given[name] = eval(text, vars(contracts).copy())(work, f"`{name}` es")
+        except AssertionError as error:
+            refused[name] = Raised(error)
+    results = []
+    for one in entry["probes"]:
+        torch.manual_seed(0)
+        tree = _Calls(entry["names"]).visit(ast.parse(one["code"], mode="eval"))
+        used = [name for name in entry["names"] if name in refused and re.search(rf"\b{name}\b", one["code"])]
+        try:
+            if used:
+                results.append(refused[used[0]])
+            else:
+                results.append(eval(compile(ast.fix_missing_locations(tree), "<probe>", "eval"), given))
         except (Exception, SystemExit) as error:
             results.append(Raised(error))
     return results
 
 
-def fingerprint(results: Sequence[Any], seed: int) -> tuple[str, float]:
-    """Return (hash, margin) of a list of results.
+CALLED = "called_"  # before the name of a student's function where it is called
 
-    Numbers are rounded to about RESOLUTION before hashing; the margin is how far,
-    relatively, the nearest of them lies from where its rounding would change. The
-    hash is slow on purpose: values cannot be had from it by trying them all.
+
+class _Calls(ast.NodeTransformer):
+    """Puts the function with its contract where the student's is called."""
+
+    def __init__(self, names):
+        self.names = names
+
+    def visit_Call(self, node):
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id in self.names:
+            node.func = ast.Name(CALLED + node.func.id, ast.Load())
+        return node
+
+
+def is_ours(error: BaseException) -> bool:
+    """Whether the error is a refusal of the package's, whose message is written for students."""
+    if not isinstance(error, AssertionError):
+        return False
+    *_, last = traceback.walk_tb(error.__traceback__)
+    return str(last[0].f_globals.get("__name__")).startswith("tema9")
+
+
+def mark(result: Any, seed: int, probes: int = 1) -> str:
+    """The fingerprint of the result of one probe of several."""
+    return fingerprint(result, seed, HASHES // probes)[0]
+
+
+def joined(marks: Iterable[str]) -> str:
+    """The fingerprint of a mistake, from those of its results."""
+    return hashlib.sha256(" ".join(marks).encode()).hexdigest()[:24]
+
+
+def fingerprint(result: Any, seed: int, hashes: int = HASHES) -> tuple[str, float]:
+    """Return (hash, margin) of the result of a probe.
+
+    Numbers are rounded to about RESOLUTION before hashing; the margin is how far, relatively, the nearest of them lies
+    from where its rounding would change. The hash is slow on purpose: values are not had from it by trying them all.
 
     Args:
-        results: values as `probe` returns them.
-        seed: shifts the rounding, so that `tema9 notebooks` can find one with a margin
-            above NOISE for every known answer.
+        result: a value as `probe` returns it.
+        seed: shifts the rounding, so that `tema9 notebooks` can find one with a margin above NOISE.
+        hashes: rounds of hashing.
     """
     tokens: list[str] = []
     margins = [math.inf]
-    draw = random.Random(seed)
-    for result in results:
-        _describe(result, tokens, margins, draw)
+    try:
+        _describe(result, tokens, margins, random.Random(seed))
+    except Exception:  # something that cannot even be described
+        tokens.append("?")
     text = "\x1f".join(tokens).encode()
-    return hashlib.pbkdf2_hmac("sha256", text, str(seed).encode(), 20_000).hex()[:24], min(margins)
+    return hashlib.pbkdf2_hmac("sha256", text, str(seed).encode(), hashes).hex()[:24], min(margins)
 
 
 def _describe(value, tokens, margins, draw):
-    import numpy as np
-    import torch
+    from tema9 import contracts
 
-    if isinstance(value, torch.Tensor):
-        value = value.detach().cpu().numpy()
-    if isinstance(value, np.generic):
-        value = np.asarray(value)
-    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf" and value.ndim == 0:
-        value = value.item()
+    if isinstance(value, Raised):
+        tokens.append(described_error(value.error))
+        return
+    try:
+        found = contracts.plain(value)
+    except AssertionError:
+        tokens.append(f"object {type(value).__name__}")
+        return
+    _describe_plain(found, tokens, margins, draw)
+
+
+def described_error(error: BaseException) -> str:
+    """The kind of an error, and its first line unless a `raise` of the student's wrote it; without what changes."""
+    from tema9 import measuring
+
+    kind = measuring.builtin_name(error)
+    if error.__traceback__ is None or _is_raised_by_hand(error.__traceback__):
+        return f"raises {kind}"
+    line = next(iter(str(error).splitlines()), "")[:200]
+    return f"raises {kind}: {re.sub('0x[0-9a-f]+', '', line)}"
+
+
+def _is_raised_by_hand(trace: TracebackType) -> bool:
+    """Whether the error came from a `raise` in code of the notebook's."""
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    code = trace.tb_frame.f_code
+    steps = {step.offset: step.opname for step in dis.get_instructions(code)}
+    return trace.tb_frame.f_globals.get("__name__") == "__main__" and steps.get(trace.tb_lasti) == "RAISE_VARARGS"
+
+
+def _describe_plain(value, tokens, margins, draw):
+    import numpy as np
+
     match value:
-        case Raised():
-            tokens.append(f"raises {type(value.error).__name__}")
         case bool() | int() | str() | None:
             tokens.append(repr(value))
         case float():
             _round(np.array([value]), 1.0, tokens, margins, draw)
-        case list() | tuple():
+        case list():
             tokens.append(f"sequence of {len(value)}")
             for item in value:
-                _describe(item, tokens, margins, draw)
+                _describe_plain(item, tokens, margins, draw)
         case dict():
             tokens.append(f"dict of {len(value)}")
             for key in sorted(value, key=repr):
                 tokens.append(repr(key))
-                _describe(value[key], tokens, margins, draw)
+                _describe_plain(value[key], tokens, margins, draw)
         case np.ndarray() if value.dtype.kind in "biu":
             tokens.append(f"array {value.shape} {hashlib.sha256(value.astype('<i8').tobytes()).hexdigest()}")
-        case np.ndarray() if value.dtype.kind == "f":
+        case np.ndarray():
             tokens.append(f"array {value.shape}")
             directions = np.random.default_rng(draw.randrange(2**32)).uniform(0.5, 1.5, (2, value.size))
             for weights in directions * np.array([[1], [-1]]) ** np.arange(value.size):  # one plain, one alternating
                 _round(value.astype(float).ravel(), weights, tokens, margins, draw)
-        case _:
-            tokens.append(f"object {type(value).__name__}")
 
 
 def _round(values, weights, tokens, margins, draw):
-    """Append the rounded weighted sum of `values`, relative to the sum of the sizes of its terms."""
+    """Append the rounded weighted sum of `values`, relative to the length of the vector of its terms."""
     import numpy as np
 
     shift, scale_shift = draw.random(), draw.random()
     with np.errstate(all="ignore"):  # an answer may hold infinities
         terms = values * weights
-        total, size = float(terms.sum()), float(abs(terms).sum())
-    if not math.isfinite(size) or size == 0:
+        total, size = float(terms.sum()), float(np.sqrt((terms**2).sum()))
+    if not math.isfinite(size):
         tokens.append(str(total))
+        return
+    if size < NOTHING:
+        tokens.append("0.0")
         return
     octave = math.log2(size) + scale_shift
     step = 2.0 ** (math.floor(octave) - scale_shift) * RESOLUTION

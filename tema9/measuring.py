@@ -17,6 +17,8 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
+from tema9 import contracts
+
 PERIOD = 1_000_003  # a prime, so that no two rows of a layer are equal
 Module = TypeVar("Module", bound=torch.nn.Module)
 
@@ -45,9 +47,26 @@ def require_own(work: Any) -> None:
     assert not piece, f"aquí se pide tu propio código, y esto usa `{piece}`, que es del paquete del curso"
 
 
+def answer(work: Callable[..., Any], contract: contracts.Contract) -> Callable[..., Any]:
+    """Return the student's function with its contract: each call gives the canonical form of what it returns.
+
+    Args:
+        work: the student's function.
+        contract: what the exercise asks it to return.
+
+    Raises:
+        AssertionError: the work is no function; or it is, or calls, a piece of `tema9`.
+    """
+    assert callable(work), f"se pide una función, y en su lugar hay un `{type(work).__name__}`"
+    require_own(work)
+    return lambda *args, **kwargs: contract(work(*args, **kwargs))
+
+
 @measure
 def raised_by(work: Callable[..., Any], *args: Any, **kwargs: Any) -> str | None:
     """Call the work and return the name of the exception it raises, or None.
+
+    Of a class of the student's own it is that of the builtin kind from which it derives.
 
     Example:
         >>> raised_by(lambda: 1 / 0)
@@ -56,8 +75,18 @@ def raised_by(work: Callable[..., Any], *args: Any, **kwargs: Any) -> str | None
     try:
         work(*args, **kwargs)
     except Exception as error:
-        return error_name(error)
+        return builtin_name(error)
     return None
+
+
+def builtin_name(error: BaseException) -> str:
+    """Return the name of the nearest builtin class of an error.
+
+    Example:
+        >>> builtin_name(type("NoCabe", (ValueError,), {})())
+        'ValueError'
+    """
+    return next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins")
 
 
 def error_name(error: BaseException) -> str:
@@ -279,14 +308,19 @@ def training_run(work: Callable[..., Any], steps: int = 1, images: int = 64) -> 
     optimizer is SGD with momentum; all in float64.
 
     Returns:
-        a dict: "losses", what the work returned at each step, as numbers (None where it is
-        no number); "weights", all the parameters at the end, in a vector; "training",
-        whether the model was in training mode whenever it was used.
+        a dict: "losses", what the work returned at each step, as numbers; "weights", all the
+        parameters at the end, in a vector; "training", whether the model was in training mode
+        whenever it was used.
+
+    Raises:
+        AssertionError: the work returns no number.
     """
     model, modes = _small_model(mode=False)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     batch = _small_split(images, seed=1)
-    losses = [_number(work(model, optimizer, batch.images.clone(), batch.labels.clone())) for _ in range(steps)]
+    losses = [
+        contracts.number(work(model, optimizer, batch.images.clone(), batch.labels.clone())) for _ in range(steps)
+    ]
     weights = torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
     return {"losses": losses, "weights": weights, "training": bool(modes) and all(modes)}
 
@@ -299,15 +333,17 @@ def evaluation(work: Callable[..., Any], images: int = 10, **kwargs: Any) -> dic
     and labels of 3 classes; in float64.
 
     Returns:
-        a dict: "result", the list of the numbers that the work returned (None where it is no
-        number); "training", whether the model was ever used in training mode; "changed",
-        whether its weights changed.
+        a dict: "result", the list of the numbers that the work returned; "training", whether the
+        model was ever used in training mode; "changed", whether its weights changed.
+
+    Raises:
+        AssertionError: the work returns no sequence of numbers.
     """
     model, modes = _small_model(mode=True)
     before = [parameter.detach().clone() for parameter in model.parameters()]
     parts = {name: _small_split(images, seed) for seed, name in enumerate(("train", "validation", "test"), 2)}
     result = work(model, types.SimpleNamespace(**parts), **kwargs)
-    numbers = [_number(value) for value in result] if isinstance(result, tuple | list) else [_number(result)]
+    numbers = contracts.numbers()(result)
     changed = not all(map(torch.equal, before, model.parameters()))
     return {"result": numbers, "training": any(modes), "changed": changed}
 

@@ -46,17 +46,22 @@ def conv_output_size(size, kernel_size, stride=1, padding=0):
 
 
 # %% probes="n1-conv-output-size"
+# Dibuja una fila de 32 casillas y cuenta en cuántas posiciones cabe una ventana de 5, de una en una.
 conv_output_size(32, 5)
+# Con paso, cuenta cuántos saltos caben detrás de la primera posición; un salto que no cabe entero no se da.
 conv_output_size(28, 2, stride=2)
 conv_output_size(55, 3, stride=2)
 conv_output_size(8, 3, stride=2)
+conv_output_size(9, 4, stride=3)
+# Con relleno, la fila crece por los dos extremos.
 conv_output_size(27, 5, padding=2)
 conv_output_size(20, 4, stride=3, padding=3)
-conv_output_size(9, 4, stride=3)
-measuring.raised_by(lambda: [0][conv_output_size(3, 9)])
+# Una ventana tan grande como la fila con su relleno cabe una vez.
 measuring.raised_by(conv_output_size, 5, 5)
-measuring.raised_by(conv_output_size, 4, 5)
 measuring.raised_by(conv_output_size, 3, 5, padding=1)
+# Una ventana mayor que la fila con su relleno no cabe, y se pide lanzar un ValueError.
+measuring.raised_by(conv_output_size, 4, 5)
+measuring.raised_by(lambda: [0][conv_output_size(3, 9)])
 measuring.raised_by(conv_output_size, 3, 9, stride=4, padding=2)
 
 
@@ -228,10 +233,16 @@ def conv2d(image, weight, bias):
 
 
 # %% probes="n1-conv2d"
+# Un núcleo con un solo 1, arriba a la derecha, copia ese píxel de cada ventana: hazlo a mano con una imagen de 4 x 4.
 conv2d(torch.arange(16.0).view(1, 4, 4), torch.eye(9)[2].view(1, 1, 3, 3), torch.zeros(1))
+# Con varios canales se suman los de entrada, y cada mapa de salida lleva su sesgo una vez.
+conv2d(torch.ones(2, 3, 3), torch.ones(2, 2, 3, 3), torch.tensor([0.0, 10.0]))
+# Con imágenes que no son cuadradas, revisa qué índice es la fila y cuál la columna.
 conv2d(torch.arange(70.0).view(2, 5, 7) % 11, torch.arange(54.0).view(3, 2, 3, 3) % 7, torch.tensor([1e2, 2e3, -3e2]))
+# La imagen que te dan tiene que quedar como estaba.
 measuring.changes_its_inputs(conv2d, torch.ones(2, 5, 5), torch.ones(3, 2, 3, 3), torch.ones(3))
-measuring.uses(conv2d, "conv1d", "conv2d", "conv3d", "Conv2d", "conv_transpose2d", "convolve", "correlate")
+# Se pide escribir la convolución, no llamar a una ya hecha.
+measuring.uses(conv2d, "conv1d", "conv2d", "conv3d", "Conv2d", "conv_transpose2d", "convolve", "convolve2d", "correlate")
 
 
 # %% wrong="n1-conv2d" name="first-channel-only" fails=["channels"]
@@ -469,9 +480,13 @@ def subsampling(maps, coefficient, bias):
 
 
 # %% probes="n1-subsampling"
-subsampling(torch.zeros(6, 28, 28), torch.ones(6), torch.tensor([0.1, 0.2, 0.3, 0.4, 0.5, 0.6]))
+# Un bloque de cuatro unos con coeficiente 0,25 y sesgo 0: suma, multiplica y aplica f en papel.
 subsampling(torch.ones(1, 2, 2), torch.tensor([0.25]), torch.zeros(1))
+# Con mapas de ceros solo queda el sesgo de cada mapa, que también pasa por f.
+subsampling(torch.zeros(6, 28, 28), torch.ones(6), torch.tensor([0.1, 0.2, 0.3, 0.4, 0.5, 0.6]))
+# Con varios mapas, cada uno tiene su coeficiente y su sesgo.
 subsampling(torch.arange(108.0).view(3, 6, 6) % 7 / 9 - 0.3, torch.tensor([2, 5, 9]) / 9, torch.tensor([3, -2, 1]) / 9)
+# Los mapas que te dan tienen que quedar como estaban.
 measuring.changes_its_inputs(subsampling, torch.ones(2, 4, 4), torch.tensor([0.2, 0.5]), torch.tensor([0.3, -0.2]))
 
 
@@ -569,6 +584,7 @@ s2_parameters, s4_parameters = (sum(tensor.numel() for tensor in (torch.ones(c),
 max_pool_parameters = sum(parameter.numel() for parameter in nn.MaxPool2d(2).parameters())
 
 # %% probes="n1-s2-parameters"
+# Cuenta qué se aprende en cada capa, y cuántas veces: ¿por mapa, por píxel o por bloque?
 s2_parameters
 s4_parameters
 max_pool_parameters
@@ -662,8 +678,10 @@ def c3_table(maps=6):
 
 
 # %% probes="n1-c3-table"
-np.asarray(c3_table(), dtype=int)
-np.asarray(c3_table(8), dtype=int)
+# Compara tu tabla con la figura del apartado, columna a columna.
+c3_table()
+# Dibuja el círculo con 8 mapas y sigue la regla: 8 columnas de tres, 8 de cuatro, 4 de dos parejas y una con todos.
+c3_table(8)
 
 
 # %% wrong="n1-c3-table" name="no-wrap-around"
@@ -811,8 +829,11 @@ def lenet5_parameters(modern, in_channels=1, num_classes=10):
 
 
 # %% probes="n1-parameter-count"
+# La red de 1998, capa a capa: pesos y sesgos de C1, C3, C5 y F6, coeficientes de S2 y S4, y una salida que no aprende.
 lenet5_parameters(False)
+# La red moderna, capa a capa.
 lenet5_parameters(True)
+# Los canales de la imagen solo cambian C1; las clases, solo la salida moderna.
 lenet5_parameters(False, in_channels=3)
 lenet5_parameters(True, in_channels=3, num_classes=26)
 
@@ -1010,11 +1031,15 @@ class LeNet5(nn.Module):
 
 
 # %% probes="n1-lenet5-module"
+# Las formas de los pesos, en el orden en que se declaran, tienen que ser las de la tabla.
 measuring.parameter_shapes(LeNet5)
+# Con pesos conocidos salen otras puntuaciones: recorre la tabla capa a capa, con sus ReLU.
 measuring.model_output(LeNet5, torch.sin(torch.arange(1024.0)).view(1, 1, 32, 32))
 measuring.model_output(LeNet5, torch.sin(torch.arange(2048.0)).view(2, 1, 32, 32))
+# La red no puede depender del tamaño del lote, y no lleva dropout.
 measuring.model_output(LeNet5, torch.cos(torch.arange(3072.0)).view(3, 1, 32, 32), training=True)
 measuring.model_output(LeNet5, torch.cos(torch.arange(65536.0)).view(64, 1, 32, 32))
+# La última capa tiene tantas salidas como clases se pidan.
 measuring.model_output(LeNet5, torch.sin(torch.arange(2048.0)).view(2, 1, 32, 32), num_classes=26)
 
 
@@ -1324,9 +1349,13 @@ def evaluate(model, data, batch_size=100):
 
 
 # %% probes="n1-train-step"
+# Repasa las cinco líneas y su orden, y devuelve la pérdida de antes de mover los pesos.
 measuring.training_run(train_step, steps=1)
+# Un paso sale bien y varios seguidos no: ¿qué queda del paso anterior?
 measuring.training_run(train_step, steps=4)
+# Se mide en data.test, en modo evaluación, sin tocar los pesos: (pérdida media, error en %).
 measuring.evaluation(evaluate, images=12, batch_size=4)
+# Con 10 imágenes y lotes de 4, el último lote es más corto: cada imagen tiene que pesar lo mismo.
 measuring.evaluation(evaluate, images=10, batch_size=4)
 
 

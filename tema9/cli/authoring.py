@@ -25,10 +25,21 @@ def notebooks() -> None:
 def mistakes(
     notebook: Annotated[str | None, typer.Argument(help="A notebook, as 1_lenet5; all by default.")] = None,
     exercise: Annotated[str | None, typer.Option(help="One exercise, as n1-conv-output-size.")] = None,
+    mutants: Annotated[
+        bool, typer.Option("--mutants", help="Try small changes and other types of the right answers too.")
+    ] = False,
 ) -> None:
-    """Run the bank of mistakes against the tests: the kill matrix. Exit code 1 if any answer fares otherwise."""
+    """Run the bank of mistakes against the tests: the kill matrix. Exit code 1 if any answer fares otherwise.
+
+    With --mutants, also small changes to the solutions, which must lose points, and the right answers in other types,
+    which must keep them; and the check, the visible tests and the grade must agree on every answer.
+    """
     from tema9.classroom import sources
     from tema9.classroom.authoring import bank
+
+    if mutants:
+        _mutants(sources.named(notebook), exercise)
+        return
 
     outcomes = list(bank.outcomes(sources.named(notebook), exercise, tracker("running the bank")))
     table = Table(box=box.SIMPLE_HEAD, title="Answers of the bank against the tests")
@@ -45,6 +56,24 @@ def mistakes(
     killed, accepted = (sum(outcome.as_expected for outcome in group) for group in (wrong, right))
     console.print(f"{killed} of {len(wrong)} wrong answers killed, {accepted} of {len(right)} right answers accepted")
     if killed + accepted < len(outcomes):
+        raise typer.Exit(1)
+
+
+def _mutants(chosen, exercise):
+    from tema9.classroom.authoring import gate
+
+    table = Table(box=box.SIMPLE_HEAD, title="The check, the visible tests and the grade")
+    for column in ("exercise", "mutants", "equivalent", "killed", "retypings", "as they should be"):
+        table.add_column(column, justify="left" if column == "exercise" else "right")
+    problems = 0
+    for row in gate.rows(chosen, exercise, tracker("trying mutants")):
+        for problem in row.problems:
+            console.print(f"{row.exercise}: {problem}", markup=False, highlight=False, soft_wrap=True)
+        mark = "[red]✗[/red]" if row.problems else "[green]✓[/green]"
+        table.add_row(row.exercise, *map(str, (row.mutants, row.equivalent, row.killed, row.retypings)), mark)
+        problems += len(row.problems)
+    console.print(table)
+    if problems:
         raise typer.Exit(1)
 
 

@@ -1,11 +1,14 @@
 """The bank of mistakes, and the kill matrix, which runs each answer of the bank against the tests of its exercise.
 
-The bank of a notebook is a py:percent file in `solutions/mistakes/`. It has three kinds of cells:
+The bank of a notebook is a py:percent file in `solutions/mistakes/`. It has four kinds of cells:
 
-    # %% probes="n1-x"              expressions, one on each line, whose results tell the answers apart
+    # %% probes="n1-x"              expressions whose results tell the answers apart; the comment above one says to
+                                    the student what it tries, and holds for those that follow it without a comment
     # %% right="n1-x" name="..."    a right answer that is not the solution
     # %% wrong="n1-x" name="..."    a wrong answer; its first comment explains the mistake to the student;
                                     fails=["case"] names the tests that it loses, if it does not lose all of them
+    # %% equivalent="n1-x"          mutants of the solution that are right answers: a line `# before => after` for
+                                    each, below a comment with the reason (see `mutants`)
 """
 
 import ast
@@ -27,7 +30,7 @@ from tema9.classroom.cells import CODE_STUB
 from tema9.classroom.sandbox import border
 from tema9.classroom.sources import MISTAKES, Exercise, Source, read
 
-KEYS = {"probes", "right", "wrong", "name", "fails"}
+KEYS = {"probes", "right", "wrong", "equivalent", "name", "fails"}
 
 
 @dataclass(frozen=True)
@@ -54,17 +57,32 @@ class Answer:
         return not self.fails
 
 
+@dataclass(frozen=True)
+class Probe:
+    """An expression by whose result the answers to an exercise are told apart.
+
+    Args:
+        code: the expression.
+        words: what it tries, for the student.
+    """
+
+    code: str
+    words: str = ""
+
+
 @dataclass
 class Bank:
     """The answers and the probes of one notebook.
 
     Args:
         answers: {exercise: the answers of the bank to it}.
-        probes: {exercise: the expressions whose results tell its answers apart}.
+        probes: {exercise: its probes}.
+        equivalent: {exercise: {(before, after): reason}} of the mutants of its solution that are right answers.
     """
 
     answers: dict[str, list[Answer]] = field(default_factory=dict)
-    probes: dict[str, list[str]] = field(default_factory=dict)
+    probes: dict[str, list[Probe]] = field(default_factory=dict)
+    equivalent: dict[str, dict[tuple[str, str], str]] = field(default_factory=dict)
 
 
 def load(source: Source, folder: Path = MISTAKES) -> Bank:
@@ -82,7 +100,7 @@ def load(source: Source, folder: Path = MISTAKES) -> Bank:
     bank = Bank({name: [] for name in source.exercises}, {})
     for cell in entries.cells:
         where = f"{entries.path.name}, line {cell.line}"
-        kind = next((key for key in ("probes", "right", "wrong") if key in cell.keys), None)
+        kind = next((key for key in ("probes", "right", "wrong", "equivalent") if key in cell.keys), None)
         if kind is None:
             continue
         if unknown := set(cell.keys) - KEYS:
@@ -91,7 +109,10 @@ def load(source: Source, folder: Path = MISTAKES) -> Bank:
         if name not in source.exercises:
             raise ValueError(f"{where}: {source.name} has no exercise {name!r}")
         if kind == "probes":
-            bank.probes[name] = _expressions(cell.text, where)
+            bank.probes[name] = _probes(cell.text, where)
+            continue
+        if kind == "equivalent":
+            bank.equivalent.setdefault(name, {}).update(_equivalent(cell.text, where))
             continue
         fails: tuple[str, ...] = ()
         explanation = ""
@@ -104,11 +125,30 @@ def load(source: Source, folder: Path = MISTAKES) -> Bank:
     return bank
 
 
-def _expressions(text, where):
+def _probes(text, where):
     statements = ast.parse(text).body
     if not all(isinstance(statement, ast.Expr) for statement in statements):
         raise ValueError(f"{where}: probes are expressions, one a line")
-    return [ast.unparse(statement) for statement in statements]
+    lines, found, words, end = text.splitlines(), [], "", 0
+    for statement in statements:
+        if comment := _first_comment("\n".join(lines[end : statement.lineno - 1]).strip()):
+            words = comment
+        found.append(Probe(ast.unparse(statement), words))
+        end = statement.end_lineno
+    return found
+
+
+def _equivalent(text, where):
+    found, reason = {}, ""
+    for line in text.splitlines():
+        before, arrow, after = line.removeprefix("#").strip().partition(" => ")
+        if not arrow:
+            reason = before
+        elif not reason:
+            raise ValueError(f"{where}: an equivalent mutant needs the reason above it")
+        else:
+            found[before, after] = reason
+    return found
 
 
 def _first_comment(text):
@@ -208,36 +248,107 @@ def defined_names(text: str) -> list[str]:
     return names
 
 
+def contracts_of(exercise: Exercise) -> dict[str, str]:
+    """Return {name: contract} of the functions and the values of an exercise, as its tests declare them.
+
+    A test declares the contract of a function by `measuring.answer(function, CONTRACT)`, and that of a value by
+    `contracts.KIND(value, ...)`. A contract is the text of an expression, in the names of `tema9.contracts`.
+
+    Raises:
+        ValueError: two tests declare different contracts of one name.
+    """
+    names, found = defined_names(exercise.solution.text), dict[str, str]()
+    for cell in exercise.tests:
+        for node in ast.walk(ast.parse(cell.text)):
+            match node:
+                case ast.Call(func=ast.Attribute(ast.Name("measuring"), "answer"), args=[ast.Name(name), contract]) if (
+                    name in names
+                ):
+                    text = ast.unparse(contract)
+                case ast.Call(
+                    func=ast.Attribute(ast.Name("contracts")) | ast.Call() as contract, args=[ast.Name(name), *_]
+                ) if name in names:
+                    text = ast.unparse(contract)
+                case _:
+                    continue
+            text = text.replace("contracts.", "")
+            if found.setdefault(name, text) != text:
+                raise ValueError(f"{exercise.name}: two tests declare different contracts of {name}")
+    return found
+
+
 def fingerprints(source: Source, bank: Bank, exercise: Exercise) -> dict[str, Any]:
     """Return the entry of an exercise in `checks.json`, which holds the fingerprints of the answers of the bank.
 
     Raises:
         ValueError: the probes do not tell a mistake from a right answer or from another mistake, or each of the
-            roundings that are tried has a step too close to the result of a probe.
+            roundings that are tried has a step too close to a right result.
     """
     probed = bank.probes[exercise.name]
-    names = [name for name in defined_names(exercise.solution.text) if any(name in probe for probe in probed)]
+    if not any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in ast.parse(exercise.solution.text).body):
+        codes, words = [probe.code for probe in probed], probed[0].words
+        probed = [Probe(f"({', '.join(codes)})", words)]  # values one by one would be found by trying
+    names = [name for name in defined_names(exercise.solution.text) if any(name in probe.code for probe in probed)]
+    entry: dict[str, Any] = {"names": names, "given": _given(source, exercise), "contracts": contracts_of(exercise)}
+    entry["probes"] = [
+        {"code": probe.code, "words": probe.words, "group": _group(probe.code, names)} for probe in probed
+    ]
     answers = [solution(exercise), *bank.answers[exercise.name]]
     with contextlib.redirect_stdout(io.StringIO()):
-        results = [checks.probe(probed, names, namespace_of(answer, source)) for answer in answers]
+        results = [checks.probe(entry, namespace_of(answer, source)) for answer in answers]
+    for place, one in enumerate(entry["probes"]):
+        right = [result[place] for answer, result in zip(answers, results, strict=True) if answer.right]
+        one["seed"] = _seed(right, f"{exercise.name}: {one['code']}")
+        one["right"] = sorted({checks.mark(result, one["seed"], len(probed)) for result in right})
+    entry["mistakes"] = {group: {} for group in dict.fromkeys(one["group"] for one in entry["probes"])}
+    for answer, result in zip(answers, results, strict=True):
+        if not answer.right:
+            _add_mistake(entry, answer, result)
+    return entry
+
+
+def _group(code, names):
+    """The names of the exercise that a probe uses; of names that stand for values, all."""
+    used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+    return ", ".join(name for name in names if name in used)
+
+
+def _given(source, exercise):
+    """The names of the set-up that the solution uses: if one is not there, the first cell has not been run."""
+    setup = ast.parse(source.setup)
+    there = {name for node in setup.body for name in _bound(node)}
+    return sorted(border.free_names(ast.parse(exercise.solution.text)) & there)
+
+
+def _bound(node):
+    match node:
+        case ast.Import(names=names) | ast.ImportFrom(names=names):
+            return [alias.asname or alias.name.split(".")[0] for alias in names]
+        case ast.Assign(targets=targets):
+            return [target.id for target in targets if isinstance(target, ast.Name)]
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+    return []
+
+
+def _seed(results, what):
+    """A seed with which no rounding of right results is near a step."""
     for seed in range(500):
-        marks, margins = zip(*(checks.fingerprint(result, seed) for result in results), strict=True)
-        if min(margins) > 2 * checks.NOISE:
-            break
-    else:
-        raise ValueError(f"{exercise.name}: no seed keeps the probes {2 * checks.NOISE} away from a rounding step")
-    right = {mark: answer for mark, answer in zip(marks, answers, strict=True) if answer.right}
-    mistakes: dict[str, Answer] = {}
-    for mark, answer in zip(marks, answers, strict=True):
-        if answer.right:
-            continue
-        if twin := right.get(mark) or mistakes.get(mark):
-            raise ValueError(f"{exercise.name}: no probe tells {answer.name!r} from {twin.name!r}")
-        mistakes[mark] = answer
-    return {
-        "names": names,
-        "seed": seed,
-        "probes": probed,
-        "right": sorted(right),
-        "mistakes": {mark: answer.explanation for mark, answer in mistakes.items()},
-    }
+        if min(checks.fingerprint(result, seed, 1)[1] for result in results) > 2 * checks.NOISE:
+            return seed
+    raise ValueError(f"{what}: no seed keeps the right results {2 * checks.NOISE} away from a rounding step")
+
+
+def _add_mistake(entry, answer, results):
+    """Put the explanation of a mistake where its results are wrong."""
+    probed = entry["probes"]
+    marks = [checks.mark(result, one["seed"], len(probed)) for one, result in zip(probed, results, strict=True)]
+    wrong = {one["group"] for one, mark in zip(probed, marks, strict=True) if mark not in one["right"]}
+    single = {group for group in wrong if "," not in group} or wrong
+    if not wrong:
+        raise ValueError(f"{answer.exercise}: no probe tells {answer.name!r} from a right answer")
+    for group in single:
+        joint = checks.joined(mark for one, mark in zip(probed, marks, strict=True) if one["group"] == group)
+        twin = entry["mistakes"][group].setdefault(joint, answer.explanation)
+        if twin != answer.explanation:
+            raise ValueError(f"{answer.exercise}: no probe tells {answer.name!r} from the mistake: {twin}")

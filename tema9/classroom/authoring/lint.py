@@ -104,7 +104,7 @@ def every_exercise_is_complete(source: Source, bank: banks.Bank) -> Problems:
 
 
 def tests_stay_behind_the_border(source: Source, bank: banks.Bank) -> Problems:
-    """A test cell uses builtins, its imports and the names of its exercise; functions it only calls or measures."""
+    """A test cell uses builtins, its imports and the names of its exercise; functions it only hands to `measuring`."""
     for exercise in source.graded:
         given = set(banks.defined_names(exercise.solution.text))
         written = ast.parse(exercise.solution.text).body
@@ -113,16 +113,38 @@ def tests_stay_behind_the_border(source: Source, bank: banks.Bank) -> Problems:
             tree = ast.parse(cell.text)
             if strange := border.free_names(tree) - given:
                 yield _at(cell), f"the test uses {', '.join(sorted(strange))}, not its own nor the exercise's"
-            allowed = set()
-            for node in ast.walk(tree):
-                if isinstance(node, ast.Call):
-                    measured = isinstance(node.func, ast.Attribute) and ast.unparse(node.func).startswith("measuring.")
-                    allowed |= {id(node.func), *(id(arg) for arg in node.args[:1] if measured)}
+            allowed = {
+                id(node.args[0])
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).startswith("measuring.")
+            }
             for node in ast.walk(tree):
                 if isinstance(node, ast.Name) and node.id in callables and id(node) not in allowed:
-                    yield _at(cell), f"{node.id} is used other than by calling or measuring it"
-            if callables and not re.search(r"measuring\.require_own\(", cell.text):
-                yield _at(cell), "the test does not ask for the student's own work: measuring.require_own(...)"
+                    yield (
+                        _at(cell),
+                        f"{node.id} is used without its contract: measuring.answer({node.id}, contracts...)",
+                    )
+            if callables and not re.search(r"measuring\.(require_own|answer)\(", cell.text):
+                yield _at(cell), "the test does not ask for the student's own work: measuring.answer or require_own"
+
+
+def tests_compare_by_contracts(source: Source, bank: banks.Bank) -> Problems:
+    """A test compares numbers by `contracts.close`, which neither broadcasts nor takes NaN for a number."""
+    for exercise in source.graded:
+        for cell in exercise.tests:
+            if found := re.search(r"\b(allclose|isclose|array_equal|assert_close|abs)\(|\.(all|equal)\(", cell.text):
+                yield _at(cell), f"the test compares by {found[0]}...); use contracts.close"
+        try:
+            banks.contracts_of(exercise)
+        except ValueError as error:
+            yield _at(exercise.solution), str(error)
+
+
+def probes_have_words(source: Source, bank: banks.Bank) -> Problems:
+    """Every probe of the bank has a comment above it that says to the student what it tries."""
+    for name, probes in bank.probes.items():
+        if silent := [probe.code for probe in probes if not probe.words]:
+            yield _at(source.exercises[name].solution), f"{name}: no words for the probe {silent[0][:60]}"
 
 
 def tests_leave_no_output(source: Source, bank: banks.Bank) -> Problems:
@@ -219,6 +241,8 @@ RULES = (
     regions_are_closed,
     every_exercise_is_complete,
     tests_stay_behind_the_border,
+    tests_compare_by_contracts,
+    probes_have_words,
     tests_leave_no_output,
     answers_follow_no_locked_cell,
     markdown_renders,

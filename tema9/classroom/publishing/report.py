@@ -138,14 +138,13 @@ def mistakes(receipts: Iterable[Receipt]) -> list[tuple[str, str, int]]:
     Args:
         receipts: the receipts of the recorded submissions.
     """
-    from tema9.checks import known_fingerprints
+    from tema9.checks import explanations
 
-    explanations = {name: set(entry["mistakes"].values()) for name, entry in known_fingerprints().items()}
     counts = Counter(
-        (name, text.removeprefix(f"✘ {name}: "))
+        (name, explanation)
         for receipt in receipts
-        for name, text in receipt.checks.items()
-        if text.removeprefix(f"✘ {name}: ") in explanations.get(name, ())
+        for name, said in receipt.checks.items()
+        for explanation in explanations(name, said)
     )
     return [(name, explanation, count) for (name, explanation), count in counts.most_common()]
 

@@ -45,15 +45,15 @@ class SameProcess:
         """Return {name: (whether the object is callable, its value otherwise)} of the names that are defined.
 
         Raises:
-            NotPlainData: one is neither callable nor plain.
+            AssertionError: one is neither callable nor plain; the message is for the student, in Spanish.
         """
         seen = {}
         for name in sorted(names & set(self.namespace)):
             value = self.namespace[name]
-            try:
-                seen[name] = (True, None) if callable(value) else (False, wire.decode(wire.encode(value)))
-            except wire.NotPlainData as error:
-                raise wire.NotPlainData(f"{name}: {error}") from None
+            if callable(value):
+                seen[name] = (True, None)
+            else:
+                seen[name] = (False, wire.decode(wire.encode(wire.as_plain(value, f"`{name}` es"))))
         return seen
 
     def call(self, name: str, args: Iterable, kwargs: dict[str, Any], measure: str | None = None) -> Any:
@@ -113,6 +113,8 @@ def judge(test: str, side: "SameProcess | StudentProcess | dict[str, Any]") -> V
     side = SameProcess(side) if isinstance(side, dict) else side
     try:
         seen = side.look(_compiled(test).names)
+    except AssertionError as error:
+        return Verdict("fail", str(error))
     except wire.NotPlainData as error:
         return Verdict("error", str(error))
     except Gone as gone:

@@ -66,6 +66,8 @@ class StudentProcess:
         match self._ask({"do": "look", "names": sorted(names)}):
             case {"seen": dict(seen)} if all(isinstance(pair, tuple) and len(pair) == 2 for pair in seen.values()):
                 return {name: pair for name, pair in seen.items() if name in names}
+            case {"unlike": str(message)}:
+                raise AssertionError(message)
             case {"not_plain": str(message)}:
                 raise wire.NotPlainData(message)
         raise wire.NotPlainData("what came back is not plain data")

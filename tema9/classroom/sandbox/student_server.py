@@ -87,8 +87,9 @@ class StudentServer:
                 if callable(space[name]):
                     seen[name] = (True, None)
                 else:
-                    self.wire.encode(space[name])
-                    seen[name] = (False, space[name])
+                    seen[name] = (False, self.wire.as_plain(space[name], f"`{name}` es"))
+            except AssertionError as error:
+                return {"unlike": _str(error)}
             except Exception as error:
                 return {"not_plain": f"{name}: {_str(error)}"}
         return {"seen": seen}

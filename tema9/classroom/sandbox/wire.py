@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from tema9 import contracts, measuring
+
 if TYPE_CHECKING:
     from socket import socket
-
-KINDS = "biuf"  # of the elements of an array: bool, int, unsigned, float
 
 
 class NotPlainData(TypeError):
@@ -69,9 +69,9 @@ def _pack(value, arrays):
         return {"dict": [[_pack(key, arrays), _pack(item, arrays)] for key, item in value.items()]}
     if kind in (torch.Tensor, torch.nn.Parameter):
         return {"torch": _array(value.detach().cpu().numpy(), arrays)}
-    if kind is np.ndarray and value.dtype.kind in KINDS:
+    if kind is np.ndarray and value.dtype.kind in contracts.KINDS:
         return {"numpy": _array(value, arrays)}
-    if isinstance(value, np.generic) and value.dtype.kind in KINDS:
+    if isinstance(value, np.generic) and value.dtype.kind in contracts.KINDS:
         return _pack(value.item(), arrays)
     raise NotPlainData(f"{kind.__name__} is not plain data: give numbers, strings, lists, tuples, dicts or arrays")
 
@@ -95,12 +95,30 @@ def _unpack(packed, arrays):
     if kind == "dict":
         return {_unpack(key, arrays): _unpack(item, arrays) for key, item in content}
     dtype, shape, start = content
-    if np.dtype(dtype).kind not in KINDS or kind not in ("numpy", "torch"):
+    if np.dtype(dtype).kind not in contracts.KINDS or kind not in ("numpy", "torch"):
         raise NotPlainData(f"an array of {dtype} is not plain data")
     count = math.prod(shape)
     array = np.frombuffer(arrays, dtype, count, start).copy() if count else np.zeros(0, dtype)
     array = array.reshape(shape)
     return torch.from_numpy(array) if kind == "torch" else array
+
+
+def as_plain(value: Any, subject: str = contracts.RETURNED) -> Any:
+    """Return a value that can be encoded: itself, or its canonical form as the contracts see it.
+
+    Args:
+        value: what the student's code made.
+        subject: begins the sentence of a refusal.
+
+    Raises:
+        AssertionError: it has no plain form; the message is for the student, in Spanish.
+    """
+    try:
+        encode(value)
+    except NotPlainData:
+        value = contracts.plain(value, subject)
+        encode(value)
+    return value
 
 
 def call_outcome(
@@ -114,13 +132,13 @@ def call_outcome(
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             value = measure(work, *args, **kwargs) if measure else work(*args, **kwargs)
-        encode(value)
+        value = as_plain(value)
     except (Exception, SystemExit) as error:
         try:
             message = str(error)
         except Exception:  # its own __str__ may do anything
             message = ""
-        return {"raised": [type(error).__name__, message[:2000]]}
+        return {"raised": [measuring.builtin_name(error), message[:2000]]}
     return {"value": value}
 
 
@@ -129,8 +147,8 @@ def result_of(outcome: Any) -> Any:
 
     Raises:
         NotPlainData: the outcome is malformed.
-        AssertionError, RuntimeError or a builtin exception: what the call raised; a class of the student's own
-            comes as RuntimeError.
+        AssertionError or another builtin exception: what the call raised; a class of the student's own comes as the
+            builtin kind from which it derives.
     """
     match outcome:
         case {"value": value}:
@@ -141,8 +159,6 @@ def result_of(outcome: Any) -> Any:
                 if name.startswith("Unicode"):  # made of five things
                     known = ValueError
                 raise known(message)
-            if name == "NotPlainData":
-                raise NotPlainData(message)
             if name == "AssertionError":
                 raise AssertionError(message)
             raise RuntimeError(message)

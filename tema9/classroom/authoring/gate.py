@@ -1,0 +1,255 @@
+"""The gate: the check, the visible tests and the grade say the same of every answer.
+
+The answers are those of the bank, the mutants of each solution (`mutants`), which must lose points unless the bank
+lists them as equivalent, and the retypings of each right answer (`retypings`), which must keep them.
+"""
+
+import contextlib
+import gc
+import io
+import json
+import os
+import re
+import select
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tema9 import checks
+from tema9.classroom.authoring import bank as banks
+from tema9.classroom.authoring.mutants import Mutant, mutants
+from tema9.classroom.authoring.retypings import RETYPINGS, changes, replace
+from tema9.classroom.sandbox import border
+from tema9.classroom.sources import Exercise, Source
+
+HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS", re.S)
+SECONDS = 5  # for one answer; more for an exercise whose solution takes long
+MEMORY = 6 << 30  # bytes of address space for one answer: a mutant may ask for any size
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the three say of an answer.
+
+    Args:
+        full: whether it has all the points.
+        visible: whether it passes the tests that students have.
+        ticked: whether the check says ✔.
+        said: the line of the check.
+        message: of the first test that it fails; or "timeout" or "died".
+    """
+
+    full: bool
+    visible: bool
+    ticked: bool
+    said: str = ""
+    message: str = ""
+
+    @property
+    def agreed(self) -> bool:
+        """Whether the check says ✔ exactly when the grade is full and the visible tests pass."""
+        return self.ticked == (self.full and self.visible) and (self.visible or not self.full)
+
+
+@dataclass
+class Row:
+    """What the gate found of one exercise.
+
+    Args:
+        exercise: its name.
+        mutants: how many were tried; equivalent: how many of them are listed as right; killed: how many lost points.
+        retypings: how many ways of returning a right answer's values were tried.
+        problems: a line for each answer of which the three disagree, or that fares otherwise than it should.
+    """
+
+    exercise: str
+    mutants: int = 0
+    equivalent: int = 0
+    killed: int = 0
+    retypings: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def judgement(source: Source, exercise: Exercise, text: str, change: Callable[[dict], Any] | None = None) -> Judgement:
+    """Judge an answer by the grade, by the visible tests and by the check.
+
+    Args:
+        source: the notebook.
+        exercise: of it.
+        text: the code of the answer.
+        change: what is done to the names that the answer defines, before it is judged.
+    """
+    answer = banks.Answer(exercise.name, "answer", text)
+
+    def names():
+        made = banks.namespace_of(answer, source)
+        if change:
+            change(made)
+        return made
+
+    space = names()
+    failed = next((verdict for test in exercise.tests if not (verdict := border.judge(test.text, space))), None)
+    said = checks.verdict(exercise.name, space)
+    ticked = said.startswith("✔")
+    visible = False
+    if failed is None or ticked:  # otherwise they agree that it is wrong
+        beside = names()
+        visible = all(border.run_beside(HIDDEN.sub("", test.text), beside) for test in exercise.tests)
+    return Judgement(failed is None, visible, ticked, said, failed.message if failed else "")
+
+
+def in_child(seconds: float, function: Callable[..., Any], *args: Any) -> Any:
+    """Call a function in a fork of this process, which ends with all that an answer did; return what it returns.
+
+    Returns:
+        a `Judgement`, or plain data; a `Judgement` that says so where the fork gives no answer.
+    """
+    read, write = os.pipe()
+    pid = os.fork()
+    if not pid:
+        _answer(write, function, args)
+    os.close(write)
+    content, end = b"", time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0 and select.select([read], [], [], left)[0]:
+        part = os.read(read, 1 << 16)
+        if not part:
+            break
+        content += part
+    late = time.monotonic() >= end
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    os.close(read)
+    with contextlib.suppress(ValueError):
+        made = json.loads(content)
+        return Judgement(**made) if isinstance(made, dict) else made
+    return Judgement(False, False, False, message="timeout" if late else "died")
+
+
+def _answer(write, function, args):
+    import resource
+
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, 1), os.dup2(nothing, 2)
+        with open(write, "w", encoding="utf-8") as out:
+            json.dump(function(*args), out, default=lambda made: vars(made))
+    finally:
+        os._exit(0)
+
+
+def survivors(
+    source: Source, bank: banks.Bank, exercise: Exercise, row: Row | None = None
+) -> Iterator[tuple[Mutant, Judgement]]:
+    """Yield (mutant, its judgement) of the mutants of an exercise that are not as they should be.
+
+    A mutant should lose points and be called wrong; one that the bank lists as equivalent should keep them and be
+    called right.
+    """
+    equivalent = bank.equivalent.get(exercise.name, {})
+    seconds = _seconds(source, exercise)
+    for mutant in mutants(banks.solution(exercise).text):
+        found = in_child(seconds, judgement, source, exercise, mutant.text)
+        listed = (mutant.before, mutant.after) in equivalent
+        if row is not None:
+            row.mutants += 1
+            row.equivalent += listed
+            row.killed += not found.full
+        if not found.agreed or found.full != listed:
+            yield mutant, found
+
+
+def _seconds(source, exercise):
+    """The time for one answer: much more than the solution takes."""
+    start = time.monotonic()
+    made = in_child(60, judgement, source, exercise, banks.solution(exercise).text)
+    if not (made.full and made.agreed):
+        raise ValueError(f"{exercise.name}: the solution itself fails: {made.said} {made.message}")
+    return max(SECONDS, 8 * (time.monotonic() - start))
+
+
+def rows(chosen: list[Source], exercise: str | None = None, track: Callable[[list], Iterable] = iter) -> Iterator[Row]:
+    """Yield what the gate finds of each exercise of some notebooks, or of a single exercise.
+
+    Args:
+        chosen: the sources of the notebooks.
+        exercise: the name of the only exercise; None for all.
+        track: wraps the list of exercises to show progress.
+
+    Raises:
+        ValueError: none of the notebooks has that exercise; nothing is run.
+    """
+    jobs = [
+        (source, banks.load(source), one) for source in chosen for one in source.graded if exercise in (None, one.name)
+    ]
+    if not jobs:
+        raise ValueError(f"unknown exercise {exercise!r}; see `tema9 mistakes` for those there are")
+    for source, bank, one in track(jobs):
+        yield row_of(source, bank, one)
+
+
+def row_of(source: Source, bank: banks.Bank, exercise: Exercise) -> Row:
+    """Return what the gate finds of one exercise: its bank, its mutants and its retypings."""
+    row = Row(exercise.name)
+    _warm_up(source)
+    for answer in (banks.solution(exercise), *bank.answers[exercise.name]):
+        found = in_child(60, judgement, source, exercise, answer.text)
+        if not found.agreed or found.full != answer.right:
+            row.problems.append(f"the answer {answer.name}: {_told(found)}")
+    for mutant, found in survivors(source, bank, exercise, row):
+        row.problems.append(f"{mutant.before} => {mutant.after}: {_told(found)}")
+    for answer in (banks.solution(exercise), *bank.answers[exercise.name]):
+        if not answer.right:
+            continue
+        for name in banks.contracts_of(exercise):
+            applying = in_child(60, _that_apply, source, exercise, answer.text, name)
+            if isinstance(applying, Judgement):
+                row.problems.append(f"{answer.name}, {name}: {_told(applying)}")
+                continue
+            for what in applying:
+                row.retypings += 1
+                found = in_child(60, _retyped, source, exercise, answer.text, name, what)
+                if (not found.agreed or not found.full) and not forbidden(found):
+                    row.problems.append(f"{answer.name}, {name}, {what}: {_told(found)}")
+    return row
+
+
+def _warm_up(source):
+    """Import what all the answers need, so that their forks find it there."""
+    import torch
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(compile(source.setup, source.name, "exec"), {"__name__": "__main__"})
+    torch.set_num_threads(1)  # a fork has no threads but the one that forked
+    torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1)  # an optimizer imports a compiler, for seconds
+    checks.known_fingerprints()
+    gc.freeze()  # no collection in a fork looks at, and copies, all that there is
+
+
+def forbidden(found: Judgement) -> bool:
+    """Whether an answer was refused for its type: all three say so, in the words of its contract."""
+    return found.agreed and not found.full and "y se pide" in found.message and found.message in found.said
+
+
+def _retyped(source, exercise, text, name, what):
+    def change(space):
+        replace(space, name, RETYPINGS[what])
+
+    return judgement(source, exercise, text, change)
+
+
+def _that_apply(source, exercise, text, name):
+    """The retypings that change the type of something that an answer returns in the tests."""
+    space, returned = banks.namespace_of(banks.Answer(exercise.name, "answer", text), source), []
+    replace(space, name, lambda value: returned.append(value) or value)
+    for test in exercise.tests:
+        border.run_beside(test.text, space)
+    return [what for what, retyping in RETYPINGS.items() if any(changes(retyping, value) for value in returned[:50])]
+
+
+def _told(found):
+    words = [f"{'all' if found.full else 'not all'} points", f"the check says {found.said or 'nothing'!r}"]
+    words += [f"the visible tests {'pass' if found.visible else 'fail'}"] if found.full or found.ticked else []
+    return "; ".join([*words, found.message])
