@@ -96,7 +96,7 @@ def judged(entry: Mapping[str, Any], results: Sequence[Any]) -> dict[str, str]:
         if any(isinstance(error, NotImplementedError) for error in errors):
             problems[group] = f"todavía no has escrito `{group}`; quita el `raise NotImplementedError()`."
         elif first is not None:  # a refusal of ours says more than where it happened
-            problems[group] = f"{first}."
+            problems[group] = str(first)
         elif together := mistakes.get(joined(marks[place] for place in mine)):
             problems[group] = together
         else:
@@ -153,7 +153,7 @@ def probe(entry: Mapping[str, Any], namespace: Mapping[str, Any]) -> list[Any]:
 
     from tema9 import contracts, measuring
 
-    given = {"np": numpy, "torch": torch, "measuring": measuring}
+    given: dict[str, Any] = {"np": numpy, "torch": torch, "measuring": measuring}
     refused: dict[str, Raised] = {}
     for name in entry["names"]:
         work = given[name] = namespace[name]

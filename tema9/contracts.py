@@ -55,7 +55,8 @@ def _plain(value, subject):
             return str(value)
         if value.dtype.kind not in KINDS:
             raise Unlike(f"{subject} una matriz de elementos {value.dtype}, y se piden números")
-        return value.item() if value.ndim == 0 else np.array(value, subok=False)
+        made = np.array(value, dtype=np.float64 if value.dtype.itemsize > 8 else None, subok=False)
+        return made.item() if made.ndim == 0 else made
     for builtin in (int, float, str):  # an IntEnum and the like
         if isinstance(value, builtin):
             return builtin(value)
@@ -71,7 +72,7 @@ def _plain(value, subject):
         return _plain(np.asarray(value), subject)
     if isinstance(value, bytes | bytearray) or not isinstance(value, Iterable):
         raise Unlike(f"{subject} {_shown(value)}, y se piden números, textos, listas, tuplas, diccionarios o matrices")
-    items: list[Any] = []
+    items = []
     for item in value:
         if len(items) == LONGEST:
             raise Unlike(f"{subject} más de {LONGEST} elementos")
@@ -243,7 +244,8 @@ def close(found: Any, expected: Any, tolerance: float = 1e-4) -> bool:
         return False
     with np.errstate(all="ignore"):
         near = np.abs(one - other) <= tolerance * np.maximum(1, np.abs(other))
-    return bool(np.all(near & np.isfinite(one) | (one == other) | (np.isnan(one) & np.isnan(other))))
+    numbers_near = near & np.isfinite(one) & np.isfinite(other)
+    return bool(np.all(numbers_near | (one == other) | (np.isnan(one) & np.isnan(other))))
 
 
 def _refuse(found, subject, wanted):

@@ -43,19 +43,18 @@ tema9.check("n1-size")
 print("una exploración")
 
 # %% tests="n1-size" points=60 case="values"
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(size)
-assert size(32, 5) == 28, "C1: 32 -> 28"
+side = measuring.answer(size, contracts.plain)
+assert side(32, 5) == 28, "C1: 32 -> 28"
 ### BEGIN HIDDEN TESTS
-assert size(55, 3, s=2) == 27, "revisa el paso"
+assert side(55, 3, s=2) == 27, "revisa el paso"
 ### END HIDDEN TESTS
 
 # %% tests="n1-size" points=30 case="whole"
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(size)
-text = repr(size(32, 5))
+text = repr(measuring.answer(size, contracts.plain)(32, 5))
 assert "." not in text, "un lado es un número entero de píxeles"
 
 # %% [markdown]
@@ -83,7 +82,9 @@ def size(n, f, s=1):
     return int((n - f) / s + 1)
 
 # %% probes="n1-size"
+# Cuenta las posiciones.
 size(32, 5)
+# Revisa el paso.
 size(55, 3, s=2)
 
 # %% wrong="n1-size" name="forgets-plus-one" fails=["values"]

@@ -24,7 +24,7 @@ def test_each_answer_loses_just_the_cases_that_it_should(small):
 
 
 def test_a_mistake_that_the_tests_let_through_is_not_as_expected(tmp_path):
-    weak = mini.SOURCE.replace('assert size(55, 3, s=2) == 27, "revisa el paso"', "")
+    weak = mini.SOURCE.replace('assert side(55, 3, s=2) == 27, "revisa el paso"', "")
     source = sources.read(mini.write(tmp_path, weak) / "1_mini.py")
     outcomes = {
         o.answer.name: o
@@ -36,8 +36,8 @@ def test_a_mistake_that_the_tests_let_through_is_not_as_expected(tmp_path):
 
 def test_fingerprints_tell_every_mistake_from_the_right_answers(small):
     entry = bank.fingerprints(*small, small[0].exercises["n1-size"])
-    assert len(entry["right"]) == 1
-    assert sorted(entry["mistakes"].values()) == sorted(
+    assert [len(probe["right"]) for probe in entry["probes"]] == [1, 1]
+    assert sorted(entry["mistakes"]["size"].values()) == sorted(
         a.explanation for a in small[1].answers["n1-size"] if not a.right
     )
 

@@ -18,12 +18,18 @@ BREAKS = [
     ("    ### BEGIN SOLUTION\n", "", "do not pair"),
     ('tema9.check("n1-size")', "2 + 2", "no check cell"),
     (' case="whole"', "", "needs its case"),
-    ("assert size(32, 5) == 28", "assert size(SIDE, 5) == 28", "SIDE"),
-    ("repr(size(32, 5))", "repr(size)", "other than by calling"),
-    ("measuring.require_own(size)\ntext", "text", "require_own"),
+    ("assert side(32, 5) == 28", "assert side(SIDE, 5) == 28", "SIDE"),
+    ("assert side(32, 5) == 28", "assert size(32, 5) == 28", "without its contract"),
+    ("side = measuring.answer(size, contracts.plain)\n", "side = measuring.raised_by(size)\n", "own work"),
+    ("assert side(32, 5) == 28", "assert abs(side(32, 5) - 28) < 1", "contracts.close"),
+    (
+        "repr(measuring.answer(size, contracts.plain)",
+        "repr(measuring.answer(size, contracts.number)",
+        "different contracts",
+    ),
     ('assert "." not in text, "un lado es un número entero de píxeles"', "text", "bare expression"),
     ('"." not in text, "un lado es un número entero de píxeles"', '"." not in text', "without a message"),
-    ("text = repr(size(32, 5))", "import sys; sys.stderr.write('x'); text = repr(size(32, 5))", "stderr"),
+    ("text = repr(", "import sys; sys.stderr.write('x'); text = repr(", "stderr"),
     ("\\frac{n + 2p - f}{s}", "\\frac{n + 2p - f", "does not parse"),
     ("# ¿Por qué?", "# ¿Por qué cuesta $3?", "dollar"),
     ("# ¿Por qué?", "# ![figura](figuras/no-esta.png)", "missing"),
@@ -74,8 +80,13 @@ def test_a_broken_start_page_is_found(tmp_path, old, new, word):
 def test_too_few_mistakes_and_missing_probes_are_found(tmp_path):
     bare = mini.BANK[: mini.BANK.index('# %% wrong="n1-size" name="float"')]
     assert any("2 wrong and 2 right" in problem for problem in problems(mini.write(tmp_path, bank=bare)))
-    without = mini.BANK.replace('# %% probes="n1-size"\nsize(32, 5)\nsize(55, 3, s=2)\n', "")
+    start, end = (mini.BANK.index(mark) for mark in ("# %% probes", '# %% wrong="n1-size" name="forgets-plus-one"'))
+    without = mini.BANK[:start] + mini.BANK[end:]
     assert any("no probes" in problem for problem in problems(mini.write(tmp_path, bank=without)))
+    silent = mini.BANK.replace("# Cuenta las posiciones.\n", "")
+    assert any(
+        "no words for the probe size(32, 5)" in problem for problem in problems(mini.write(tmp_path, bank=silent))
+    )
 
 
 def test_a_mistake_without_explanation_is_refused(tmp_path):

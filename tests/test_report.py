@@ -149,7 +149,7 @@ def test_where_nobody_differs_nothing_is_said_of_discrimination(source):
 
 
 def test_mistakes_are_counted_by_explanation(monkeypatch):
-    known = {"n1-size": {"mistakes": {"x": "Te falta el +1.", "y": "Te falta el paso."}}}
+    known = {"n1-size": {"mistakes": {"size": {"x": "Te falta el +1.", "y": "Te falta el paso."}}}}
     monkeypatch.setattr("tema9.checks.known_fingerprints", lambda: known)
     said = ["✘ n1-size: Te falta el +1.", "✘ n1-size: Te falta el paso.", "✘ n1-size: Te falta el +1.", "✘ n1-size"]
     found = report.mistakes([Receipt("ana", "1_mini", sha256="", checks={"n1-size": text}) for text in said])

@@ -677,6 +677,13 @@ def c3_table(maps=6):
     return table
 
 
+# %% equivalent="n1-c3-table"
+# range gives the numbers of the set
+# columns += [set(range(maps))] => columns += [range(maps)]
+# half more and half less are the same place of the circle
+# columns += [{i, i + 1, i + half, i + half + 1} for i in range(half)] => columns += [{i, i + 1, i - half, i + half + 1} for i in range(half)]
+# columns += [{i, i + 1, i + half, i + half + 1} for i in range(half)] => columns += [{i, i + 1, i + half, i - half + 1} for i in range(half)]
+
 # %% probes="n1-c3-table"
 # Compara tu tabla con la figura del apartado, columna a columna.
 c3_table()
@@ -1347,6 +1354,10 @@ def evaluate(model, data, batch_size=100):
         wrong += int((logits.argmax(dim=-1) != y).sum())
     return loss, wrong / count * 100
 
+
+# %% equivalent="n1-train-step"
+# without no_grad the values are the same; it saves memory
+# with torch.no_grad(): ; for start in range(0, len(labels), batch_size): ; logits = model(images[start:start + batch_size]) ; batch = labels[start:start + batch_size] ; total_loss += F.cross_entropy(logits, batch, reduction='sum').item() ; wrong += (logits.argmax(dim=1) != batch).sum().item() => for start in range(0, len(labels), batch_size): ; logits = model(images[start:start + batch_size]) ; batch = labels[start:start + batch_size] ; total_loss += F.cross_entropy(logits, batch, reduction='sum').item() ; wrong += (logits.argmax(dim=1) != batch).sum().item()
 
 # %% probes="n1-train-step"
 # Repasa las cinco líneas y su orden, y devuelve la pérdida de antes de mover los pesos.

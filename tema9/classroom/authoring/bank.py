@@ -289,26 +289,47 @@ def fingerprints(source: Source, bank: Bank, exercise: Exercise) -> dict[str, An
         codes, words = [probe.code for probe in probed], probed[0].words
         probed = [Probe(f"({', '.join(codes)})", words)]  # values one by one would be found by trying
     names = [name for name in defined_names(exercise.solution.text) if any(name in probe.code for probe in probed)]
-    entry: dict[str, Any] = {"names": names, "given": _given(source, exercise), "contracts": contracts_of(exercise)}
-    entry["probes"] = [
-        {"code": probe.code, "words": probe.words, "group": _group(probe.code, names)} for probe in probed
-    ]
     answers = [solution(exercise), *bank.answers[exercise.name]]
+    answered = [(answer, namespace_of(answer, source)) for answer in answers]
+    return entry(names, _given(source, exercise), contracts_of(exercise), probed, answered)
+
+
+def entry(
+    names: list[str],
+    given: list[str],
+    contracts: dict[str, str],
+    probed: list[Probe],
+    answered: list[tuple[Answer, dict[str, Any]]],
+) -> dict[str, Any]:
+    """Return an entry of `checks.json`.
+
+    Args:
+        names: of the student's objects that the probes use.
+        given: names of the set-up; without them, the first cell of the notebook has not been run.
+        contracts: {name: the text of its contract}.
+        probed: the probes.
+        answered: pairs (answer, the names that it defines).
+
+    Raises:
+        ValueError: as `fingerprints`.
+    """
+    probes = [{"code": probe.code, "words": probe.words, "group": _group(probe.code, names)} for probe in probed]
+    made = {"names": names, "given": given, "contracts": contracts, "probes": probes}
     with contextlib.redirect_stdout(io.StringIO()):
-        results = [checks.probe(entry, namespace_of(answer, source)) for answer in answers]
-    for place, one in enumerate(entry["probes"]):
-        right = [result[place] for answer, result in zip(answers, results, strict=True) if answer.right]
-        one["seed"] = _seed(right, f"{exercise.name}: {one['code']}")
-        one["right"] = sorted({checks.mark(result, one["seed"], len(probed)) for result in right})
-    entry["mistakes"] = {group: {} for group in dict.fromkeys(one["group"] for one in entry["probes"])}
-    for answer, result in zip(answers, results, strict=True):
+        results = [checks.probe(made, namespace) for _, namespace in answered]
+    for place, one in enumerate(probes):
+        right = [result[place] for (answer, _), result in zip(answered, results, strict=True) if answer.right]
+        one["seed"] = _seed(right, one["code"])
+        one["right"] = sorted({checks.mark(result, one["seed"], len(probes)) for result in right})
+    mistakes: dict[str, dict[str, str]] = {group: {} for group in dict.fromkeys(one["group"] for one in probes)}
+    for (answer, _), result in zip(answered, results, strict=True):
         if not answer.right:
-            _add_mistake(entry, answer, result)
-    return entry
+            _add_mistake(mistakes, probes, answer, result)
+    return made | {"mistakes": mistakes}
 
 
 def _group(code, names):
-    """The names of the exercise that a probe uses; of names that stand for values, all."""
+    """The names of the exercise that a probe uses."""
     used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
     return ", ".join(name for name in names if name in used)
 
@@ -339,16 +360,14 @@ def _seed(results, what):
     raise ValueError(f"{what}: no seed keeps the right results {2 * checks.NOISE} away from a rounding step")
 
 
-def _add_mistake(entry, answer, results):
+def _add_mistake(mistakes, probes, answer, results):
     """Put the explanation of a mistake where its results are wrong."""
-    probed = entry["probes"]
-    marks = [checks.mark(result, one["seed"], len(probed)) for one, result in zip(probed, results, strict=True)]
-    wrong = {one["group"] for one, mark in zip(probed, marks, strict=True) if mark not in one["right"]}
-    single = {group for group in wrong if "," not in group} or wrong
+    marks = [checks.mark(result, one["seed"], len(probes)) for one, result in zip(probes, results, strict=True)]
+    wrong = {one["group"] for one, mark in zip(probes, marks, strict=True) if mark not in one["right"]}
     if not wrong:
         raise ValueError(f"{answer.exercise}: no probe tells {answer.name!r} from a right answer")
-    for group in single:
-        joint = checks.joined(mark for one, mark in zip(probed, marks, strict=True) if one["group"] == group)
-        twin = entry["mistakes"][group].setdefault(joint, answer.explanation)
+    for group in {group for group in wrong if "," not in group} or wrong:
+        joint = checks.joined(mark for one, mark in zip(probes, marks, strict=True) if one["group"] == group)
+        twin = mistakes[group].setdefault(joint, answer.explanation)
         if twin != answer.explanation:
             raise ValueError(f"{answer.exercise}: no probe tells {answer.name!r} from the mistake: {twin}")

@@ -147,10 +147,15 @@ def survivors(
 
     A mutant should lose points and be called wrong; one that the bank lists as equivalent should keep them and be
     called right.
+
+    Raises:
+        ValueError: the solution itself does not pass, or the bank lists as equivalent what is no mutant.
     """
     equivalent = bank.equivalent.get(exercise.name, {})
-    seconds = _seconds(source, exercise)
-    for mutant in mutants(banks.solution(exercise).text):
+    made, seconds = mutants(banks.solution(exercise).text), _seconds(source, exercise)
+    if unknown := [" => ".join(pair) for pair in set(equivalent) - {(mutant.before, mutant.after) for mutant in made}]:
+        raise ValueError(f"{exercise.name}: the bank lists as equivalent what is no mutant: {unknown[0]}")
+    for mutant in made:
         found = in_child(seconds, judgement, source, exercise, mutant.text)
         listed = (mutant.before, mutant.after) in equivalent
         if row is not None:

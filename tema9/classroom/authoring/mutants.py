@@ -10,6 +10,7 @@ import copy
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 # The operators that replace one another.
 ARITHMETIC = {
@@ -54,8 +55,8 @@ CONFUSED = (
     ("eigh", "eig"),
     ("named_parameters", "named_buffers"),
     ("fliplr", "flipud"),
-    ("item", "detach"),
 )
+TYPES_ONLY = ("item", "tolist", "detach", "numpy", "double", "float")  # methods whose loss a retyping stands for
 AXES = ("dim", "axis", "dims", "start_dim")
 
 
@@ -137,7 +138,7 @@ def _difference(before, after):
     return " ; ".join(gone) or "(nothing)", " ; ".join(new) or "(nothing)"
 
 
-def _changes(node: ast.AST, parents: dict) -> Iterator[tuple[str, ast.AST | None]]:
+def _changes(node: ast.AST, parents: dict) -> Iterator[tuple[str, Any]]:
     """Yield (kind of the change, what stands in the place of the node)."""
     parent = parents.get(node)
     match node:
@@ -151,8 +152,8 @@ def _changes(node: ast.AST, parents: dict) -> Iterator[tuple[str, ast.AST | None
                 yield "operator", ast.AugAssign(target, other(), value)
             yield "operator", ast.Assign([target], value)
         case ast.Compare(left, [op], [right]):
-            for other in COMPARISONS.get(type(op), ()):
-                yield "comparison", ast.Compare(left, [other()], [right])
+            for instead in COMPARISONS.get(type(op), ()):
+                yield "comparison", ast.Compare(left, [instead()], [right])
         case ast.BoolOp(op, values):
             yield "and, or", ast.BoolOp(ast.Or() if isinstance(op, ast.And) else ast.And(), values)
             for value in values:
@@ -231,7 +232,7 @@ def _other_calls(node, parent):
     if not isinstance(parent, ast.Expr):
         if args and not isinstance(args[0], ast.Starred):
             yield "call removed", args[0]
-        if isinstance(func, ast.Attribute) and not _is_library(func.value):
+        if isinstance(func, ast.Attribute) and func.attr not in TYPES_ONLY and not _is_library(func.value):
             yield "call removed", func.value
     name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
     for other in (other for group in CONFUSED if name in group for other in group if other != name):

@@ -5,6 +5,7 @@ A retyping changes no value, so that the answer stays right unless the exercise 
 
 import collections
 import enum
+import functools
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
@@ -156,7 +157,7 @@ def replace(namespace: dict[str, Any], name: str, retyping: Retyping) -> None:
     work = namespace[name]
     if callable(work):
         # A function of the notebook's own, as far as `measuring.require_own` can see.
-        namespace |= {"_retyped": changed.__call__, "_answer": work}
+        namespace |= {"_retyped": functools.partial(changed).__call__, "_answer": work}
         exec(f"def {name}(*args, **kwargs):\n    return _retyped(_answer(*args, **kwargs))", namespace)
     else:
         namespace[name] = changed(work)
