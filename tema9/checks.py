@@ -24,6 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tema9 import notebook
 from tema9.streams import use_utf8
 
 SECONDS = 20  # for all the probes of one exercise
@@ -37,7 +38,7 @@ LONGEST = 90  # characters of a probe that a line can show
 def check(exercise: str) -> None:
     """Say whether the answer to `exercise` in the calling notebook is right.
 
-    Prints one line in Spanish: right; wrong, with the explanation of a known mistake; or wrong, with the first probe
+    Shows one line in Spanish: right; wrong, with the explanation of a known mistake; or wrong, with the first probe
     that comes out otherwise. Never raises because of the answer, and never shows the expected value.
 
     Args:
@@ -47,15 +48,20 @@ def check(exercise: str) -> None:
         ValueError: there is no such exercise; the message lists those there are.
     """
     use_utf8()  # in a notebook it is
-    print(verdict(exercise, sys._getframe(1).f_globals))
+    notebook.show(verdict(exercise, sys._getframe(1).f_globals))
 
 
 def verdict(exercise: str, namespace: Mapping[str, Any]) -> str:
-    """The line that `check` prints, for the answer held in `namespace`."""
+    """The line that `check` shows, for the answer held in `namespace`."""
     known = known_fingerprints()
     if exercise not in known:
         raise ValueError(f"no hay ningún ejercicio {exercise!r}; los que hay: {', '.join(known)}")
     entry = known[exercise]
+    if unread := [name for name in entry["names"] if name in notebook.broken]:
+        line = f" (mira su línea {notebook.broken[unread[0]]})" if notebook.broken[unread[0]] else ""
+        return (
+            f"✘ {exercise}: Python no ha podido leer la celda de `{unread[0]}`{line}; corrígela y ejecútala otra vez."
+        )
     if any(name not in namespace for name in entry["given"]):
         return f"✘ {exercise}: ejecuta antes la primera celda de código del cuaderno, y la tuya."
     missing = [name for name in entry["names"] if name not in namespace]

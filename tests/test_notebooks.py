@@ -123,9 +123,9 @@ def test_no_expected_value_can_be_read_from_the_fingerprints(source):
 def test_the_solved_notebook_runs_and_every_check_says_right(source, tmp_path):
     notebook = sources.to_notebook(source)
     NotebookClient(notebook, timeout=None, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    printed = "\n".join(
-        out.text for cell in notebook.cells for out in cell.get("outputs", []) if out.output_type == "stream"
-    )
+    outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
+    assert not [out for out in outputs if out.output_type == "error"]
+    printed = "\n".join(out.data.get("text/plain", "") for out in outputs if "data" in out)
     graded = [exercise.name for exercise in source.graded]
     assert re.findall(r"✔ (\S+): correcto", printed) == graded
     for cell in notebook.cells:

@@ -31,6 +31,7 @@ SOLUTIONS = ROOT / "solutions"
 MISTAKES = SOLUTIONS / "mistakes"
 NOTEBOOKS = ROOT / "notebooks"
 
+MAY_FAIL = "raises-exception"  # Jupyter's tag: after an error in this cell, the cells below it still run
 KEYS = {*ROLES, "points", "case", EXPLORATION}
 
 
@@ -221,6 +222,8 @@ def to_notebook(source: Source) -> nbformat.NotebookNode:
             made.metadata.tags = [EXPLORATION]
         elif cell.grade_id is not None:
             cells.label(made, cell.role, cell.grade_id, cell.points)
+            if cell.kind == "code":
+                made.metadata.tags = [MAY_FAIL]
         notebook.cells.append(made)
     return notebook
 

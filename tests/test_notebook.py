@@ -1,0 +1,96 @@
+"""What a notebook shows of a failing test, of an answer that is not there yet, and of a check."""
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from tema9 import checks, notebook
+
+FIRST = """
+import tema9, numpy as np, torch
+import torch.nn.functional as F
+from torch import nn
+from tema9 import notebook
+notebook.prepare()
+notebook.prepare()
+"""
+TEST = """
+from tema9 import contracts, measuring
+side = measuring.answer(conv_output_size, contracts.integer)
+assert side(32, 5) == 28, "C1 de LeNet-5: deben salir 28"
+"""
+STUB = "def conv_output_size(size, kernel_size, stride=1, padding=0):\n    raise NotImplementedError()"
+WRONG = STUB.replace("raise NotImplementedError()", "return (size - kernel_size) // stride")
+CHECK = "tema9.check('n1-conv-output-size')"
+
+
+@pytest.fixture(scope="module")
+def shown():
+    """Run cells in a kernel, after the first one; return what each shows: the text of an error, or data by type."""
+
+    def run(*cells):
+        made = nbformat.v4.new_notebook()
+        for code in (FIRST, *cells):
+            cell = nbformat.v4.new_code_cell(code)
+            cell.metadata.tags = ["raises-exception"]
+            made.cells.append(cell)
+        NotebookClient(made, timeout=None).execute()
+        outputs = [cell.outputs[-1] if cell.outputs else {} for cell in made.cells[1:]]
+        return ["\n".join(one["traceback"]) if "traceback" in one else one.get("data") for one in outputs]
+
+    return run
+
+
+@pytest.mark.slow
+def test_a_failing_test_and_a_missing_answer_are_errors_of_one_line(shown):
+    stub, blank, wrong, failing, values, top = shown(
+        STUB,
+        TEST,
+        WRONG,
+        TEST,
+        "from tema9 import contracts\ncontracts.integer(s2, 's2')",
+        "raise NotImplementedError()",
+    )
+    assert stub is wrong is None
+    assert blank == "\x1b[31m✘ sin responder: escribe tu solución y quita el `raise NotImplementedError()`\x1b[0m"
+    assert failing == "\x1b[31m✘ C1 de LeNet-5: deben salir 28\x1b[0m"
+    assert values == "\x1b[31m✘ sin responder: `s2` todavía no está definido\x1b[0m"
+    assert top == blank
+
+
+@pytest.mark.slow
+def test_an_error_of_the_student_s_own_keeps_its_traceback(shown):
+    own, name, deep, broken = shown(
+        "def f(x):\n    assert x > 3\nf(2)", "undefined + 1", WRONG.replace("//", "// no_existe //"), TEST
+    )
+    assert "line 3" in own and "AssertionError" in own
+    assert "NameError" in name and "undefined" in name
+    assert deep is None and "no_existe" in broken and "Traceback" in broken
+
+
+@pytest.mark.slow
+def test_a_check_is_shown_in_colour_and_judges_no_definition_that_is_out_of_date(shown):
+    _, said, _, refused, _, again = shown(WRONG, CHECK, WRONG.replace("):", ")"), CHECK, WRONG, CHECK)
+    assert "no coincide en `conv_output_size(32, 5)`" in said["text/plain"]
+    assert "<code>conv_output_size(32, 5)</code>" in said["text/html"] and "#c62828" in said["text/html"]
+    assert "no ha podido leer la celda de `conv_output_size` (mira su línea 1)" in refused["text/plain"]
+    assert again == said
+
+
+def test_without_a_kernel_a_check_is_a_line_of_text(capsys):
+    notebook.prepare()
+    notebook.show("✔ n1-x: correcto.")
+    assert capsys.readouterr().out == "✔ n1-x: correcto.\n"
+
+
+def test_what_an_answer_says_cannot_become_html():
+    assert "&lt;script&gt;" in notebook.as_html("✘ n1-x: `<script>` & <b>")
+    assert "<b>" not in notebook.as_html("✘ n1-x: `<script>` & <b>")
+
+
+def test_a_name_in_a_cell_that_is_no_python_is_not_judged(monkeypatch):
+    monkeypatch.setattr(notebook, "broken", {"s4_parameters": 0})
+    said = checks.verdict("n1-s2-parameters", {"s2_parameters": 12, "s4_parameters": 32, "max_pool_parameters": 0})
+    assert said == (
+        "✘ n1-s2-parameters: Python no ha podido leer la celda de `s4_parameters`; corrígela y ejecútala otra vez."
+    )
