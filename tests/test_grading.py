@@ -72,6 +72,30 @@ def borrow(notebook, cells):
     cells["n1-size"].source = "from tema9.arithmetic import output_size as size"
 
 
+RECALLS = """
+from pathlib import Path
+calls, kept = [], Path("calls.txt")
+def size(n, f, s=1):
+    calls.append(f"{n}/{f}/{s}")
+    with kept.open("a") as out:
+        print(calls, file=out)
+    return (n - f) // s + 1 + (s > 1)
+"""
+
+
+def recall(notebook, cells):
+    """Print what the tests gave, from memory and from a file, in a cell below them."""
+    cells["n1-size"].source = RECALLS
+    notebook.cells.append(nbformat.v4.new_code_cell("print(calls, kept.exists() and kept.read_text())"))
+
+
+def recall_in_an_error(notebook, cells):
+    """Say in the error of a visible test what the hidden test before it gave."""
+    cells["n1-size"].source = RECALLS.replace(
+        "    return", "    if len(calls) > 2:\n        raise ValueError(calls)\n    return"
+    )
+
+
 @pytest.fixture(scope="module")
 def graded(small, tmp_path_factory, prepared):
     """Six rehearsed students, and some with odd submissions; graded once."""
@@ -87,6 +111,8 @@ def graded(small, tmp_path_factory, prepared):
         "renames": rename_cell,
         "borrows": borrow,
         "explores": explore,
+        "recalls": recall,
+        "recalls-in-an-error": recall_in_an_error,
     }
     for name, change in changes.items():
         path = odd.submitted(name, small.name)
@@ -187,6 +213,15 @@ def test_feedback_holds_no_hidden_test_no_scheme_and_no_traceback(graded):
             for secret in ("HIDDEN TESTS", "MARK SCHEME", "hablar de ventanas", "s=2", "Traceback (most"):
                 assert secret not in text, (student, secret)
     assert "revisa el paso" in (root / "feedback/explores/1_mini/1_mini.html").read_text(encoding="utf-8")
+
+
+def test_what_hidden_tests_give_reaches_no_feedback(graded):
+    root, rows = graded
+    assert rows["recalls"].machine == 30 and rows["recalls-in-an-error"].machine == 0
+    for student in ("recalls", "recalls-in-an-error"):
+        text = (root / "feedback" / student / "1_mini" / "1_mini.html").read_text(encoding="utf-8")
+        assert "55/3/2" not in text and "55, 3" not in text
+    assert "revisa el paso" in (root / "feedback/recalls/1_mini/1_mini.html").read_text(encoding="utf-8")
 
 
 def test_explorations_are_shown_as_released_and_not_run(graded):

@@ -9,7 +9,6 @@ import gc
 import io
 import json
 import os
-import re
 import select
 import signal
 import time
@@ -24,7 +23,6 @@ from tema9.classroom.authoring.retypings import RETYPINGS, changes, replace
 from tema9.classroom.sandbox import border
 from tema9.classroom.sources import Exercise, Source
 
-HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS", re.S)
 SECONDS = 5  # for one answer; more for an exercise whose solution takes long
 MEMORY = 6 << 30  # bytes of address space for one answer: a mutant may ask for any size
 
@@ -96,7 +94,7 @@ def judgement(source: Source, exercise: Exercise, text: str, change: Callable[[d
     visible = False
     if failed is None or ticked:  # otherwise they agree that it is wrong
         beside = names()
-        visible = all(border.run_beside(HIDDEN.sub("", test.text), beside) for test in exercise.tests)
+        visible = all(border.run_beside(border.visible_part(test.text), beside) for test in exercise.tests)
     return Judgement(failed is None, visible, ticked, said, failed.message if failed else "")
 
 

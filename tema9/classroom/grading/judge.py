@@ -9,7 +9,8 @@ import hashlib
 import json
 import time
 from collections.abc import Container
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import nbformat
 import torch
@@ -21,6 +22,7 @@ from tema9.classroom.grading.job import Job, Judged
 from tema9.classroom.grading.receipt import Receipt, digest, environment, hashes_of, standing_verdicts
 from tema9.classroom.grading.verdicts import OUTCOMES, CellVerdict, student_message
 from tema9.classroom.sandbox import border
+from tema9.classroom.sandbox.border import Verdict
 from tema9.classroom.sandbox.pool import open_sandbox
 from tema9.classroom.sandbox.restarting_process import RestartingProcess
 from tema9.classroom.sandbox.sandbox import Sandbox
@@ -90,8 +92,7 @@ def examine(
         return verdicts, dict(previous.checks), False
     sandbox.warm("\n\n".join(cell.source for cell in graded.cells if submission.is_setup(cell)))
     unanswered = submission.unanswered(graded, released)
-    process = RestartingProcess(sandbox)
-    verdicts, checks, exercise = [], {}, ""
+    process, steps, exercise = RestartingProcess(sandbox), list[_Ran | _Judged](), ""
     try:
         for cell in graded.cells:
             if cell.cell_type != "code":
@@ -101,32 +102,93 @@ def examine(
                 if cells.is_written_by_student(cell):
                     exercise = name
                 if not cells.is_written_by_student(cell) or name not in unanswered:
-                    _show_run(cell, process.run(cell.source, name))
-                continue
-            verdict = standing.get(name) or _judge_cell(cell, exercise, process, missing, unanswered, changed)
-            if verdict.outcome in ("fail", "error") and exercise not in checks:
-                checks[exercise] = process.check(exercise)
-            verdicts.append(verdict)
-            _show_verdict(cell, verdict)
+                    steps.append(_Ran(cell, name, process.run(cell.source, name)))
+            elif name in standing:
+                steps.append(_Judged(cell, exercise, standing[name]))
+            else:
+                steps.append(_judge_cell(cell, exercise, process, missing, unanswered, changed))
     finally:
         process.end()
         sandbox.clean()
-    return verdicts, {name: text for name, text in checks.items() if text}, True
+    checks = _tell(sandbox, steps, process.killers)
+    for step in steps:
+        if isinstance(step, _Ran):
+            _show_run(step.cell, step.answer)
+        else:
+            _show_verdict(step.cell, step.verdict)
+    return [step.verdict for step in steps if isinstance(step, _Judged)], checks, True
+
+
+@dataclass
+class _Ran:
+    """A cell that ran: its name, and what came of it as `StudentProcess.run` says it."""
+
+    cell: NotebookNode
+    name: str
+    answer: dict[str, Any]
+
+    def shows_something(self):
+        return bool(self.answer["stdout"] or self.answer["stderr"] or self.answer["error"])
+
+
+@dataclass
+class _Judged:
+    """A test cell that was judged; `border` is the verdict that it comes from, where it was judged now."""
+
+    cell: NotebookNode
+    exercise: str
+    verdict: CellVerdict
+    border: Verdict | None = None
+
+    def has_words_of_the_answer(self):
+        return self.border is not None and bool(self.verdict.message) and self.border.shown and not self.border.written
+
+
+def _tell(sandbox, steps, killers):
+    """Replace what an answer has said after it was tested by what it says in a process that has seen no hidden test.
+
+    An answer could keep what a hidden test gives it, and say it in what students read: in what a later cell prints, in
+    the message of an error, or in the line of a check. Returns {exercise: the line of its check} of those that fail.
+    """
+    failed = {
+        step.exercise for step in steps if isinstance(step, _Judged) and step.verdict.outcome in ("fail", "error")
+    }
+    tested = next((place for place, step in enumerate(steps) if isinstance(step, _Judged)), len(steps))
+    late = [step for step in steps[tested:] if isinstance(step, _Ran) and step.shows_something()]
+    if not failed and not late:
+        return {}
+    process, checks = RestartingProcess(sandbox, killers), {}
+    try:
+        for place, step in enumerate(steps):
+            if isinstance(step, _Ran):
+                answer = process.run(step.cell.source, step.name)
+                step.answer = answer if place > tested else step.answer
+                continue
+            if step.has_words_of_the_answer():
+                torch.default_generator.manual_seed(0)
+                again = process.judge(border.visible_part(step.cell.source))
+                step.verdict = replace(step.verdict, message=student_message(again))
+            if step.exercise in failed and step.exercise not in checks:
+                checks[step.exercise] = process.check(step.exercise)
+    finally:
+        process.end()
+        sandbox.clean()
+    return {name: text for name, text in checks.items() if text}
 
 
 def _judge_cell(cell, exercise, process, missing, unanswered, changed):
-    """Judge a test cell against what the process holds; return its `CellVerdict`."""
+    """Judge a test cell against what the process holds; return the `_Judged`."""
     name, points, started = cells.name_of(cell), cells.points_of(cell), time.perf_counter()
     if exercise in missing:
-        verdict = border.Verdict("missing")
+        verdict = Verdict("missing")
     elif exercise in unanswered:
-        verdict = border.Verdict("not-answered")
+        verdict = Verdict("not-answered")
     elif outcome := process.killed(exercise):
-        verdict = border.Verdict(outcome)
+        verdict = Verdict(outcome)
     else:
         torch.default_generator.manual_seed(0)  # `torch.manual_seed` spends a millisecond on GPUs that are not used
         verdict = process.judge(cell.source)
-    return CellVerdict(
+    found = CellVerdict(
         name=name,
         exercise=exercise,
         outcome=verdict.outcome,
@@ -137,6 +199,7 @@ def _judge_cell(cell, exercise, process, missing, unanswered, changed):
         seconds=round(time.perf_counter() - started, 4),
         test=digest(cell.source),
     )
+    return _Judged(cell, exercise, found, verdict)
 
 
 def _show_run(cell, answer):

@@ -11,6 +11,7 @@ import builtins
 import contextlib
 import functools
 import io
+import re
 import traceback
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
@@ -93,11 +94,13 @@ class Verdict:
         message: the message of the assertion or of the error.
         shown: whether students may read the message, because the author of the test wrote it, or because it comes from
             the part of the test that students have. Other messages could hold expected values.
+        written: whether the author of the test wrote it; other messages hold what the answer made.
     """
 
     outcome: str
     message: str = ""
     shown: bool = field(default=True, compare=False)
+    written: bool = field(default=False, compare=False)
 
     def __bool__(self) -> bool:
         return self.outcome == "pass"
@@ -123,6 +126,11 @@ def judge(test: str, side: "SameProcess | StudentProcess | dict[str, Any]") -> V
     return _run(test, given)
 
 
+def visible_part(test: str) -> str:
+    """Return the text of a test cell as students have it, without the hidden tests."""
+    return re.sub(r"### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS", "", test, flags=re.S)
+
+
 def run_beside(test: str, namespace: dict[str, Any]) -> Verdict:
     """Run the text of a test cell in the same namespace as the work, as nbgrader does."""
     return _run(test, namespace)
@@ -137,7 +145,8 @@ def _run(test, namespace):
     except MemoryError:
         return Verdict("memory")
     except AssertionError as error:
-        return Verdict("fail", str(error), _is_written(error, test) or not _is_hidden(error, test))
+        written = _is_written(error, test)
+        return Verdict("fail", str(error), written or not _is_hidden(error, test), written)
     except Exception as error:
         return Verdict("error", f"{type(error).__name__}: {error}", not _is_hidden(error, test))
     return Verdict("pass")
