@@ -50,7 +50,8 @@
 # la que puntúa; al corregir se le añaden más casos.
 #
 # **En qué te puedes apoyar.** Cada ejercicio se corrige por separado: usa solo lo que define la primera celda de código
-# y lo que escribas en la tuya. Las celdas que solo muestran algo no se ejecutan al corregir.
+# y lo que escribas en la tuya. Las celdas que solo muestran algo no se ejecutan al corregir. Lo que el paquete `tema9`
+# ya trae hecho no vale como respuesta: se pide tu propio código.
 #
 # **Cómo se entrega.** Pulsa ▶▶ en la barra, que reinicia el núcleo y lo ejecuta todo, guarda y entrega este mismo
 # fichero sin cambiarle el nombre.
@@ -883,6 +884,9 @@ assert contracts.close(training, expected, tolerance=1e-3), "al entrenar calcula
 # - medir con imágenes que la red **no** ha visto: las de `data.test`;
 # - si el último lote es más corto, la media de las medias de los lotes no es la media. **Compruébalo**: con 10
 #   imágenes y lotes de 4, ¿cuánto pesa cada imagen del último lote frente a las demás?
+#
+# Al evaluar no hacen falta gradientes. Dentro de `with torch.no_grad():` PyTorch no los prepara, y se ahorran memoria y
+# tiempo; los números que salen son los mismos.
 #
 # ### Ejercicio `n1-train-step` (10 puntos)
 #
