@@ -5,7 +5,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/ready
 TWO_CORES := -n 2 --dist loadfile --no-loadscope-reorder  # a file's tests share what its fixtures make
 
-.PHONY: help course test quick lab classroom notebooks slides tour clean
+.PHONY: help course test quick gate lab classroom notebooks slides tour clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -21,6 +21,9 @@ quick: $(READY) ## look at the form, the types and what the quick tests say, in 
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/python -m mypy
 	@$(BIN)/python -m pytest $(TWO_CORES) --quiet -m 'not slow and not sandbox and not browser and not postgres'
+
+gate: $(READY) ## try small changes to all the solutions, and other types: the check, the tests and the grade must agree
+	@$(BIN)/tema9 mistakes --mutants
 
 lab: $(READY) ## open JupyterLab on the start page, as a student
 	@$(BIN)/tema9 lab

@@ -12,16 +12,12 @@ EXERCISES = {exercise.name: source for source in sources.all_sources() for exerc
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXERCISES)
-def test_every_answer_fares_as_it_should_and_all_three_say_the_same(name, capsys):
+def test_a_sample_of_the_mutants_and_all_retypings_of_the_solution_fare_as_they_should(name):
+    """`tema9 mistakes --mutants` tries all of them, and all the answers of the bank; CI runs it."""
     source = EXERCISES[name]
-    row = gate.row_of(source, bank.load(source), source.exercises[name])
-    with capsys.disabled():
-        print(
-            f" {row.mutants} mutants, {row.equivalent} equivalent, {row.killed} killed, {row.retypings} retypings",
-            end="",
-        )
+    row = gate.sample_of(source, bank.load(source), source.exercises[name], most=12)
     assert not row.problems
-    assert row.mutants == row.killed + row.equivalent
+    assert row.mutants == row.killed + row.equivalent > 5
 
 
 @pytest.fixture

@@ -367,7 +367,15 @@ def _add_mistake(mistakes, probes, answer, results):
     if not wrong:
         raise ValueError(f"{answer.exercise}: no probe tells {answer.name!r} from a right answer")
     for group in {group for group in wrong if "," not in group} or wrong:
+        results_here = [result for one, result in zip(probes, results, strict=True) if one["group"] == group]
+        if all(isinstance(result, checks.Raised) and _says_nothing(result.error) for result in results_here):
+            raise ValueError(f"{answer.exercise}: {answer.name!r} is known only by the kind of its error")
         joint = checks.joined(mark for one, mark in zip(probes, marks, strict=True) if one["group"] == group)
         twin = mistakes[group].setdefault(joint, answer.explanation)
         if twin != answer.explanation:
             raise ValueError(f"{answer.exercise}: no probe tells {answer.name!r} from the mistake: {twin}")
+
+
+def _says_nothing(error):
+    """Whether of an error only its kind is known, which another mistake may have as well."""
+    return ": " not in checks.described_error(error)

@@ -8,15 +8,17 @@ import contextlib
 import gc
 import io
 import json
+import multiprocessing
 import os
 import select
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from tema9 import checks
+from tema9 import checks, hardware
 from tema9.classroom.authoring import bank as banks
 from tema9.classroom.authoring.mutants import Mutant, mutants
 from tema9.classroom.authoring.retypings import RETYPINGS, changes, replace
@@ -139,12 +141,17 @@ def _answer(write, function, args):
 
 
 def survivors(
-    source: Source, bank: banks.Bank, exercise: Exercise, row: Row | None = None
+    source: Source, bank: banks.Bank, exercise: Exercise, row: Row, most: int | None = None
 ) -> Iterator[tuple[Mutant, Judgement]]:
     """Yield (mutant, its judgement) of the mutants of an exercise that are not as they should be.
 
     A mutant should lose points and be called wrong; one that the bank lists as equivalent should keep them and be
     called right.
+
+    Args:
+        source: the notebook; bank: its bank; exercise: of it.
+        row: where the mutants are counted.
+        most: how many mutants are tried, from the first to the last; None for all.
 
     Raises:
         ValueError: the solution itself does not pass, or the bank lists as equivalent what is no mutant.
@@ -153,13 +160,12 @@ def survivors(
     made, seconds = mutants(banks.solution(exercise).text), _seconds(source, exercise)
     if unknown := [" => ".join(pair) for pair in set(equivalent) - {(mutant.before, mutant.after) for mutant in made}]:
         raise ValueError(f"{exercise.name}: the bank lists as equivalent what is no mutant: {unknown[0]}")
-    for mutant in made:
+    for mutant in made if most is None else made[:: -(-len(made) // most)]:
         found = in_child(seconds, judgement, source, exercise, mutant.text)
         listed = (mutant.before, mutant.after) in equivalent
-        if row is not None:
-            row.mutants += 1
-            row.equivalent += listed
-            row.killed += not found.full
+        row.mutants += 1
+        row.equivalent += listed
+        row.killed += not found.full
         if not found.agreed or found.full != listed:
             yield mutant, found
 
@@ -174,7 +180,7 @@ def _seconds(source, exercise):
 
 
 def rows(chosen: list[Source], exercise: str | None = None, track: Callable[[list], Iterable] = iter) -> Iterator[Row]:
-    """Yield what the gate finds of each exercise of some notebooks, or of a single exercise.
+    """Yield what the gate finds of each exercise of some notebooks, or of a single exercise, on all cores.
 
     Args:
         chosen: the sources of the notebooks.
@@ -189,14 +195,16 @@ def rows(chosen: list[Source], exercise: str | None = None, track: Callable[[lis
     ]
     if not jobs:
         raise ValueError(f"unknown exercise {exercise!r}; see `tema9 mistakes` for those there are")
-    for source, bank, one in track(jobs):
-        yield row_of(source, bank, one)
+    workers = min(len(jobs), hardware.cores())
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for waiting in track([pool.submit(row_of, *job) for job in jobs]):
+            yield waiting.result()
 
 
 def row_of(source: Source, bank: banks.Bank, exercise: Exercise) -> Row:
     """Return what the gate finds of one exercise: its bank, its mutants and its retypings."""
     row = Row(exercise.name)
-    _warm_up(source)
+    warm_up(source)
     for answer in (banks.solution(exercise), *bank.answers[exercise.name]):
         found = in_child(60, judgement, source, exercise, answer.text)
         if not found.agreed or found.full != answer.right:
@@ -204,22 +212,36 @@ def row_of(source: Source, bank: banks.Bank, exercise: Exercise) -> Row:
     for mutant, found in survivors(source, bank, exercise, row):
         row.problems.append(f"{mutant.before} => {mutant.after}: {_told(found)}")
     for answer in (banks.solution(exercise), *bank.answers[exercise.name]):
-        if not answer.right:
-            continue
-        for name in banks.contracts_of(exercise):
-            applying = in_child(60, _that_apply, source, exercise, answer.text, name)
-            if isinstance(applying, Judgement):
-                row.problems.append(f"{answer.name}, {name}: {_told(applying)}")
-                continue
-            for what in applying:
-                row.retypings += 1
-                found = in_child(60, _retyped, source, exercise, answer.text, name, what)
-                if (not found.agreed or not found.full) and not forbidden(found):
-                    row.problems.append(f"{answer.name}, {name}, {what}: {_told(found)}")
+        if answer.right:
+            row.problems += refused_retypings(source, exercise, answer, row)
     return row
 
 
-def _warm_up(source):
+def sample_of(source: Source, bank: banks.Bank, exercise: Exercise, most: int) -> Row:
+    """Return what the gate finds of some mutants of an exercise and of the retypings of its solution."""
+    row = Row(exercise.name)
+    warm_up(source)
+    for mutant, found in survivors(source, bank, exercise, row, most):
+        row.problems.append(f"{mutant.before} => {mutant.after}: {_told(found)}")
+    row.problems += refused_retypings(source, exercise, banks.solution(exercise), row)
+    return row
+
+
+def refused_retypings(source: Source, exercise: Exercise, answer: banks.Answer, row: Row) -> Iterator[str]:
+    """Yield a line for each retyping of a right answer that is not judged as right, and not refused for its type."""
+    for name in banks.contracts_of(exercise):
+        applying = in_child(60, _that_apply, source, exercise, answer.text, name)
+        if isinstance(applying, Judgement):
+            yield f"{answer.name}, {name}: {_told(applying)}"
+            continue
+        for what in applying:
+            row.retypings += 1
+            found = in_child(60, _retyped, source, exercise, answer.text, name, what)
+            if (not found.agreed or not found.full) and not forbidden(found):
+                yield f"{answer.name}, {name}, {what}: {_told(found)}"
+
+
+def warm_up(source: Source) -> None:
     """Import what all the answers need, so that their forks find it there."""
     import torch
 
