@@ -53,7 +53,8 @@
 # *cualquier* red.
 #
 # **En qué te puedes apoyar.** Cada ejercicio se corrige por separado: usa solo lo que define la primera celda de código
-# y lo que escribas en la tuya. Las celdas que solo muestran algo no se ejecutan al corregir.
+# y lo que escribas en la tuya. Las celdas que solo muestran algo no se ejecutan al corregir. Y se pide tu propio
+# código: una respuesta que usa una función o una tabla del paquete `tema9`, como `tema9.layer_table`, no puntúa.
 #
 # **Cómo se entrega.** Pulsa ▶▶ en la barra, que reinicia el núcleo y lo ejecuta todo, guarda y entrega este mismo
 # fichero sin cambiarle el nombre. No borres celdas. Si dejas un ejercicio sin hacer, los demás puntúan igual.
@@ -161,7 +162,8 @@ plt.show()
 def conv_output_shape(in_shape, out_channels, kernel_size, stride=1, padding=0):
     """Devuelve la forma (C, H, W) de lo que sale de una convolución.
 
-    in_shape: (C, H, W) de lo que entra. kernel_size, stride y padding, en píxeles.
+    in_shape: (C, H, W) de lo que entra. kernel_size, stride y padding, en píxeles. No hace falta comprobar que la
+    ventana cabe.
     """
     ### BEGIN SOLUTION
     _, height, width = in_shape
@@ -175,30 +177,29 @@ def conv_output_shape(in_shape, out_channels, kernel_size, stride=1, padding=0):
 tema9.check("n2-conv1-volume")
 
 # %% tests="n2-conv1-volume" points=8
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(conv_output_shape)
-shape = tuple(conv_output_shape((3, 227, 227), 96, 11, stride=4))
-assert len(shape) == 3, "CONV1: un volumen tiene tres números, (C, H, W)"
+volume = measuring.answer(conv_output_shape, contracts.integers(3))
+shape = volume((3, 227, 227), 96, 11, stride=4)
 assert shape[0] != 3 and shape[2] != 3, "CONV1: los 3 canales no sobreviven; cada filtro los suma todos en un solo mapa"
-assert shape != (55, 55, 96), "CONV1: los números están bien, pero el orden es el de PyTorch, (C, H, W)"
-assert shape == (96, 55, 55), "CONV1: revisa cuántos mapas salen y el lado, con la pista de la diapositiva"
+assert shape != [55, 55, 96], "CONV1: los números están bien, pero el orden es el de PyTorch, (C, H, W)"
+assert shape == [96, 55, 55], "CONV1: revisa cuántos mapas salen y el lado, con la pista de la diapositiva"
 ### BEGIN HIDDEN TESTS
 import random
 
 import torch
 
+assert volume((3, 20, 30), 4, 5) == [4, 16, 26], "si no se dan paso ni relleno, el paso es 1 y no hay relleno"
 draw = random.Random(2012)
-assert not any(isinstance(n, float) for n in shape), "los tamaños son números enteros: usa la división entera, //"
 for _ in range(8):
     channels, maps, kernel_size = draw.randint(1, 5), draw.randint(1, 9), draw.randint(1, 6)
     stride, padding = draw.randint(1, 4), draw.randint(0, 3)
     image = torch.zeros(1, channels, draw.randint(12, 20), draw.randint(21, 30), device="meta")
     weight = torch.zeros(maps, channels, kernel_size, kernel_size, device="meta")
-    expected = tuple(torch.nn.functional.conv2d(image, weight, stride=stride, padding=padding).shape[1:])
-    answer = tuple(conv_output_shape(tuple(image.shape[1:]), maps, kernel_size, stride, padding))
-    assert len(answer) == 3 and answer[0] == expected[0], "el número de mapas no es el de filtros con otra convolución"
-    assert answer == expected, "alto o ancho no coinciden con torch en otra, no cuadrada y con relleno"
+    expected = [*torch.nn.functional.conv2d(image, weight, stride=stride, padding=padding).shape[1:]]
+    found = volume(tuple(image.shape[1:]), maps, kernel_size, stride, padding)
+    assert found[0] == expected[0], "el número de mapas no es el de filtros con otra convolución"
+    assert found == expected, "alto o ancho no coinciden con torch en otra, no cuadrada y con relleno"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -255,11 +256,11 @@ def conv_params(in_channels, out_channels, kernel_size, bias=True, groups=1):
 tema9.check("n2-conv-params")
 
 # %% tests="n2-conv-params" case="counts" points=6
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(conv_params)
-assert conv_params(3, 96, 11, bias=False) == 34848, "CONV1 sin sesgos: ¿cuentas los 3 canales y los dos lados?"
-assert conv_params(3, 96, 11) == 34944, "CONV1 con sesgos: hay un sesgo por filtro, y por defecto se cuentan"
+parameters = measuring.answer(conv_params, contracts.integer)
+assert parameters(3, 96, 11, bias=False) == 34848, "CONV1 sin sesgos: ¿cuentas los 3 canales y los dos lados?"
+assert parameters(3, 96, 11) == 34944, "CONV1 con sesgos: hay un sesgo por filtro, y por defecto se cuentan"
 ### BEGIN HIDDEN TESTS
 import random
 
@@ -271,14 +272,14 @@ for _ in range(6):
     layer = torch.nn.Conv2d(cin, cout, side, bias=bias, device="meta")
     expected = sum(parameter.numel() for parameter in layer.parameters())
     name = "con" if bias else "sin"
-    assert conv_params(cin, cout, side, bias=bias) == expected, f"no coincide con torch en otra capa {name} sesgos"
+    assert parameters(cin, cout, side, bias=bias) == expected, f"no coincide con torch en otra capa {name} sesgos"
 ### END HIDDEN TESTS
 
 # %% tests="n2-conv-params" case="groups" points=2
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(conv_params)
-assert conv_params(2, 2, 1, bias=False, groups=2) == 2, "2 filtros de 1x1 en 2 grupos: cada uno lee un solo canal"
+parameters = measuring.answer(conv_params, contracts.integer)
+assert parameters(2, 2, 1, bias=False, groups=2) == 2, "2 filtros de 1x1 en 2 grupos: cada uno lee un solo canal"
 ### BEGIN HIDDEN TESTS
 import random
 
@@ -290,7 +291,7 @@ for _ in range(6):
     cin, cout = groups * draw.randint(2, 9), groups * draw.randint(2, 9)
     layer = torch.nn.Conv2d(cin, cout, side, bias=bias, groups=groups, device="meta")
     expected = sum(parameter.numel() for parameter in layer.parameters())
-    assert conv_params(cin, cout, side, bias=bias, groups=groups) == expected, "no coincide con torch en otra capa"
+    assert parameters(cin, cout, side, bias=bias, groups=groups) == expected, "no coincide con torch en otra capa"
 ### END HIDDEN TESTS
 
 # %% tests="n2-conv-params" case="errors" points=2
@@ -354,36 +355,35 @@ def max_pool_layer(in_shape, kernel_size, stride):
 tema9.check("n2-pool1")
 
 # %% tests="n2-pool1" case="volume" points=4
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(max_pool_layer)
-shape, _ = max_pool_layer((96, 55, 55), 3, 2)
-assert next(iter(shape)) == 96, "POOL1: el pooling trata cada mapa por separado; salen tantos mapas como entran"
-assert tuple(shape) == (96, 27, 27), "POOL1: revisa el lado con la pista de la diapositiva"
+layer = measuring.answer(max_pool_layer, contracts.together(contracts.integers(3), contracts.integer))
+shape, _ = layer((96, 55, 55), 3, 2)
+assert shape[0] == 96, "POOL1: el pooling trata cada mapa por separado; salen tantos mapas como entran"
+assert shape == [96, 27, 27], "POOL1: revisa el lado con la pista de la diapositiva"
 ### BEGIN HIDDEN TESTS
 import random
 
 import torch
 
-assert not any(isinstance(n, float) for n in shape), "los tamaños son números enteros: usa la división entera, //"
 draw = random.Random(27)
 for _ in range(8):
     kernel_size, stride = draw.randint(2, 5), draw.randint(1, 4)
     given = (draw.randint(1, 9), draw.randint(10, 20), draw.randint(21, 30))
     image = torch.zeros(1, *given, device="meta")
-    expected = tuple(torch.nn.functional.max_pool2d(image, kernel_size, stride).shape[1:])
-    answer, _ = max_pool_layer(given, kernel_size, stride)
-    assert tuple(answer) == expected, "no coincide con torch en otro pooling: ¿redondeas abajo? ¿y si no es cuadrado?"
+    expected = [*torch.nn.functional.max_pool2d(image, kernel_size, stride).shape[1:]]
+    found, _ = layer(given, kernel_size, stride)
+    assert found == expected, "no coincide con torch en otro pooling: ¿redondeas abajo? ¿y si no es cuadrado?"
 ### END HIDDEN TESTS
 
 # %% tests="n2-pool1" case="parameters" points=2
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(max_pool_layer)
-_, parameters = max_pool_layer((96, 55, 55), 3, 2)
-assert type(parameters) is int, "el número de parámetros es un entero"
+layer = measuring.answer(max_pool_layer, contracts.together(contracts.integers(3), contracts.integer))
+_, parameters = layer((96, 55, 55), 3, 2)
+assert parameters >= 0, "no puede haber un número negativo de parámetros"
 ### BEGIN HIDDEN TESTS
-_, others = max_pool_layer((7, 20, 30), 4, 3)
+_, others = layer((7, 20, 30), 4, 3)
 assert parameters == 0 and others == 0, "¿qué aprende un máximo? Cuenta los números que el entrenamiento puede cambiar"
 ### END HIDDEN TESTS
 
@@ -450,20 +450,25 @@ def trace_shapes(in_shape, layers):
 tema9.check("n2-layer-table")
 
 # %% tests="n2-layer-table" case="volumes" points=9
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(trace_shapes)
+trace = measuring.answer(
+    trace_shapes,
+    contracts.sequence(
+        contracts.record(name=contracts.text, in_shape=contracts.integers(), out_shape=contracts.integers())
+    ),
+)
 first_three = [
     {"name": "CONV1", "kind": "conv", "out_channels": 96, "kernel_size": 11, "stride": 4, "padding": 0, "groups": 1},
     {"name": "POOL1", "kind": "pool", "kernel_size": 3, "stride": 2, "padding": 0},
     {"name": "NORM1", "kind": "norm", "size": 5},
 ]
-rows = trace_shapes((3, 227, 227), first_three)
+rows = trace((3, 227, 227), first_three)
 assert len(rows) == 3, "hay que devolver un diccionario por capa"
 assert [row["name"] for row in rows] == ["CONV1", "POOL1", "NORM1"], "cada fila lleva el nombre de su capa"
-assert tuple(rows[0]["out_shape"]) == (96, 55, 55), "CONV1: mira la sección 2"
-assert tuple(rows[1]["out_shape"]) == (96, 27, 27), "POOL1: ¿le llega lo que sale de CONV1?"
-assert tuple(rows[2]["out_shape"]) == (96, 27, 27), "NORM1: una capa de normalización no cambia la forma"
+assert rows[0]["out_shape"] == [96, 55, 55], "CONV1: mira la sección 2"
+assert rows[1]["out_shape"] == [96, 27, 27], "POOL1: ¿le llega lo que sale de CONV1?"
+assert rows[2]["out_shape"] == [96, 27, 27], "NORM1: una capa de normalización no cambia la forma"
 ### BEGIN HIDDEN TESTS
 import random
 
@@ -473,14 +478,14 @@ import torch
 def shapes_with_torch(in_shape, layers):
     shapes, x = [], torch.zeros(1, *in_shape, device="meta")
     for layer in layers:
-        given = tuple(x.shape[1:])
+        given = [*x.shape[1:]]
         if layer["kind"] == "conv":
             kernel = (layer["out_channels"], given[0] // layer["groups"], layer["kernel_size"], layer["kernel_size"])
             weight = torch.zeros(kernel, device="meta")
             x = torch.nn.functional.conv2d(x, weight, None, layer["stride"], layer["padding"], 1, layer["groups"])
         elif layer["kind"] == "pool":
             x = torch.nn.functional.max_pool2d(x, layer["kernel_size"], layer["stride"], layer["padding"])
-        shapes.append((given, tuple(x.shape[1:])))
+        shapes.append((given, [*x.shape[1:]]))
     return shapes
 
 
@@ -498,23 +503,27 @@ for _ in range(5):
             {"name": f"POOL{number}", "kind": "pool", "kernel_size": 3, "stride": 2, "padding": draw.randint(0, 1)},
             {"name": f"NORM{number}", "kind": "norm", "size": 5},
         ]
-    rows = trace_shapes(image, layers)
+    rows = trace(image, layers)
     names = [layer["name"] for layer in layers]
     assert [row["name"] for row in rows] == names, "en otra red faltan filas o no van en orden"
     for layer, row, (given, left) in zip(layers, rows, shapes_with_torch(image, layers), strict=True):
         kind = layer["kind"]
-        assert tuple(row["in_shape"]) == given, f"en otra red, no entra en una capa {kind} lo que sale de la anterior"
-        assert tuple(row["out_shape"]) == left, f"en otra red, no sale la forma correcta de una capa {kind}"
-        assert not any(isinstance(n, float) for n in row["out_shape"]), "los tamaños son números enteros: usa //"
+        assert row["in_shape"] == given, f"en otra red, no entra en una capa {kind} lo que sale de la anterior"
+        assert row["out_shape"] == left, f"en otra red, no sale la forma correcta de una capa {kind}"
 ### END HIDDEN TESTS
 
 # %% tests="n2-layer-table" case="fully-connected" points=6
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(trace_shapes)
-rows = trace_shapes((2, 4, 3), [{"name": "FC", "kind": "linear", "out_features": 10}])
-assert tuple(rows[0]["in_shape"]) == (24,), "a una capa FC le llega el volumen aplanado: todos sus números en fila"
-assert tuple(rows[0]["out_shape"]) == (10,), "de una capa FC salen out_features números"
+trace = measuring.answer(
+    trace_shapes,
+    contracts.sequence(
+        contracts.record(name=contracts.text, in_shape=contracts.integers(), out_shape=contracts.integers())
+    ),
+)
+rows = trace((2, 4, 3), [{"name": "FC", "kind": "linear", "out_features": 10}])
+assert rows[0]["in_shape"] == [24], "a una capa FC le llega el volumen aplanado: todos sus números en fila"
+assert rows[0]["out_shape"] == [10], "de una capa FC salen out_features números"
 ### BEGIN HIDDEN TESTS
 layers = [
     {"name": "C1", "kind": "conv", "out_channels": 6, "kernel_size": 5, "stride": 1, "padding": 0, "groups": 1},
@@ -525,11 +534,12 @@ layers = [
     {"name": "F4", "kind": "linear", "out_features": 84},
     {"name": "OUTPUT", "kind": "linear", "out_features": 10},
 ]
-rows = trace_shapes((1, 32, 24), layers)
-pairs = [(tuple(row["in_shape"]), tuple(row["out_shape"])) for row in rows[2:]]
-assert pairs[0][0] == (6 * 14 * 10,), "en otra red, no llegan a la primera FC todos los números del último volumen"
+rows = trace((1, 32, 24), layers)
+assert len(rows) == 7, "en otra red faltan filas o sobran"
+pairs = [(row["in_shape"], row["out_shape"]) for row in rows[2:]]
+assert pairs[0][0] == [6 * 14 * 10], "en otra red, no llegan a la primera FC todos los números del último volumen"
 outputs = [left for _, left in pairs]
-assert outputs == [(120,), (120,), (120,), (84,), (10,)], "en otra red no sale de las FC lo correcto"
+assert outputs == [[120], [120], [120], [84], [10]], "en otra red no sale de las FC lo correcto"
 assert [given for given, _ in pairs[1:]] == outputs[:-1], "en otra red no entra en las FC lo correcto"
 ### END HIDDEN TESTS
 
@@ -599,12 +609,12 @@ def count_parameters(rows):
 tema9.check("n2-total-parameters")
 
 # %% tests="n2-total-parameters" case="weights" points=4
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(count_parameters)
+count = measuring.answer(count_parameters, contracts.integers(3))
 conv3 = {"name": "CONV3", "kind": "conv", "kernel_size": 3, "stride": 1, "padding": 1, "groups": 1}
 conv3.update({"out_channels": 384, "in_shape": (256, 13, 13), "out_shape": (384, 13, 13)})
-weights, _, _ = count_parameters([conv3])
+weights, _, _ = count([conv3])
 assert weights == 884736, "CONV3: los pesos no dependen del lado del mapa, sino del núcleo, los canales y los filtros"
 ### BEGIN HIDDEN TESTS
 import random
@@ -614,7 +624,7 @@ import torch
 pool = {"name": "POOL", "kind": "pool", "kernel_size": 3, "stride": 2, "padding": 0}
 pool.update({"in_shape": (384, 13, 13), "out_shape": (384, 6, 6)})
 norm = {"name": "NORM", "kind": "norm", "size": 5, "in_shape": (384, 6, 6), "out_shape": (384, 6, 6)}
-assert tuple(count_parameters([pool, norm])) == (0, 0, 0), "una capa de pooling o de normalización no tiene parámetros"
+assert count([pool, norm]) == [0, 0, 0], "una capa de pooling o de normalización no tiene parámetros"
 draw = random.Random(60)
 for _ in range(4):
     groups = draw.randint(1, 3)
@@ -624,19 +634,19 @@ for _ in range(4):
     inputs, outputs = draw.randint(10, 90), draw.randint(10, 90)
     fc = {"name": "F", "kind": "linear", "out_features": outputs, "in_shape": (inputs,), "out_shape": (outputs,)}
     module = torch.nn.Conv2d(cin, cout, side, groups=groups, device="meta")
-    assert count_parameters([conv])[0] == module.weight.numel(), "los pesos de otra convolución no coinciden con torch"
-    assert count_parameters([fc])[0] == inputs * outputs, "los pesos de otra FC no coinciden: uno por cada par"
-    together = module.weight.numel() + inputs * outputs
-    assert count_parameters([conv, pool, fc])[0] == together, "al sumar capas falta o sobra algo"
+    assert count([conv])[0] == module.weight.numel(), "los pesos de otra convolución no coinciden con torch"
+    assert count([fc])[0] == inputs * outputs, "los pesos de otra FC no coinciden: uno por cada par"
+    together = 2 * module.weight.numel() + 2 * inputs * outputs
+    assert count([conv, pool, fc, conv, fc])[0] == together, "al sumar capas falta o sobra algo"
 ### END HIDDEN TESTS
 
 # %% tests="n2-total-parameters" case="biases" points=4
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(count_parameters)
+count = measuring.answer(count_parameters, contracts.integers(3))
 conv3 = {"name": "CONV3", "kind": "conv", "kernel_size": 3, "stride": 1, "padding": 1, "groups": 1}
 conv3.update({"out_channels": 384, "in_shape": (256, 13, 13), "out_shape": (384, 13, 13)})
-weights, biases, total = count_parameters([conv3])
+weights, biases, total = count([conv3])
 assert biases == 384, "CONV3: hay un sesgo por filtro, el mismo en todo su mapa"
 assert total == weights + biases, "el total es la suma de pesos y sesgos"
 ### BEGIN HIDDEN TESTS
@@ -645,11 +655,11 @@ pool.update({"in_shape": (384, 13, 13), "out_shape": (384, 6, 6)})
 norm = {"name": "NORM", "kind": "norm", "size": 5, "in_shape": (384, 6, 6), "out_shape": (384, 6, 6)}
 fc = {"name": "F", "kind": "linear", "out_features": 77, "in_shape": (50,), "out_shape": (77,)}
 grouped = {**conv3, "groups": 4, "out_channels": 12, "in_shape": (8, 20, 30), "out_shape": (12, 20, 30)}
-assert count_parameters([pool, norm])[1] == 0, "una capa de pooling o de normalización no tiene sesgos"
-assert count_parameters([fc])[1] == 77, "una capa FC tiene un sesgo por neurona"
-assert count_parameters([grouped])[1] == 12, "con grupos sigue habiendo un sesgo por filtro"
-weights, biases, total = count_parameters([conv3, pool, norm, fc, grouped])
-assert biases == 384 + 77 + 12 and total == weights + biases, "al sumar varias capas falta o sobra algún sesgo"
+assert count([pool, norm])[1] == 0, "una capa de pooling o de normalización no tiene sesgos"
+assert count([fc])[1] == 77, "una capa FC tiene un sesgo por neurona"
+assert count([grouped])[1] == 12, "con grupos sigue habiendo un sesgo por filtro"
+weights, biases, total = count([conv3, pool, norm, fc, grouped, fc])
+assert biases == 384 + 77 + 12 + 77 and total == weights + biases, "al sumar varias capas falta o sobra algún sesgo"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -709,15 +719,16 @@ def multiply_adds(rows):
 tema9.check("n2-multiply-adds")
 
 # %% tests="n2-multiply-adds" case="convolutions" points=6
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(multiply_adds)
+counts = measuring.answer(multiply_adds, contracts.integers())
 conv1 = {"name": "CONV1", "kind": "conv", "kernel_size": 11, "stride": 4, "padding": 0, "groups": 1}
 conv1.update({"out_channels": 96, "in_shape": (3, 227, 227), "out_shape": (96, 55, 55)})
-(count,) = multiply_adds([conv1])
-assert count != 2 * 105415200, "CONV1: eso son FLOP; una multiplicación-suma cuenta una sola vez"
-assert count != 34848, "CONV1: esos son los pesos; cada uno se usa en todas las posiciones de la salida"
-assert count == 105415200, "CONV1: las de un valor de salida, por el número de valores que salen"
+found = counts([conv1])
+assert len(found) == 1, "hay que devolver un número por capa"
+assert found != [2 * 105415200], "CONV1: eso son FLOP; una multiplicación-suma cuenta una sola vez"
+assert found != [34848], "CONV1: esos son los pesos; cada uno se usa en todas las posiciones de la salida"
+assert found == [105415200], "CONV1: las de un valor de salida, por el número de valores que salen"
 ### BEGIN HIDDEN TESTS
 import random
 
@@ -732,25 +743,24 @@ for _ in range(5):
     products = 0
     for _ in range(rows_out * columns_out * cout):
         products += side * side * (cin // groups)
-    (count,) = multiply_adds([conv])
-    assert count == products, "no coincide en otra convolución, con mapas no cuadrados, otro paso y a veces grupos"
+    assert counts([conv]) == [products], "no coincide en otra convolución, con mapas no cuadrados, otro paso y a veces grupos"
 ### END HIDDEN TESTS
 
 # %% tests="n2-multiply-adds" case="other-layers" points=4
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(multiply_adds)
+counts = measuring.answer(multiply_adds, contracts.integers())
 fc8 = {"name": "FC8", "kind": "linear", "out_features": 1000, "in_shape": (4096,), "out_shape": (1000,)}
-assert list(multiply_adds([fc8])) == [4096000], "FC8: cada neurona hace un producto por cada número que entra"
+assert counts([fc8]) == [4096000], "FC8: cada neurona hace un producto por cada número que entra"
 ### BEGIN HIDDEN TESTS
 pool = {"name": "POOL", "kind": "pool", "kernel_size": 3, "stride": 2, "padding": 0}
 pool.update({"in_shape": (6, 21, 13), "out_shape": (6, 10, 6)})
 norm = {"name": "NORM", "kind": "norm", "size": 5, "in_shape": (6, 10, 6), "out_shape": (6, 10, 6)}
 small = {"name": "F", "kind": "linear", "out_features": 7, "in_shape": (360,), "out_shape": (7,)}
-counts = list(multiply_adds([pool, norm, small, fc8]))
-assert len(counts) == 4, "la lista tiene un número por capa, también por las que no cuentan"
-assert counts[:2] == [0, 0], "según el convenio, pooling y normalización no cuentan"
-assert counts[2:] == [360 * 7, 4096000], "las capas FC de otra red no coinciden"
+found = counts([pool, norm, small, fc8])
+assert len(found) == 4, "la lista tiene un número por capa, también por las que no cuentan"
+assert found[:2] == [0, 0], "según el convenio, pooling y normalización no cuentan"
+assert found[2:] == [360 * 7, 4096000], "las capas FC de otra red no coinciden"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -813,25 +823,30 @@ def training_memory(n_parameters, in_shape, out_shapes, batch_size=1):
 tema9.check("n2-memory")
 
 # %% tests="n2-memory" case="fixed" points=5
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(training_memory)
-fixed, _ = training_memory(2**20, (3, 8, 8), [(4, 8, 8), (10,)])
-assert abs(fixed - 12) < 1e-6, "un mebi de parámetros: 4 bytes por número, tres números por parámetro, y en MiB"
+memory = measuring.answer(training_memory, contracts.numbers(2))
+fixed, _ = memory(2**20, (3, 8, 8), [(4, 8, 8), (10,)])
+assert contracts.close(fixed, 12, tolerance=1e-6), (
+    "un mebi de parámetros: 4 bytes por número, tres números por parámetro, y en MiB"
+)
 ### BEGIN HIDDEN TESTS
-again, _ = training_memory(2**20, (3, 8, 8), [(4, 8, 8), (10,)], batch_size=64)
-assert abs(again - fixed) < 1e-6, "los parámetros se guardan una sola vez, sea como sea el minilote"
+again, _ = memory(2**20, (3, 8, 8), [(4, 8, 8), (10,)], batch_size=64)
+assert contracts.close(again, 12, tolerance=1e-6), "los parámetros se guardan una sola vez, sea como sea el minilote"
 for n_parameters in (61706, 1234567, 62378344):
-    fixed, _ = training_memory(n_parameters, (1, 4, 4), [(2,)], batch_size=3)
-    assert abs(fixed / (n_parameters * 12 / 1048576) - 1) < 1e-6, "con otro número de parámetros no coincide"
+    fixed, _ = memory(n_parameters, (1, 4, 4), [(2,)], batch_size=3)
+    expected = n_parameters * 12 / 1048576
+    assert contracts.close(fixed, expected, tolerance=1e-6), "con otro número de parámetros no coincide"
 ### END HIDDEN TESTS
 
 # %% tests="n2-memory" case="growing" points=5
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(training_memory)
-_, growing = training_memory(1000, (3, 227, 227), [(96, 55, 55)])
-assert abs(growing - 1.6974907) < 1e-6, "una imagen y CONV1: 4 bytes por cada número que entra y que sale, en MiB"
+memory = measuring.answer(training_memory, contracts.numbers(2))
+_, growing = memory(1000, (3, 227, 227), [(96, 55, 55)])
+assert contracts.close(growing, 1.6974907, tolerance=1e-6), (
+    "una imagen y CONV1: 4 bytes por cada número que entra y que sale, en MiB"
+)
 ### BEGIN HIDDEN TESTS
 import random
 
@@ -842,8 +857,9 @@ for _ in range(4):
     features = [(draw.randint(10, 5000),) for _ in range(2)]
     batch = draw.randint(2, 200)
     values = image[0] * image[1] * image[2] + sum(c * h * w for c, h, w in volumes) + sum(n for (n,) in features)
-    _, growing = training_memory(draw.randint(1, 10**6), image, volumes + features, batch)
-    assert abs(growing / (batch * values * 4 / 1048576) - 1) < 1e-6, "en otra red, con otro minilote, no coincide"
+    _, growing = memory(draw.randint(1, 10**6), image, volumes + features, batch)
+    expected = batch * values * 4 / 1048576
+    assert contracts.close(growing, expected, tolerance=1e-6), "en otra red, con otro minilote, no coincide"
 ### END HIDDEN TESTS
 
 # %% explore=true
@@ -957,6 +973,7 @@ def conv_output_size(size, kernel_size, stride=1, padding=0, rounding="floor"):
     """Devuelve el lado de la salida de una convolución, en píxeles (un entero).
 
     rounding: "floor" redondea la división hacia abajo; "ceil", hacia arriba, como el código de 2012.
+    A diferencia del cuaderno 1, no hace falta comprobar que la ventana cabe.
     """
     ### BEGIN SOLUTION
     room = size + 2 * padding - kernel_size
@@ -966,7 +983,7 @@ def conv_output_size(size, kernel_size, stride=1, padding=0, rounding="floor"):
 
 
 def pad_like_2012(images):
-    """Devuelve las imágenes con los ceros que les faltan. Entra un tensor (N, C, 224, 224)."""
+    """Devuelve las imágenes con los ceros que les faltan, y ninguno más. Entra un tensor (N, C, 224, 224)."""
     ### BEGIN SOLUTION
     return F.pad(images, (0, 3, 0, 3))
     ### END SOLUTION
@@ -976,11 +993,11 @@ def pad_like_2012(images):
 tema9.check("n2-input-224")
 
 # %% tests="n2-input-224" case="floor" points=3
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(conv_output_size)
-assert conv_output_size(227, 11, stride=4) == 55, "con 227 la división es exacta, y por defecto se redondea hacia abajo"
-assert conv_output_size(224, 11, stride=4) == 54, "con 224, hacia abajo: la ventana que no cabe no existe"
+side_of = measuring.answer(conv_output_size, contracts.integer)
+assert side_of(227, 11, stride=4) == 55, "con 227 la división es exacta, y por defecto se redondea hacia abajo"
+assert side_of(224, 11, stride=4) == 54, "con 224, hacia abajo: la ventana que no cabe no existe"
 ### BEGIN HIDDEN TESTS
 import random
 
@@ -991,20 +1008,19 @@ for _ in range(8):
     size, side, stride, padding = draw.randint(12, 40), draw.randint(1, 9), draw.randint(1, 4), draw.randint(0, 3)
     line = torch.zeros(1, 1, size, device="meta")
     expected = torch.nn.functional.conv1d(line, torch.zeros(1, 1, side, device="meta"), None, stride, padding).shape[-1]
-    answer = conv_output_size(size, side, stride, padding, rounding="floor")
-    assert answer == expected, "hacia abajo no coincide con torch: ¿cuentas el relleno en los dos bordes?"
-    assert not isinstance(answer, float), "el lado es un número entero"
+    found = side_of(size, side, stride, padding, rounding="floor")
+    assert found == expected, "hacia abajo no coincide con torch: ¿cuentas el relleno en los dos bordes?"
 ### END HIDDEN TESTS
 
 # %% tests="n2-input-224" case="ceil" points=3
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(conv_output_size)
-assert conv_output_size(224, 11, stride=4, rounding="ceil") == 55, "con 224, hacia arriba: la última ventana sobresale"
+side_of = measuring.answer(conv_output_size, contracts.integer)
+assert side_of(224, 11, stride=4, rounding="ceil") == 55, "con 224, hacia arriba: la última ventana sobresale"
 ### BEGIN HIDDEN TESTS
 import random
 
-assert conv_output_size(227, 11, 4, rounding="ceil") == 55, "si la división es exacta, no hay nada que redondear"
+assert side_of(227, 11, 4, rounding="ceil") == 55, "si la división es exacta, no hay nada que redondear"
 draw = random.Random(55)
 for _ in range(8):
     side = draw.randint(4, 9)
@@ -1012,36 +1028,36 @@ for _ in range(8):
     windows, end = 1, side
     while end < size + 2 * padding:
         windows, end = windows + 1, end + stride
-    answer = conv_output_size(size, side, stride, padding, rounding="ceil")
-    assert answer == windows, "hacia arriba hay que añadir ventanas hasta que no quede ningún píxel fuera"
-    assert not isinstance(answer, float), "el lado es un número entero"
+    found = side_of(size, side, stride, padding, rounding="ceil")
+    assert found == windows, "hacia arriba hay que añadir ventanas hasta que no quede ningún píxel fuera"
 ### END HIDDEN TESTS
 
 # %% tests="n2-input-224" case="windows" points=4
 import torch
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(pad_like_2012)
+padded_2012 = measuring.answer(pad_like_2012, contracts.array)
 ramp = 1 + torch.arange(224.0).view(1, 1, 1, 224) + 1000 * torch.arange(224.0).view(1, 1, 224, 1)
-padded = pad_like_2012(ramp)
-assert tuple(torch.nn.functional.conv2d(padded, torch.ones(1, 1, 11, 11), stride=4).shape) == (1, 1, 55, 55), (
-    "con tus imágenes, una convolución de 11x11 con paso 4 no da 55x55"
-)
+padded = padded_2012(ramp)
+assert padded.ndim == 4 and padded.shape[:2] == (1, 1), "entra un tensor (1, 1, 224, 224) y sale otro de cuatro ejes"
+assert min(padded.shape[2:]) >= 224, "al añadir ceros, la imagen no puede hacerse más pequeña"
+window = torch.ones(1, 1, 11, 11).double()
+shape = tuple(torch.nn.functional.conv2d(torch.tensor(padded), window, stride=4).shape)
+assert shape == (1, 1, 55, 55), "con tus imágenes, una convolución de 11x11 con paso 4 no da 55x55"
 ### BEGIN HIDDEN TESTS
-corner = torch.zeros(1, 1, 11, 11)
+corner = torch.zeros(1, 1, 11, 11).double()
 corner[..., 0, 0] = 1
-starts = torch.nn.functional.conv2d(padded, corner, stride=4)
+starts = torch.nn.functional.conv2d(torch.tensor(padded), corner, stride=4)
 assert starts[0, 0, 0, 0] == 1, "la primera ventana no empieza en el primer píxel: sobran ceros a la izquierda o arriba"
-assert torch.equal(starts, ramp[..., ::4, ::4][..., :55, :55]), "alguna ventana no empieza donde empezaba en 2012"
+assert contracts.close(starts, ramp[..., ::4, ::4][..., :55, :55]), "alguna ventana no empieza donde empezaba en 2012"
+assert padded.shape == (1, 1, 227, 227), "sobran ceros: se piden los justos para que quepa la última ventana"
 image = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(224))
-kernel = torch.randn(4, 3, 11, 11, generator=torch.Generator().manual_seed(227))
 canvas = torch.zeros(2, 3, 227, 227)
 canvas[..., :224, :224] = image
-expected = torch.nn.functional.conv2d(canvas, kernel, stride=4)
-answer = torch.nn.functional.conv2d(pad_like_2012(image), kernel, stride=4)
-assert answer.shape == expected.shape, "con dos imágenes en color no salen 55x55"
-assert torch.allclose(answer, expected, atol=1e-3), "las ventanas del borde no leen ceros fuera de la imagen"
+found = padded_2012(image)
+assert found.shape == (2, 3, 227, 227), "con dos imágenes en color no sale un tensor (2, 3, 227, 227)"
+assert contracts.close(found, canvas, tolerance=1e-6), "las ventanas del borde no leen ceros fuera de la imagen"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1153,7 +1169,7 @@ assert fewer == [*sizes[:-2], 7 * 4096, 7], "num_classes no cambia las neuronas 
 # %% tests="n2-alexnet-module" case="layers" points=6
 import torch
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
 measuring.require_own(alexnet_slide)
 names = ("CONV1", "CONV2", "CONV3", "CONV4", "CONV5", "FC6")
@@ -1187,7 +1203,7 @@ with torch.no_grad():
         x = relu(conv(x))
         x = pool(x, 3, 2) if number in (1, 2, 5) else x
         x = norm(x) if number in (1, 2) else x
-        close = torch.allclose(reached[number].flatten(), x.flatten(), rtol=1e-3, atol=1e-3)
+        close = contracts.close(reached[number].flatten(), x.flatten(), tolerance=1e-3)
         hint = "ReLU, pooling de 3 con paso 2 y LRN, en ese orden y con las constantes de la fórmula"
         assert close, f"a {names[number]} no le llegan los valores correctos; revisa lo que hay antes: {hint}"
 ### END HIDDEN TESTS
@@ -1195,21 +1211,25 @@ with torch.no_grad():
 # %% tests="n2-alexnet-module" case="classifier" points=3
 import torch
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
 measuring.require_own(alexnet_slide)
 images = 60 * torch.randn(2, 3, 227, 227, generator=torch.Generator().manual_seed(6))
+images = images[[0, 1, 0]]  # la tercera es la primera otra vez
 reached = measuring.layer_inputs(alexnet_slide, images, num_classes=10)
 scores = reached[-1]
-assert scores.dim() == 2 and len(scores) == 2, "con dos imágenes salen dos filas de puntuaciones: (N, num_classes)"
+assert tuple(scores.shape) == (3, 10), "con tres imágenes salen tres filas de puntuaciones: (N, num_classes)"
+assert contracts.close(scores[0], scores[2], tolerance=1e-3), (
+    "al evaluar, de la misma imagen salen dos respuestas: el dropout tiene que apagarse"
+)
 ### BEGIN HIDDEN TESTS
 assert reached[6].min() >= 0 and reached[7].min() >= 0, "entre FC6, FC7 y FC8 falta una ReLU"
 assert scores.min() < 0 < scores.max(), "la salida son puntuaciones sin ReLU ni softmax: las hay de los dos signos"
-assert scores.logsumexp(dim=1).abs().min() > 1e-3, "la salida está normalizada: el softmax va con la función de pérdida"
+assert not contracts.close(scores.logsumexp(dim=1), [0, 0, 0], tolerance=1e-3), "la salida está normalizada: el softmax va con la función de pérdida"
 dropped = measuring.dropped_inputs(alexnet_slide, images[:1], num_classes=10)
 assert max(dropped[:6]) < 0.05, "al entrenar hay dropout antes de FC6 o entre las convoluciones, y ahí no va"
 assert min(dropped[6:]) > 0.05, "al entrenar falta dropout a la salida de FC6 o de FC7"
-assert max(abs(share - 0.5) for share in dropped[6:]) < 0.06, "el dropout no quita la mitad de los valores"
+assert contracts.close(dropped[6:], [0.5, 0.5], tolerance=0.06), "el dropout no quita la mitad de los valores"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1275,14 +1295,14 @@ def receptive_fields(layers):
 tema9.check("n2-receptive-field")
 
 # %% tests="n2-receptive-field" points=5
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(receptive_fields)
+fields = measuring.answer(receptive_fields, contracts.sequence(contracts.integers(2)))
 conv1 = {"name": "CONV1", "kind": "conv", "out_channels": 96, "kernel_size": 11, "stride": 4, "padding": 0, "groups": 1}
 pool1 = {"name": "POOL1", "kind": "pool", "kernel_size": 3, "stride": 2, "padding": 0}
-pairs = [tuple(pair) for pair in receptive_fields([conv1, pool1])]
+pairs = fields([conv1, pool1])
 assert len(pairs) == 2, "hay que devolver un par por capa"
-assert pairs[0] == (11, 4), "CONV1: su ventana, y su paso"
+assert pairs[0] == [11, 4], "CONV1: su ventana, y su paso"
 assert pairs[1][0] == 19, "POOL1: mira tres neuronas de CONV1, que están a 4 píxeles unas de otras"
 ### BEGIN HIDDEN TESTS
 import random
@@ -1296,7 +1316,7 @@ for _ in range(6):
         layers.append({"name": f"N{number}", "kind": draw.choice(["norm", "relu"]), "size": 5})
         window = {"kernel_size": draw.randint(2, 3), "stride": 2, "padding": 0}
         layers.append({"name": f"P{number}", "kind": "pool", **window})
-    pairs = [tuple(pair) for pair in receptive_fields(layers)]
+    pairs = fields(layers)
     assert len(pairs) == len(layers), "en otra red falta algún par: las capas sin ventana repiten el anterior"
     for last, (field, jump) in enumerate(pairs):
         side, product = 1, 1  # de una neurona hacia atrás, hasta la imagen

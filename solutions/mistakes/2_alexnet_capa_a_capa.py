@@ -32,9 +32,13 @@ def conv_output_shape(in_shape, out_channels, kernel_size, stride=1, padding=0):
 
 
 # %% probes="n2-conv1-volume"
-list(conv_output_shape((3, 227, 227), 96, 11, stride=4))
-list(conv_output_shape((3, 32, 48), 8, 5))
-list(conv_output_shape((64, 30, 21), 32, 3, stride=2, padding=1))
+# CONV1 de la diapositiva: cuenta cuántos mapas salen y, con la pista, el lado.
+conv_output_shape((3, 227, 227), 96, 11, stride=4)
+# Una imagen que no es cuadrada, sin dar paso ni relleno: calcula el alto y el ancho, cada uno con lo suyo.
+conv_output_shape((3, 32, 48), 8, 5)
+# Con paso y relleno: el relleno se añade en los dos bordes, y una ventana que no cabe entera no cuenta.
+conv_output_shape((64, 30, 21), 32, 3, stride=2, padding=1)
+conv_output_shape((2, 13, 24), 5, 4, stride=3, padding=2)
 
 
 # %% wrong="n2-conv1-volume" name="keeps-the-depth"
@@ -174,14 +178,20 @@ def conv_params(in_channels, out_channels, kernel_size, bias=True, groups=1):
 
 
 # %% probes="n2-conv-params"
+# CONV1 sin sesgos: cuenta los pesos de un filtro, que mira una ventana en todos los canales, y multiplica por los filtros.
 conv_params(3, 96, 11, bias=False)
+# Los sesgos: hay uno por filtro, y se cuentan si no se dice otra cosa.
 conv_params(3, 96, 11)
+# Con dos grupos, cada filtro lee solo los canales de su grupo: dibuja 10 filtros y 6 canales.
 conv_params(6, 10, 2, bias=False, groups=2)
 conv_params(6, 10, 2, groups=2)
+conv_params(12, 8, 3, groups=4)
+# Si los grupos no dividen los canales de entrada y los de salida, se pide lanzar un ValueError; si los dividen, no.
 measuring.raised_by(conv_params, 96, 256, 5, groups=5)
 measuring.raised_by(conv_params, 7, 6, 3, groups=3)
 measuring.raised_by(conv_params, 6, 7, 3, groups=3)
-measuring.raised_by(lambda: conv_params(96, 256, 5, groups=5) + 1)
+measuring.raised_by(conv_params, 6, 9, 3, groups=3)
+measuring.raised_by(lambda: conv_params(96, 256, 5, groups=5))
 
 
 # %% wrong="n2-conv-params" name="ignores-the-depth" fails=["counts", "groups"]
@@ -336,12 +346,12 @@ def max_pool_layer(in_shape, kernel_size, stride):
 
 
 # %% probes="n2-pool1"
-list(max_pool_layer((96, 55, 55), 3, 2)[0])
-list(max_pool_layer((5, 10, 17), 4, 3)[0])
-list(max_pool_layer((5, 12, 13), 2, 2)[0])
-list(max_pool_layer((4, 12, 19), 5, 2)[0])
-max_pool_layer((96, 55, 55), 3, 2)[1]
-max_pool_layer((5, 10, 17), 4, 3)[1]
+# POOL1 de la diapositiva: cuántos mapas salen, de qué lado, y cuántos números se aprenden.
+max_pool_layer((96, 55, 55), 3, 2)
+# Mapas que no son cuadrados, con otras ventanas: dibuja una fila y una columna, y cuenta dónde cabe entera la ventana.
+max_pool_layer((5, 10, 17), 4, 3)
+max_pool_layer((5, 12, 13), 2, 2)
+max_pool_layer((4, 12, 19), 5, 2)
 
 
 # %% wrong="n2-pool1" name="mixes-the-channels" fails=["volume"]
@@ -370,7 +380,7 @@ def max_pool_layer(in_shape, kernel_size, stride):
     return (channels, height // stride, width // stride), 0
 
 
-# %% wrong="n2-pool1" name="true-division" fails=["volume"]
+# %% wrong="n2-pool1" name="true-division"
 # Usas la división con decimales, /. Un lado es un número entero de ventanas: usa la división entera, //.
 def max_pool_layer(in_shape, kernel_size, stride):
     channels, height, width = in_shape
@@ -480,36 +490,30 @@ def trace_shapes(in_shape, layers):
 
 
 # %% probes="n2-layer-table"
-[
-    [row["name"], list(row["in_shape"]), list(row["out_shape"])]
-    for row in trace_shapes(
-        (1, 33, 40),
-        [{"name": "A", "kind": "conv", "out_channels": 6, "kernel_size": 5, "stride": 2, "padding": 1, "groups": 1}],
-    )
-]
-[
-    [row["name"], list(row["in_shape"]), list(row["out_shape"])]
-    for row in trace_shapes(
-        (2, 30, 43),
-        [
-            {"name": "A", "kind": "conv", "out_channels": 6, "kernel_size": 5, "stride": 2, "padding": 1, "groups": 2},
-            {"name": "B", "kind": "relu"},
-            {"name": "C", "kind": "pool", "kernel_size": 3, "stride": 2, "padding": 1},
-            {"name": "D", "kind": "norm", "size": 5},
-        ],
-    )
-]
-[
-    [row["name"], list(row["in_shape"]), list(row["out_shape"])]
-    for row in trace_shapes(
-        (6, 4, 5),
-        [
-            {"name": "E", "kind": "linear", "out_features": 10},
-            {"name": "F", "kind": "dropout"},
-            {"name": "G", "kind": "linear", "out_features": 7},
-        ],
-    )
-]
+# Una sola convolución sobre una imagen que no es cuadrada, con paso y relleno.
+trace_shapes(
+    (1, 33, 40),
+    [{"name": "A", "kind": "conv", "out_channels": 6, "kernel_size": 5, "stride": 2, "padding": 1, "groups": 1}],
+)
+# Una capa FC sola: le llega el volumen en fila, y salen sus números; las que la siguen reciben esa fila.
+trace_shapes(
+    (6, 4, 5),
+    [
+        {"name": "E", "kind": "linear", "out_features": 10},
+        {"name": "F", "kind": "dropout"},
+        {"name": "G", "kind": "linear", "out_features": 7},
+    ],
+)
+# Varias capas seguidas, con grupos, ReLU, pooling con relleno y normalización: haz en papel la forma tras cada una.
+trace_shapes(
+    (2, 30, 43),
+    [
+        {"name": "A", "kind": "conv", "out_channels": 6, "kernel_size": 5, "stride": 2, "padding": 1, "groups": 2},
+        {"name": "B", "kind": "relu"},
+        {"name": "C", "kind": "pool", "kernel_size": 3, "stride": 2, "padding": 1},
+        {"name": "D", "kind": "norm", "size": 5},
+    ],
+)
 
 
 # %% wrong="n2-layer-table" name="ignores-the-padding" fails=["volumes"]
@@ -763,64 +767,83 @@ def count_parameters(rows):
 
 
 # %% probes="n2-total-parameters"
-list(
-    count_parameters(
-        [
-            {
-                "name": "A",
-                "kind": "conv",
-                "kernel_size": 3,
-                "stride": 1,
-                "padding": 1,
-                "groups": 1,
-                "out_channels": 384,
-                "in_shape": (256, 13, 13),
-                "out_shape": (384, 13, 13),
-            }
-        ]
-    )
+# CONV3 sola: pesos de un filtro por número de filtros, y un sesgo por filtro.
+count_parameters(
+    [
+        {
+            "name": "A",
+            "kind": "conv",
+            "kernel_size": 3,
+            "stride": 1,
+            "padding": 1,
+            "groups": 1,
+            "out_channels": 384,
+            "in_shape": (256, 13, 13),
+            "out_shape": (384, 13, 13),
+        }
+    ]
 )
-list(
-    count_parameters(
-        [
-            {
-                "name": "B",
-                "kind": "conv",
-                "kernel_size": 5,
-                "stride": 2,
-                "padding": 0,
-                "groups": 2,
-                "out_channels": 8,
-                "in_shape": (6, 21, 31),
-                "out_shape": (8, 9, 14),
-            }
-        ]
-    )
+# Una convolución con grupos: cada filtro lee solo los canales de su grupo.
+count_parameters(
+    [
+        {
+            "name": "B",
+            "kind": "conv",
+            "kernel_size": 5,
+            "stride": 2,
+            "padding": 0,
+            "groups": 2,
+            "out_channels": 8,
+            "in_shape": (6, 21, 31),
+            "out_shape": (8, 9, 14),
+        }
+    ]
 )
-list(
-    count_parameters(
-        [
-            {
-                "name": "C",
-                "kind": "pool",
-                "kernel_size": 3,
-                "stride": 2,
-                "padding": 0,
-                "in_shape": (8, 9, 14),
-                "out_shape": (8, 4, 6),
-            },
-            {"name": "D", "kind": "norm", "size": 5, "in_shape": (8, 4, 6), "out_shape": (8, 4, 6)},
-        ]
-    )
+# Un pooling y una normalización: ¿qué aprenden?
+count_parameters(
+    [
+        {
+            "name": "C",
+            "kind": "pool",
+            "kernel_size": 3,
+            "stride": 2,
+            "padding": 0,
+            "in_shape": (8, 9, 14),
+            "out_shape": (8, 4, 6),
+        },
+        {"name": "D", "kind": "norm", "size": 5, "in_shape": (8, 4, 6), "out_shape": (8, 4, 6)},
+    ]
 )
-list(count_parameters([{"name": "E", "kind": "linear", "out_features": 11, "in_shape": (192,), "out_shape": (11,)}]))
-list(
-    count_parameters(
-        [
-            {"name": "E", "kind": "linear", "out_features": 11, "in_shape": (192,), "out_shape": (11,)},
-            {"name": "F", "kind": "linear", "out_features": 5, "in_shape": (11,), "out_shape": (5,)},
-        ]
-    )
+# Una capa FC: un peso por cada par de número que entra y neurona, y un sesgo por neurona.
+count_parameters([{"name": "E", "kind": "linear", "out_features": 11, "in_shape": (192,), "out_shape": (11,)}])
+# Varias capas: se suman las de todas.
+count_parameters(
+    [
+        {
+            "name": "A",
+            "kind": "conv",
+            "kernel_size": 3,
+            "stride": 1,
+            "padding": 1,
+            "groups": 1,
+            "out_channels": 4,
+            "in_shape": (2, 6, 8),
+            "out_shape": (4, 6, 8),
+        },
+        {
+            "name": "B",
+            "kind": "conv",
+            "kernel_size": 2,
+            "stride": 1,
+            "padding": 0,
+            "groups": 1,
+            "out_channels": 3,
+            "in_shape": (4, 6, 8),
+            "out_shape": (3, 5, 7),
+        },
+        {"name": "E", "kind": "linear", "out_features": 11, "in_shape": (105,), "out_shape": (11,)},
+        {"name": "F", "kind": "linear", "out_features": 5, "in_shape": (11,), "out_shape": (5,)},
+    ]
 )
 
 
@@ -993,63 +1016,59 @@ def multiply_adds(rows):
 
 
 # %% probes="n2-multiply-adds"
-list(
-    multiply_adds(
-        [
-            {
-                "name": "A",
-                "kind": "conv",
-                "kernel_size": 11,
-                "stride": 4,
-                "padding": 0,
-                "groups": 1,
-                "out_channels": 96,
-                "in_shape": (3, 227, 227),
-                "out_shape": (96, 55, 55),
-            }
-        ]
-    )
+# CONV1: cuántas hace el filtro para un valor de salida, y cuántos valores salen.
+multiply_adds(
+    [
+        {
+            "name": "A",
+            "kind": "conv",
+            "kernel_size": 11,
+            "stride": 4,
+            "padding": 0,
+            "groups": 1,
+            "out_channels": 96,
+            "in_shape": (3, 227, 227),
+            "out_shape": (96, 55, 55),
+        }
+    ]
 )
-list(
-    multiply_adds(
-        [
-            {
-                "name": "B",
-                "kind": "conv",
-                "kernel_size": 5,
-                "stride": 2,
-                "padding": 0,
-                "groups": 2,
-                "out_channels": 8,
-                "in_shape": (6, 21, 31),
-                "out_shape": (8, 9, 14),
-            }
-        ]
-    )
+# Una convolución con grupos, paso 2 y mapas que no son cuadrados.
+multiply_adds(
+    [
+        {
+            "name": "B",
+            "kind": "conv",
+            "kernel_size": 5,
+            "stride": 2,
+            "padding": 0,
+            "groups": 2,
+            "out_channels": 8,
+            "in_shape": (6, 21, 31),
+            "out_shape": (8, 9, 14),
+        }
+    ]
 )
-list(
-    multiply_adds(
-        [
-            {
-                "name": "C",
-                "kind": "pool",
-                "kernel_size": 3,
-                "stride": 2,
-                "padding": 0,
-                "in_shape": (8, 9, 14),
-                "out_shape": (8, 4, 6),
-            },
-            {"name": "D", "kind": "norm", "size": 5, "in_shape": (8, 4, 6), "out_shape": (8, 4, 6)},
-        ]
-    )
+# Un pooling y una normalización: mira el convenio; la lista lleva también sus números.
+multiply_adds(
+    [
+        {
+            "name": "C",
+            "kind": "pool",
+            "kernel_size": 3,
+            "stride": 2,
+            "padding": 0,
+            "in_shape": (8, 9, 14),
+            "out_shape": (8, 4, 6),
+        },
+        {"name": "D", "kind": "norm", "size": 5, "in_shape": (8, 4, 6), "out_shape": (8, 4, 6)},
+    ]
 )
-list(
-    multiply_adds(
-        [
-            {"name": "E", "kind": "linear", "out_features": 11, "in_shape": (192,), "out_shape": (11,)},
-            {"name": "F", "kind": "linear", "out_features": 5, "in_shape": (11,), "out_shape": (5,)},
-        ]
-    )
+# Dos capas FC seguidas: en cada una, un producto por cada número que entra y cada neurona.
+multiply_adds(
+    [
+        {"name": "E", "kind": "linear", "out_features": 11, "in_shape": (192,), "out_shape": (11,)},
+        {"name": "F", "kind": "linear", "out_features": 5, "in_shape": (11,), "out_shape": (5,)},
+    ]
 )
 
 
@@ -1250,8 +1269,12 @@ def training_memory(n_parameters, in_shape, out_shapes, batch_size=1):
 
 
 # %% probes="n2-memory"
-list(training_memory(2**20, (3, 8, 8), [(4, 8, 8), (10,)]))
-list(training_memory(3000000, (1, 9, 5), [(7, 6, 11), (300,), (20,)], batch_size=50))
+# Un mebi de parámetros y una red diminuta, para una imagen: cuenta los números que se guardan, por 4 bytes, en MiB.
+training_memory(2**20, (3, 8, 8), [(4, 8, 8), (10,)])
+# La misma cuenta con tan pocos números que el resultado es pequeño: no redondees.
+training_memory(1000, (1, 5, 4), [(3, 4, 6)])
+# Con un minilote de 50: ¿qué se guarda una sola vez, y qué por cada imagen?
+training_memory(3000000, (1, 9, 5), [(7, 6, 11), (300,), (20,)], batch_size=50)
 
 
 # %% wrong="n2-memory" name="parameters-times-batch" fails=["fixed"]
@@ -1378,12 +1401,26 @@ def pad_like_2012(images):
 
 
 # %% probes="n2-input-224"
-[conv_output_size(227, 11, 4), conv_output_size(224, 11, 4), conv_output_size(20, 5, 2, 1)]
-[conv_output_size(224, 11, 4, rounding="floor"), conv_output_size(23, 4, 3, 1, "floor")]
-[conv_output_size(227, 11, 4, rounding="ceil"), conv_output_size(224, 11, 4, rounding="ceil")]
-[conv_output_size(23, 4, 3, 1, "ceil"), conv_output_size(24, 5, 4, 0, "ceil")]
-pad_like_2012(torch.arange(224.0 * 224).view(1, 1, 224, 224))[0, 0, ::4, ::4].long()
-list(pad_like_2012(torch.ones(2, 3, 224, 224)).shape)
+# Sin decir el redondeo se redondea hacia abajo: con 227 la división es exacta, y con 224 no.
+conv_output_size(227, 11, 4)
+conv_output_size(224, 11, 4)
+# Hacia abajo, con relleno en los dos bordes: dibuja la fila y cuenta las ventanas que caben enteras.
+conv_output_size(20, 5, 2, 1)
+conv_output_size(23, 4, 3, 1, "floor")
+conv_output_size(30, 7)
+# Hacia arriba, si la división es exacta no hay nada que redondear.
+conv_output_size(227, 11, 4, rounding="ceil")
+# Hacia arriba, si sobran píxeles cuenta también la ventana que se sale, aunque sobre uno solo.
+conv_output_size(224, 11, 4, rounding="ceil")
+conv_output_size(23, 4, 3, 1, "ceil")
+conv_output_size(24, 5, 4, 0, "ceil")
+# Dos imágenes en color: mira la forma que sale. Sobran o faltan ceros si no es la de las ventanas de 2012.
+pad_like_2012(torch.ones(2, 3, 224, 224)).shape
+# Dónde quedan los píxeles de la imagen: la primera ventana empieza en el primer píxel, arriba a la izquierda.
+pad_like_2012(torch.arange(224.0 * 224).view(1, 1, 224, 224))[0, 0, ::4, ::4]
+# Lo que hay en los bordes que has añadido: tienen que ser ceros.
+pad_like_2012(1 + torch.arange(224.0 * 224).view(1, 1, 224, 224))[0, 0, 223:, ::3]
+pad_like_2012(1 + torch.arange(224.0 * 224).view(1, 1, 224, 224))[0, 0, ::3, 223:]
 
 
 # %% wrong="n2-input-224" name="always-rounds-down" fails=["ceil"]
@@ -1594,21 +1631,34 @@ def alexnet_slide(num_classes=1000):
 
 
 # %% probes="n2-alexnet-module"
-[list(shape) for shape in measuring.parameter_shapes(alexnet_slide)]
-[list(shape) for shape in measuring.parameter_shapes(alexnet_slide, num_classes=7)][-2:]
-measuring.raised_by(measuring.module_rows, alexnet_slide, (1, 3, 355, 355))
+# Cuenta los pesos y los sesgos de cada capa, en el orden en que se declaran: tienen que ser los de la tabla.
+[int(np.prod(shape)) for shape in measuring.parameter_shapes(alexnet_slide)]
+# El número de clases solo cambia la última capa.
+[int(np.prod(shape)) for shape in measuring.parameter_shapes(alexnet_slide, num_classes=7)]
+# Con pesos conocidos, lo que llega a CONV2, ..., CONV5 y FC6: recorre la lista capa a capa, con su ReLU, su pooling y su LRN.
 [
-    [torch.cat([x.flatten() for x in reached[1:-1]]), reached[-1]]
-    for reached in [
-        measuring.layer_inputs(
-            alexnet_slide,
-            60 * torch.randn(1, 3, 227, 227, generator=torch.Generator().manual_seed(2012)),
-            num_classes=10,
-        )
-    ]
+    x[0].flatten()
+    for x in measuring.layer_inputs(
+        alexnet_slide,
+        60 * torch.randn(1, 3, 227, 227, generator=torch.Generator().manual_seed(2012)),
+        num_classes=10,
+    )[1:6]
 ]
+# Al evaluar, lo que llega a FC7 y FC8 y las puntuaciones que salen; con la misma imagen dos veces, sale dos veces lo mismo.
+(
+    lambda reached: [x[0] for x in reached[6:]]
+    if (reached[-1][0] - reached[-1][1]).abs().max() < 1e-3 * reached[-1].abs().max()
+    else "otra"
+)(
+    measuring.layer_inputs(
+        alexnet_slide,
+        60 * torch.randn(1, 3, 227, 227, generator=torch.Generator().manual_seed(6))[[0, 0]],
+        num_classes=10,
+    )
+)
+# Al entrenar, qué parte de lo que llega a cada capa apaga el dropout.
 [
-    round(4 * share)
+    round(10 * share)
     for share in measuring.dropped_inputs(
         alexnet_slide, 60 * torch.randn(1, 3, 227, 227, generator=torch.Generator().manual_seed(2012)), num_classes=10
     )
@@ -1914,24 +1964,27 @@ def receptive_fields(layers):
 
 
 # %% probes="n2-receptive-field"
-[
-    list(pair)
-    for pair in receptive_fields(
-        [{"name": "A", "kind": "conv", "out_channels": 8, "kernel_size": 7, "stride": 3, "padding": 2, "groups": 1}]
-    )
-]
-[
-    list(pair)
-    for pair in receptive_fields(
-        [
-            {"name": "A", "kind": "conv", "out_channels": 8, "kernel_size": 5, "stride": 3, "padding": 2, "groups": 1},
-            {"name": "B", "kind": "pool", "kernel_size": 3, "stride": 2, "padding": 0},
-            {"name": "C", "kind": "norm", "size": 5},
-            {"name": "D", "kind": "conv", "out_channels": 8, "kernel_size": 3, "stride": 1, "padding": 1, "groups": 1},
-            {"name": "E", "kind": "pool", "kernel_size": 3, "stride": 2, "padding": 0},
-        ]
-    )
-]
+# Una sola capa: su ventana, y su paso.
+receptive_fields(
+    [{"name": "A", "kind": "conv", "out_channels": 8, "kernel_size": 7, "stride": 3, "padding": 2, "groups": 1}]
+)
+# Dos capas: dibuja qué píxeles ven tres neuronas vecinas de la primera.
+receptive_fields(
+    [
+        {"name": "A", "kind": "conv", "out_channels": 8, "kernel_size": 5, "stride": 3, "padding": 2, "groups": 1},
+        {"name": "B", "kind": "pool", "kernel_size": 3, "stride": 2, "padding": 0},
+    ]
+)
+# Una red más larga: lleva las dos cuentas en una tabla, una fila por capa, también por la que no tiene ventana.
+receptive_fields(
+    [
+        {"name": "A", "kind": "conv", "out_channels": 8, "kernel_size": 5, "stride": 3, "padding": 2, "groups": 1},
+        {"name": "B", "kind": "pool", "kernel_size": 3, "stride": 2, "padding": 0},
+        {"name": "C", "kind": "norm", "size": 5},
+        {"name": "D", "kind": "conv", "out_channels": 8, "kernel_size": 3, "stride": 1, "padding": 1, "groups": 1},
+        {"name": "E", "kind": "pool", "kernel_size": 3, "stride": 2, "padding": 0},
+    ]
+)
 
 
 # %% wrong="n2-receptive-field" name="ignores-the-pooling"
