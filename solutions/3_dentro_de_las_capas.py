@@ -53,7 +53,8 @@
 #
 # **En qué te puedes apoyar.** Cada ejercicio se corrige por separado: usa solo lo que define la primera celda de código
 # y lo que escribas en la tuya. Las celdas que solo muestran algo no se ejecutan al corregir. Y se pide tu propio
-# código: lo que ya hacen `tema9.layers` y `tema9.augment` no vale como respuesta.
+# código: una respuesta que usa una función del paquete `tema9`, como las de `tema9.layers` y `tema9.augment`, no
+# puntúa. Ninguna función debe escribir en los arrays que recibe.
 #
 # **Cómo se entrega.** Pulsa ▶▶ en la barra, que reinicia el núcleo y lo ejecuta todo, guarda y entrega este mismo
 # fichero sin cambiarle el nombre.
@@ -76,6 +77,15 @@ figures.describe_pictures()  # cada figura, con su texto alternativo
 torch.manual_seed(0)
 torch.set_num_threads(1)  # con redes tan pequeñas, más hilos no ganan tiempo y estorban en una máquina ocupada
 SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimentos largos se acortan
+
+# Las operaciones del apartado 3.
+OPERATIONS = {
+    "relu": torch.relu,
+    "max-pool": lambda a: F.max_pool2d(a, 2),
+    "avg-pool": lambda a: F.avg_pool2d(a, 2),
+    "lrn": nn.LocalResponseNorm(5, alpha=0.5, beta=0.75, k=2.0),
+    "double": lambda a: 2 * a,
+}
 
 # %% [markdown]
 # ## 1. ReLU contra tanh, sin trampas
@@ -220,18 +230,20 @@ tema9.check("n3-lrn")
 # %% tests="n3-lrn" case="one-pixel" points=5
 import numpy as np
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(lrn)
+normalized = measuring.answer(lrn, contracts.array)
 a = np.array([1.0, 2.0, 3.0]).reshape(3, 1, 1)
-b = lrn(a, n=3, alpha=1.0, beta=1.0, k=1.0)
-assert b is not None and np.shape(b) == (3, 1, 1), "devuelve un array de la misma forma que el de entrada"
-assert np.isclose(b[1, 0, 0], 2 / 15), "mapa del medio: 2 / (1 + 1² + 2² + 3²) = 2/15"
+b = normalized(a, n=3, alpha=1.0, beta=1.0, k=1.0)
+assert b.shape == (3, 1, 1), "devuelve un array de la misma forma que el de entrada"
+assert contracts.close(b[1, 0, 0], 2 / 15, tolerance=1e-5), "mapa del medio: 2 / (1 + 1² + 2² + 3²) = 2/15"
 ### BEGIN HIDDEN TESTS
-assert np.isclose(b[0, 0, 0], 1 / 6), "en el extremo la ventana es más corta: 1 / (1 + 1² + 2²) = 1/6"
-assert np.isclose(b[2, 0, 0], 3 / 14), "en el otro extremo también: 3 / (1 + 2² + 3²) = 3/14"
-zero = lrn(np.full((4, 1, 1), 1e-6))
-assert np.allclose(zero, 1e-6 / 2**0.75, rtol=1e-6), (
+assert contracts.close(b[0, 0, 0], 1 / 6, tolerance=1e-5), (
+    "en el extremo la ventana es más corta: 1 / (1 + 1² + 2²) = 1/6"
+)
+assert contracts.close(b[2, 0, 0], 3 / 14, tolerance=1e-5), "en el otro extremo también: 3 / (1 + 2² + 3²) = 3/14"
+zero = normalized(np.full((4, 1, 1), 1e-6))
+assert contracts.close(zero, np.full((4, 1, 1), 1e-6 / 2**0.75), tolerance=1e-12), (
     "con activaciones diminutas solo queda dividir por k elevado a beta"
 )
 ### END HIDDEN TESTS
@@ -239,10 +251,10 @@ assert np.allclose(zero, 1e-6 / 2**0.75, rtol=1e-6), (
 # %% tests="n3-lrn" case="windows" points=10
 import numpy as np
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(lrn)
-assert np.shape(lrn(np.ones((6, 2, 3)))) == (6, 2, 3), "devuelve un array de la misma forma que el de entrada"
+normalized = measuring.answer(lrn, contracts.array)
+assert normalized(np.ones((6, 2, 3))).shape == (6, 2, 3), "devuelve un array de la misma forma que el de entrada"
 ### BEGIN HIDDEN TESTS
 draw = np.random.default_rng(3)
 for maps, n, alpha, beta, k in (
@@ -252,14 +264,16 @@ for maps, n, alpha, beta, k in (
     (5, 1, 0.2, 2.0, 1),
 ):
     a = 3 * draw.normal(size=(maps, 3, 4))
-    found = np.asarray(lrn(a.copy(), n=n, alpha=alpha, beta=beta, k=k))
+    found = normalized(a.copy(), n=n, alpha=alpha, beta=beta, k=k)
     case = f"{maps} mapas, n={n}, alpha={alpha}, beta={beta}, k={k}"
+    assert found.shape == a.shape, f"no sale un array de la misma forma: {case}"
     for i in range(maps):
-        for y in range(3):
-            for x in range(4):
-                energy = sum(a[j, y, x] ** 2 for j in range(maps) if abs(j - i) <= n // 2)
-                expected = a[i, y, x] / (k + alpha * energy) ** beta
-                assert np.isclose(found[i, y, x], expected), f"no coincide en el mapa {i}: {case}"
+        near = [a[j] ** 2 for j in range(maps) if max(i - j, j - i) <= n // 2]
+        expected = a[i] / (k + alpha * sum(near)) ** beta
+        assert contracts.close(found[i], expected, tolerance=1e-5), f"no coincide en el mapa {i}: {case}"
+a = 90 * draw.normal(size=(9, 2, 2))
+expected = normalized(a.copy(), 5, 1e-4, 0.75, 2.0)
+assert contracts.close(normalized(a), expected, tolerance=1e-5), "las constantes por defecto son las del artículo"
 changed = measuring.changes_its_inputs(lrn, np.arange(12.0).reshape(3, 2, 2))
 assert not changed, "has modificado el array que te dan: los vecinos leerían valores ya normalizados"
 ### END HIDDEN TESTS
@@ -292,22 +306,32 @@ tema9.check("n3-lrn-alpha")
 # %% tests="n3-lrn-alpha" points=6
 import torch
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(torch_arguments)
-arguments = torch_arguments()
-assert isinstance(arguments, dict), "devuelve un diccionario"
-assert set(arguments) == {"size", "alpha", "beta", "k"}, "las claves son size, alpha, beta y k"
+arguments = measuring.answer(
+    torch_arguments,
+    contracts.exactly(size=contracts.integer, alpha=contracts.number, beta=contracts.number, k=contracts.number),
+)
+assert arguments()["size"] == 5, "la ventana de AlexNet es de 5 mapas"
 ### BEGIN HIDDEN TESTS
 generator = torch.Generator().manual_seed(5)
 for n, alpha, beta, k in ((5, 1e-4, 0.75, 2.0), (3, 0.2, 0.5, 1.5), (7, 0.01, 1.0, 2.0)):
     a = 4 * torch.randn(1, 9, 2, 2, generator=generator)
     energy = torch.stack([(a[:, max(0, i - n // 2) : i + n // 2 + 1] ** 2).sum(1) for i in range(9)], 1)
     for divides in (False, True):
-        layer = torch.nn.LocalResponseNorm(**torch_arguments(n, alpha, beta, k, divides=divides))
+        layer = torch.nn.LocalResponseNorm(**arguments(n, alpha, beta, k, divides=divides))
         expected = a / (k + alpha / (n if divides else 1) * energy) ** beta
         rule = "la del código, que divide alfa por n" if divides else "la fórmula impresa"
-        assert torch.allclose(layer(a), expected, rtol=1e-4), f"no da {rule}, con n={n}, alpha={alpha}, k={k}"
+        assert contracts.close(layer(a), expected), f"no da {rule}, con n={n}, alpha={alpha}, k={k}"
+        given = alpha if divides else n * alpha
+        assert contracts.close(1e4 * arguments(n, alpha, beta, k, divides=divides)["alpha"], 1e4 * given), (
+            f"alpha no es la que da {rule}, con n={n}, alpha={alpha}"
+        )
+default = [arguments(), arguments(divides=True)]
+assert contracts.close([one["alpha"] for one in default], [5e-4, 1e-4], tolerance=1e-7), (
+    "las constantes por defecto son las del artículo, y la regla de partida, la impresa"
+)
+assert [one["k"] for one in default] == [2, 2], "las constantes por defecto son las del artículo"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -334,17 +358,11 @@ print(f"Ponerla después ahorra un factor {spanish(before / after, 2)}")
 # ### Ejercicio `n3-order` (8 puntos)
 #
 # Para cada pareja de operaciones, devuelve `None` si conmutan o, si no, un contraejemplo: un array de forma
-# (1, 5, 4, 4) en el que el resultado cambie con el orden en más de 0,001. Las operaciones son estas (la LRN lleva una
-# alfa grande para que se vea). Experimenta con números al azar: ¿de qué signo tienen que ser?
+# (1, 5, 4, 4) en el que el resultado cambie con el orden en más de 0,001. Las operaciones son las de `OPERATIONS`, en
+# la primera celda de código (la LRN lleva una alfa grande para que se vea). Experimenta con números al azar: ¿de qué
+# signo tienen que ser?
 
 # %% explore=true
-OPERATIONS = {
-    "relu": torch.relu,
-    "max-pool": lambda a: F.max_pool2d(a, 2),
-    "avg-pool": lambda a: F.avg_pool2d(a, 2),
-    "lrn": nn.LocalResponseNorm(5, alpha=0.5, beta=0.75, k=2.0),
-    "double": lambda a: 2 * a,
-}
 a = torch.randn(1, 5, 4, 4)
 first, second = OPERATIONS["relu"], OPERATIONS["max-pool"]
 print("diferencia:", (second(first(a)) - first(second(a))).abs().max().item())
@@ -373,12 +391,11 @@ def counterexamples():
 tema9.check("n3-order")
 
 # %% tests="n3-order" case="commute" points=3
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(counterexamples)
-found = counterexamples()
+found = measuring.answer(counterexamples, contracts.mapping(contracts.optional(contracts.array)))()
 pairs = {"relu, max-pool", "relu, avg-pool", "lrn, max-pool", "lrn, relu", "double, max-pool", "double, lrn"}
-assert isinstance(found, dict) and set(found) == pairs, "devuelve un diccionario con las seis parejas del enunciado"
+assert set(found) == pairs, "devuelve un diccionario con las seis parejas del enunciado"
 ### BEGIN HIDDEN TESTS
 assert found["relu, max-pool"] is None, (
     "ReLU y max pooling conmutan: el mayor de los rectificados es el rectificado del mayor"
@@ -389,29 +406,27 @@ assert found["double, max-pool"] is None, (
 ### END HIDDEN TESTS
 
 # %% tests="n3-order" case="differ" points=5
-import numpy as np
 import torch
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(counterexamples)
+found = measuring.answer(counterexamples, contracts.mapping(contracts.optional(contracts.array)))()
 operations = {
     "relu": torch.relu,
-    "max-pool": lambda a: torch.nn.functional.max_pool2d(a, 2),
-    "avg-pool": lambda a: torch.nn.functional.avg_pool2d(a, 2),
+    "max-pool": torch.nn.MaxPool2d(2),
+    "avg-pool": torch.nn.AvgPool2d(2),
     "lrn": torch.nn.LocalResponseNorm(5, alpha=0.5, beta=0.75, k=2.0),
     "double": lambda a: 2 * a,
 }
-found = counterexamples()
-assert isinstance(found, dict), "devuelve un diccionario"
+for pair, example in found.items():
+    assert example is None or example.shape == (1, 5, 4, 4), f"{pair}: se pide None o un array de forma (1, 5, 4, 4)"
 ### BEGIN HIDDEN TESTS
 for pair in ("relu, avg-pool", "lrn, max-pool", "lrn, relu", "double, lrn"):
     example = found.get(pair)
     assert example is not None, f"{pair}: no conmutan; hay un contraejemplo"
-    assert np.shape(example) == (1, 5, 4, 4), f"{pair}: el contraejemplo tiene que ser de forma (1, 5, 4, 4)"
     first, second = (operations[name] for name in pair.split(", "))
-    a = torch.as_tensor(np.asarray(example, dtype=np.float64))
-    gap = (second(first(a)) - first(second(a))).abs().max().item()
+    a = torch.tensor(example)
+    gap = (second(first(a)) - first(second(a))).square().max().item() ** 0.5
     assert gap > 1e-3, f"{pair}: en tu array sale lo mismo en los dos órdenes: no es un contraejemplo"
 ### END HIDDEN TESTS
 
@@ -473,13 +488,15 @@ tema9.check("n3-max-pool")
 import numpy as np
 import torch
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(max_pool)
+pooled = measuring.answer(max_pool, contracts.array)
 image = np.arange(16.0).reshape(1, 4, 4)
-assert max_pool(image, 2) is not None, "tu función no devuelve nada"
-assert np.array_equal(max_pool(image, 2), [[[5, 7], [13, 15]]]), "ventanas de 2 × 2 que no se pisan: 5, 7, 13 y 15"
-assert not measuring.uses(max_pool, "max_pool2d", "MaxPool2d", "adaptive_max_pool2d"), "escríbelo con bucles"
+expected = [[[5, 7], [13, 15]]]
+assert contracts.close(pooled(image, 2), expected), "ventanas de 2 × 2 que no se pisan: 5, 7, 13 y 15"
+ready_made = ("max_pool2d", "MaxPool2d", "max_pool1d", "MaxPool1d", "max_pool3d", "MaxPool3d")
+ready_made += ("adaptive_max_pool2d", "AdaptiveMaxPool2d")
+assert not measuring.uses(max_pool, *ready_made), "escríbelo con bucles"
 ### BEGIN HIDDEN TESTS
 draw = np.random.default_rng(4)
 for shape, kernel_size, stride, padding in (
@@ -491,11 +508,13 @@ for shape, kernel_size, stride, padding in (
 ):
     maps = draw.normal(size=shape) - 3  # casi todo negativo
     given = torch.tensor(maps)[None]
-    expected = torch.nn.functional.max_pool2d(given, kernel_size, stride, padding)[0].numpy()
+    expected = torch.nn.functional.max_pool2d(given, kernel_size, stride, padding)[0]
     case = f"forma {shape}, kernel_size={kernel_size}, stride={stride}, padding={padding}"
-    found = np.asarray(max_pool(maps.copy(), kernel_size, stride, padding))
-    assert found.shape == expected.shape, f"sale de forma {found.shape} y tiene que ser {expected.shape}: {case}"
-    assert np.allclose(found, expected), f"los valores no coinciden: {case}"
+    found = pooled(maps.copy(), kernel_size, stride, padding)
+    wanted = tuple(expected.shape)
+    assert found.shape == wanted, f"sale de forma {found.shape} y tiene que ser {wanted}: {case}"
+    assert contracts.close(found, expected, tolerance=1e-5), f"los valores no coinciden: {case}"
+assert not measuring.changes_its_inputs(max_pool, maps, 2), "has modificado el array que te dan"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -525,23 +544,23 @@ tema9.check("n3-overlapping")
 # %% tests="n3-overlapping" points=5
 import torch
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(pooled_sides)
-sides = pooled_sides(55, 3, 2)
-assert isinstance(sides, list) and len(sides) == 3, "devuelve una lista con los tres lados"
+sides_of = measuring.answer(pooled_sides, contracts.integers())
+sides = sides_of(55, 3, 2)
+assert len(sides) == 3, "devuelve una lista con los tres lados"
 assert sides[0] == 27, "de 55 px, con ventana 3 y paso 2, quedan 27"
 ### BEGIN HIDDEN TESTS
 assert sides == [27, 13, 6], "los lados de AlexNet son 27, 13 y 6"
-assert pooled_sides(55, 2, 2) == [27, 13, 6], "sin solape salen los mismos lados: 55 es impar y se pierde un píxel"
-assert pooled_sides(55, 2, 2, ceil=True) == [28, 14, 7], "redondeando hacia arriba, 2 × 2 da 28, 14 y 7"
+assert sides_of(55, 2, 2) == [27, 13, 6], "sin solape salen los mismos lados: 55 es impar y se pierde un píxel"
+assert sides_of(55, 2, 2, ceil=True) == [28, 14, 7], "redondeando hacia arriba, 2 × 2 da 28, 14 y 7"
 for side, kernel_size, stride, times in ((110, 3, 2, 3), (224, 2, 2, 4), (40, 5, 3, 2), (31, 3, 3, 2)):
     for ceil in (False, True):
         row, expected = torch.empty(1, 1, side, device="meta"), []
         for _ in range(times):
             row = torch.nn.functional.max_pool1d(row, kernel_size, stride, ceil_mode=ceil)
             expected.append(row.shape[-1])
-        found = list(pooled_sides(side, kernel_size, stride, times=times, ceil=ceil))
+        found = sides_of(side, kernel_size, stride, times=times, ceil=ceil)
         assert found == expected, (
             f"no coincide con side={side}, kernel_size={kernel_size}, stride={stride}, ceil={ceil}"
         )
@@ -591,42 +610,58 @@ tema9.check("n3-dropout")
 # %% tests="n3-dropout" case="2012" points=6
 import numpy as np
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(dropout_2012)
+dropped = measuring.answer(dropout_2012, contracts.array)
 x, u = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.1, 0.6, 0.3, 0.9])
-result = dropout_2012(x, 0.5, u, True)
-assert result is not None, "dropout_2012 no devuelve nada"
-assert np.allclose(result, [0, 2, 0, 4]), "entrenando se apagan la primera y la tercera, y las otras quedan como están"
+result = dropped(x, 0.5, u, True)
+assert contracts.close(result, [0, 2, 0, 4], tolerance=1e-6), (
+    "entrenando se apagan la primera y la tercera, y las otras quedan como están"
+)
 ### BEGIN HIDDEN TESTS
-assert np.allclose(dropout_2012(x, 0.5, u, False), x / 2), "al evaluar se multiplica todo por 1 - p"
-assert np.allclose(dropout_2012(x, 0.2, u, True), [0, 2, 3, 4]), "p es la probabilidad de apagar, no la de dejar"
-assert np.allclose(dropout_2012(x, 0.2, u, False), 0.8 * x), "al evaluar, con p = 0,2, se multiplica por 0,8"
+assert contracts.close(dropped(x, 0.5, u, False), x / 2, tolerance=1e-6), "al evaluar se multiplica todo por 1 - p"
+assert contracts.close(dropped(x, 0.2, u, True), [0, 2, 3, 4], tolerance=1e-6), (
+    "p es la probabilidad de apagar, no la de dejar"
+)
+assert contracts.close(dropped(x, 0.2, u, False), 0.8 * x, tolerance=1e-6), (
+    "al evaluar, con p = 0,2, se multiplica por 0,8"
+)
+assert contracts.close(dropped(x, 0.6, u, True), [0, 2, 0, 4], tolerance=1e-6), (
+    "se apaga si u es menor que p; con u igual a p se queda encendida"
+)
 draw = np.random.default_rng(12)
 x, u = draw.normal(size=(50, 2000)) + 1, draw.random((50, 2000))
-trained, evaluated = np.asarray(dropout_2012(x, 0.3, u, True)), np.asarray(dropout_2012(x, 0.3, u, False))
-assert abs(trained.mean() - evaluated.mean()) < 0.01, "las dos fases tienen que tener la misma media"
-assert not measuring.changes_its_inputs(dropout_2012, x[:2], 0.5, u[:2], True), "has modificado el array que te dan"
+trained, evaluated = dropped(x, 0.3, u, True), dropped(x, 0.3, u, False)
+assert contracts.close(trained.mean(), evaluated.mean(), tolerance=0.01), "las dos fases tienen que tener la misma media"
+for training in (True, False):
+    changed = measuring.changes_its_inputs(dropout_2012, x[:2], 0.5, u[:2], training)
+    assert not changed, "has modificado el array que te dan"
 ### END HIDDEN TESTS
 
 # %% tests="n3-dropout" case="inverted" points=6
 import numpy as np
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(dropout_inverted)
+dropped = measuring.answer(dropout_inverted, contracts.array)
 x, u = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.1, 0.6, 0.3, 0.9])
-result = dropout_inverted(x, 0.5, u, True)
-assert result is not None, "dropout_inverted no devuelve nada"
-assert np.allclose(result, [0, 4, 0, 8]), "entrenando, lo que queda encendido se divide por 1 - p"
+result = dropped(x, 0.5, u, True)
+assert contracts.close(result, [0, 4, 0, 8], tolerance=1e-6), "entrenando, lo que queda encendido se divide por 1 - p"
 ### BEGIN HIDDEN TESTS
-assert np.allclose(dropout_inverted(x, 0.5, u, False), x), "al evaluar no se toca nada"
+assert contracts.close(dropped(x, 0.5, u, False), x, tolerance=1e-6), "al evaluar no se toca nada"
 expected = [0, 2.5, 3.75, 5]
-assert np.allclose(dropout_inverted(x, 0.2, u, True), expected), "p es la probabilidad de apagar; se divide por 1 - p"
+assert contracts.close(dropped(x, 0.2, u, True), expected, tolerance=1e-6), (
+    "p es la probabilidad de apagar; se divide por 1 - p"
+)
+assert contracts.close(dropped(x, 0.6, u, True), [0, 5, 0, 10], tolerance=1e-6), (
+    "se apaga si u es menor que p; con u igual a p se queda encendida"
+)
 draw = np.random.default_rng(13)
 x, u = draw.normal(size=(50, 2000)) + 1, draw.random((50, 2000))
-assert abs(np.asarray(dropout_inverted(x, 0.3, u, True)).mean() - x.mean()) < 0.01, "la media no tiene que cambiar"
-assert not measuring.changes_its_inputs(dropout_inverted, x[:2], 0.5, u[:2], True), "has modificado el array que te dan"
+assert contracts.close(dropped(x, 0.3, u, True).mean(), x.mean(), tolerance=0.01), "la media no tiene que cambiar"
+for training in (True, False):
+    changed = measuring.changes_its_inputs(dropout_inverted, x[:2], 0.5, u[:2], training)
+    assert not changed, "has modificado el array que te dan"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -696,41 +731,45 @@ tema9.check("n3-random-views")
 # %% tests="n3-random-views" case="views" points=5
 import numpy as np
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(views)
+seen = measuring.answer(views, contracts.array)
 images = np.arange(32.0).reshape(2, 1, 4, 4)
-result = views(images, 2, [0, 0], [0, 2], [False, False])
-assert result is not None and np.shape(result) == (2, 1, 2, 2), "de dos imágenes sale un array (2, 1, 2, 2)"
-assert np.array_equal(result[0, 0], [[0, 1], [4, 5]]), "la primera, desde la esquina de arriba a la izquierda"
+result = seen(images, 2, [0, 0], [0, 2], [False, False])
+assert result.shape == (2, 1, 2, 2), "de dos imágenes sale un array (2, 1, 2, 2)"
+assert contracts.close(result[0, 0], [[0, 1], [4, 5]]), "la primera, desde la esquina de arriba a la izquierda"
 ### BEGIN HIDDEN TESTS
-assert np.array_equal(result[1, 0], [[18, 19], [22, 23]]), (
+assert contracts.close(result[1, 0], [[18, 19], [22, 23]]), (
     "cada imagen tiene su propia esquina: la segunda, otra columna"
 )
-row = np.asarray(views(images[:1], 2, [1], [2], [False]))
-assert np.array_equal(row[0, 0], [[6, 7], [10, 11]]), "tops son filas y lefts son columnas"
-mirrored = np.asarray(views(images[:1], 2, [1], [2], [True]))
-assert np.array_equal(mirrored[0, 0], [[7, 6], [11, 10]]), "el espejo cambia izquierda por derecha, después de recortar"
+row = seen(images[:1], 2, [1], [2], [False])
+assert contracts.close(row[0, 0], [[6, 7], [10, 11]]), "tops son filas y lefts son columnas"
+mirrored = seen(images[:1], 2, [1], [2], [True])
+assert contracts.close(mirrored[0, 0], [[7, 6], [11, 10]]), "el espejo cambia izquierda por derecha, después de recortar"
 draw = np.random.default_rng(6)
 images = draw.normal(size=(6, 3, 9, 8))
 tops, lefts, flips = draw.integers(0, 6, 6), draw.integers(0, 5, 6), draw.random(6) < 0.5
-found = np.asarray(views(images.copy(), 4, tops, lefts, flips))
+found = seen(images.copy(), 4, tops, lefts, flips)
+assert found.shape == (6, 3, 4, 4), "de seis imágenes en color sale un array (6, 3, 4, 4)"
 for i in range(6):
     for y in range(4):
         for x in range(4):
             column = lefts[i] + (3 - x if flips[i] else x)
-            assert np.array_equal(found[i, :, y, x], images[i, :, tops[i] + y, column]), "no es la vista que se pedía"
+            expected = images[i, :, tops[i] + y, column]
+            assert contracts.close(found[i, :, y, x], expected, tolerance=1e-6), "no es la vista que se pedía"
+changed = measuring.changes_its_inputs(views, images, 4, tops, lefts, flips)
+assert not changed, "has modificado las imágenes que te dan"
 ### END HIDDEN TESTS
 
 # %% tests="n3-random-views" case="count" points=3
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(distinct_views)
-assert distinct_views(4, 4) == 2, "si el recorte es toda la imagen, hay dos vistas: ella y su espejo"
+count = measuring.answer(distinct_views, contracts.integer)
+assert count(4, 4) == 2, "si el recorte es toda la imagen, hay dos vistas: ella y su espejo"
 ### BEGIN HIDDEN TESTS
-assert distinct_views(5, 4) == 8, "de 5 a 4 px hay dos filas y dos columnas de partida, con espejo: 8"
-assert distinct_views(256, 224) == 2178, "los dos extremos cuentan: hay 256 - 224 + 1 filas de partida"
-assert distinct_views(256, 227) == 1800, "con 227 quedan 30 filas y 30 columnas de partida"
+assert count(5, 4) == 8, "de 5 a 4 px hay dos filas y dos columnas de partida, con espejo: 8"
+assert count(256, 224) == 2178, "los dos extremos cuentan: hay 256 - 224 + 1 filas de partida"
+assert count(256, 227) == 1800, "con 227 quedan 30 filas y 30 columnas de partida"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -804,13 +843,13 @@ tema9.check("n3-pca-lighting")
 # %% tests="n3-pca-lighting" case="pca" points=6
 import numpy as np
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(colour_pca)
+components = measuring.answer(colour_pca, contracts.together(contracts.array, contracts.array))
 draw = np.random.default_rng(8)
 images = draw.random((20, 3, 8, 8)) * np.array([1.0, 0.5, 0.2])[None, :, None, None]
-values, vectors = colour_pca(images)
-assert np.shape(values) == (3,) and np.shape(vectors) == (3, 3), "salen tres valores y una matriz de 3 × 3"
+values, vectors = components(images)
+assert values.shape == (3,) and vectors.shape == (3, 3), "salen tres valores y una matriz de 3 × 3"
 assert values[0] >= values[1] >= values[2], "los valores propios van de mayor a menor"
 ### BEGIN HIDDEN TESTS
 for seed in range(3):
@@ -821,38 +860,50 @@ for seed in range(3):
     colours = images.transpose(1, 0, 2, 3).reshape(3, -1)
     centred = colours - colours.mean(axis=1, keepdims=True)
     expected = centred @ centred.T / centred.shape[1]
-    values, vectors = (np.asarray(part) for part in colour_pca(images.copy()))
+    values, vectors = components(images.copy())
     for place in range(3):
         left, right = expected @ vectors[:, place], values[place] * vectors[:, place]
-        assert np.allclose(left, right, rtol=0.01, atol=0.01 * values[0]), "las columnas no son vectores propios"
-    assert np.allclose(vectors.T @ vectors, np.eye(3), atol=1e-6), "los vectores propios son perpendiculares y miden 1"
-    total = np.trace(expected)
-    assert np.isclose(sum(values), total, rtol=0.01), "los valores propios suman la varianza total de los colores"
+        assert contracts.close(left / values[0], right / values[0], tolerance=0.01), (
+            "las columnas no son vectores propios"
+        )
+    products = vectors.T @ vectors
+    assert contracts.close(products, np.eye(3), tolerance=1e-5), "los vectores propios son perpendiculares y miden 1"
+    share = sum(values) / np.trace(expected)
+    assert contracts.close(share, 1, tolerance=0.01), "los valores propios suman la varianza total de los colores"
+assert not measuring.changes_its_inputs(colour_pca, images), "has modificado las imágenes que te dan"
 ### END HIDDEN TESTS
 
 # %% tests="n3-pca-lighting" case="light" points=7
 import numpy as np
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(light)
+lit = measuring.answer(light, contracts.array)
 grey = np.full((1, 3, 2, 2), 0.5)
-lit = light(grey, np.array([1.0, 0.0, 0.0]), np.eye(3), np.array([[0.1, 0.0, 0.0]]))
-assert lit is not None and np.shape(lit) == (1, 3, 2, 2), "sale un array con la forma de las imágenes"
-assert np.allclose(lit[0, 0], 0.6), "con el primer componente en el rojo, solo el rojo sube 0,1"
-assert np.allclose(lit[0, 1:], 0.5), "con el primer componente en el rojo, verde y azul se quedan como están"
+result = lit(grey, np.array([1.0, 0.0, 0.0]), np.eye(3), np.array([[0.1, 0.0, 0.0]]))
+assert result.shape == (1, 3, 2, 2), "sale un array con la forma de las imágenes"
+red, others = np.full((2, 2), 0.6), np.full((2, 2, 2), 0.5)
+assert contracts.close(result[0, 0], red, tolerance=1e-6), "con el primer componente en el rojo, solo el rojo sube 0,1"
+assert contracts.close(result[0, 1:], others, tolerance=1e-6), (
+    "con el primer componente en el rojo, verde y azul se quedan como están"
+)
 ### BEGIN HIDDEN TESTS
 draw = np.random.default_rng(9)
 images, alphas = draw.random((4, 3, 3, 5)), draw.normal(size=(4, 3))
 values, (vectors, _) = np.array([0.4, 0.1, 0.02]), np.linalg.qr(draw.normal(size=(3, 3)))
-found = np.asarray(light(images.copy(), values, vectors, alphas))
+found = lit(images.copy(), values, vectors, alphas)
+assert found.shape == images.shape, "sale un array con la forma de las imágenes"
 for i in range(4):
     shift = sum(vectors[:, j] * alphas[i, j] * values[j] for j in range(3))
     for c in range(3):
         expected = images[i, c] + shift[c]
-        assert np.allclose(found[i, c], expected), "no es p1 α1 λ1 + p2 α2 λ2 + p3 α3 λ3, con los vectores en columnas"
-bright = light(np.full((1, 3, 1, 1), 0.9), np.array([1.0, 0, 0]), np.eye(3), np.array([[0.5, 0, 0]]))
-assert np.allclose(bright[0, 0], 1.4), "no recortes a [0, 1]: la red normaliza después"
+        assert contracts.close(found[i, c], expected, tolerance=1e-6), (
+            "no es p1 α1 λ1 + p2 α2 λ2 + p3 α3 λ3, con los vectores en columnas"
+        )
+bright = lit(np.full((1, 3, 1, 1), 0.9), np.array([1.0, 0, 0]), np.eye(3), np.array([[0.5, 0, 0]]))
+assert contracts.close(bright[0, 0], [[1.4]], tolerance=1e-6), "no recortes a [0, 1]: la red normaliza después"
+dark = lit(np.full((1, 3, 1, 1), 0.1), np.array([1.0, 0, 0]), np.eye(3), np.array([[-0.5, 0, 0]]))
+assert contracts.close(dark[0, 0], [[-0.4]], tolerance=1e-6), "no recortes a [0, 1]: la red normaliza después"
 changed = measuring.changes_its_inputs(light, images, values, vectors, alphas)
 assert not changed, "has modificado las imágenes que te dan"
 ### END HIDDEN TESTS
@@ -901,8 +952,7 @@ def ten_views(images, size):
 def average_answer(logits):
     """La respuesta de las diez. logits: array (10, N, clases). Sale un array (N, clases) de probabilidades."""
     ### BEGIN SOLUTION
-    exponentials = np.exp(logits - logits.max(axis=2, keepdims=True))
-    return (exponentials / exponentials.sum(axis=2, keepdims=True)).mean(axis=0)
+    return torch.tensor(logits).softmax(dim=2).mean(dim=0).numpy()
     ### END SOLUTION
 
 
@@ -912,17 +962,16 @@ tema9.check("n3-ten-crops")
 # %% tests="n3-ten-crops" case="views" points=6
 import numpy as np
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(ten_views)
-images = np.arange(36.0).reshape(1, 1, 6, 6)
-found = ten_views(images, 4)
-assert found is not None and np.shape(found) == (10, 1, 1, 4, 4), "de una imagen salen diez vistas: (10, 1, 1, 4, 4)"
+crops_of = measuring.answer(ten_views, contracts.array)
+found = crops_of(np.arange(36.0).reshape(1, 1, 6, 6), 4)
+assert found.shape == (10, 1, 1, 4, 4), "de una imagen salen diez vistas: (10, 1, 1, 4, 4)"
 ### BEGIN HIDDEN TESTS
 draw = np.random.default_rng(10)
 for shape, size in (((1, 1, 6, 6), 4), ((3, 2, 9, 7), 5), ((2, 3, 8, 8), 4)):
     images = draw.normal(size=shape)
-    found = np.asarray(ten_views(images.copy(), size))
+    found = crops_of(images.copy(), size)
     assert found.shape == (10, *shape[:2], size, size), f"con imágenes {shape} sale de forma {found.shape}"
     height, width = shape[2:]
     middle = ((height - size) // 2, (width - size) // 2)
@@ -931,26 +980,32 @@ for shape, size in (((1, 1, 6, 6), 4), ((3, 2, 9, 7), 5), ((2, 3, 8, 8), 4)):
         crop = images[:, :, top : top + size, left : left + size]
         wanted += [crop, np.flip(crop, axis=3)]
     for crop in wanted:
-        times = sum(np.array_equal(crop, view) for view in found)
+        times = sum(contracts.close(crop, view, tolerance=1e-6) for view in found)
         assert times == 1, "falta alguna de las diez vistas: cuatro esquinas y centro, y el espejo de cada una"
+assert not measuring.changes_its_inputs(ten_views, images, size), "has modificado las imágenes que te dan"
 ### END HIDDEN TESTS
 
 # %% tests="n3-ten-crops" case="average" points=4
 import numpy as np
 import torch
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(average_answer)
-answer = average_answer(np.zeros((10, 2, 4)))
-assert answer is not None and np.shape(answer) == (2, 4), "de 2 imágenes y 4 clases sale un array (2, 4)"
-assert np.allclose(answer, 0.25), "con todos los logits iguales, cada clase tiene 1/4"
+probabilities = measuring.answer(average_answer, contracts.array)
+answer = probabilities(np.zeros((10, 2, 4)))
+assert answer.shape == (2, 4), "de 2 imágenes y 4 clases sale un array (2, 4)"
+assert contracts.close(answer, np.full((2, 4), 0.25), tolerance=1e-6), (
+    "con todos los logits iguales, cada clase tiene 1/4"
+)
 ### BEGIN HIDDEN TESTS
 draw = np.random.default_rng(11)
 for scale in (1.0, 5.0):
     logits = scale * draw.normal(size=(10, 3, 6))
-    expected = torch.tensor(logits).softmax(dim=2).mean(dim=0).numpy()
-    assert np.allclose(average_answer(logits), expected), "se promedian las softmax: ni los logits, ni los votos"
+    expected = torch.tensor(logits).softmax(dim=2).mean(dim=0)
+    assert contracts.close(probabilities(logits), expected, tolerance=1e-6), (
+        "se promedian las softmax: ni los logits, ni los votos"
+    )
+assert not measuring.changes_its_inputs(average_answer, logits), "has modificado el array que te dan"
 ### END HIDDEN TESTS
 
 # %% [markdown]

@@ -230,6 +230,28 @@ def record(**fields: Contract) -> Contract:
     return contract
 
 
+def exactly(**fields: Contract) -> Contract:
+    """The contract of a mapping with these keys and no others, each with its own contract."""
+    of_fields = record(**fields)
+
+    def contract(value: Any, subject: str = RETURNED) -> dict[str, Any]:
+        found = of_fields(value, subject)
+        if more := [key for key in value if key not in fields]:
+            raise Unlike(f"{subject} un diccionario con la clave {more[0]!r}, y se piden solo {', '.join(fields)}")
+        return found
+
+    return contract
+
+
+def optional(of: Contract) -> Contract:
+    """The contract of a value that may be None."""
+
+    def contract(value: Any, subject: str = RETURNED) -> Any:
+        return None if value is None else of(value, subject)
+
+    return contract
+
+
 def close(found: Any, expected: Any, tolerance: float = 1e-4) -> bool:
     """Whether two numbers or arrays have the same shape and values that differ by little.
 

@@ -42,9 +42,16 @@ def lrn(a, n=5, alpha=1e-4, beta=0.75, k=2.0):
 
 
 # %% probes="n3-lrn"
+# Un píxel y tres mapas, con todas las constantes a 1 y n = 3: haz las tres divisiones en papel; en los extremos hay menos vecinos.
 lrn(np.array([1.0, 2.0, 3.0]).reshape(3, 1, 1), n=3, alpha=1.0, beta=1.0, k=1.0)
+# Ocho mapas de un píxel: cuáles entran en la ventana de cada uno.
 lrn(np.arange(1.0, 9.0).reshape(8, 1, 1), n=5, alpha=0.5, beta=0.75, k=2.0)
+# Varios píxeles: cada uno tiene su energía, que se suma solo a lo largo de los mapas.
 lrn(np.arange(1.0, 25.0).reshape(6, 2, 2) % 7, n=3, alpha=0.1, beta=0.5, k=3.0)
+lrn(np.arange(-20.0, 10.0).reshape(5, 2, 3) % 11, n=1, alpha=0.2, beta=2.0, k=1.0)
+# Con las constantes del artículo, que son las que valen si no se dan otras.
+lrn(40 + np.arange(27.0).reshape(9, 3, 1) ** 2 % 60)
+# El array que te dan tiene que quedar como estaba.
 measuring.changes_its_inputs(lrn, np.arange(12.0).reshape(3, 2, 2))
 
 
@@ -175,9 +182,13 @@ def torch_arguments(n=5, alpha=1e-4, beta=0.75, k=2.0, divides=False):
 
 
 # %% probes="n3-lrn-alpha"
-sorted((name, round(float(value), 9)) for name, value in torch_arguments().items())
-sorted((name, round(float(value), 9)) for name, value in torch_arguments(divides=True).items())
-sorted((name, round(float(value), 9)) for name, value in torch_arguments(3, 0.2, 0.5, 1.5).items())
+# La fórmula impresa, con las constantes del artículo: ¿por cuánto hay que multiplicar alfa para que al dividir por n quede igual?
+torch_arguments()
+# La regla del código de 2012, en la que alfa ya se divide por n, como en PyTorch.
+torch_arguments(divides=True)
+# Otras constantes, con las dos reglas: las cuatro tienen que llegar a PyTorch.
+torch_arguments(3, 0.2, 0.5, 1.5)
+torch_arguments(7, 0.3, 1.0, 4.0, divides=True)
 
 
 # %% wrong="n3-lrn-alpha" name="as-it-stands"
@@ -252,11 +263,48 @@ def counterexamples():
 
 
 # %% probes="n3-order"
+# Las claves del diccionario son las seis parejas del enunciado.
 sorted(counterexamples())
-sorted(pair for pair, array in counterexamples().items() if array is None)
-[np.shape(array) for pair, array in sorted(counterexamples().items()) if array is not None]
-sorted(pair for pair, array in counterexamples().items() if array is not None and np.min(array) >= 0)
-sorted(pair for pair, array in counterexamples().items() if array is not None and np.ptp(array) == 0)
+# ReLU y max pooling: piensa en una ventana con un solo número positivo, y en otra sin ninguno.
+counterexamples().get("relu, max-pool")
+# Doblar y max pooling: ¿cambia cuál es el mayor de una ventana si todos valen el doble?
+counterexamples().get("double, max-pool")
+# ReLU y la media: haz en papel la media de 1 y -1, y rectifica antes o después. Si das un array, comprueba que el resultado cambia con el orden.
+(
+    lambda a, first, second: None
+    if a is None
+    else list(np.shape(a))
+    if np.shape(a) != (1, 5, 4, 4)
+    else bool((second(first(torch.tensor(a))) - first(second(torch.tensor(a)))).square().max() > 1e-6)
+    or [bool(np.min(a) >= 0), bool(np.ptp(a) == 0)]
+)(counterexamples().get("relu, avg-pool"), torch.relu, torch.nn.AvgPool2d(2))
+# LRN y max pooling: ¿y si el mayor de la ventana tiene vecinos muy fuertes en los otros mapas? Si das un array, comprueba que el resultado cambia con el orden.
+(
+    lambda a, first, second: None
+    if a is None
+    else list(np.shape(a))
+    if np.shape(a) != (1, 5, 4, 4)
+    else bool((second(first(torch.tensor(a))) - first(second(torch.tensor(a)))).square().max() > 1e-6)
+    or [bool(np.min(a) >= 0), bool(np.ptp(a) == 0)]
+)(counterexamples().get("lrn, max-pool"), torch.nn.LocalResponseNorm(5, alpha=0.5, beta=0.75, k=2.0), torch.nn.MaxPool2d(2))
+# LRN y ReLU: ¿qué energía aporta un vecino negativo, antes y después de rectificarlo? Si das un array, comprueba que el resultado cambia con el orden.
+(
+    lambda a, first, second: None
+    if a is None
+    else list(np.shape(a))
+    if np.shape(a) != (1, 5, 4, 4)
+    else bool((second(first(torch.tensor(a))) - first(second(torch.tensor(a)))).square().max() > 1e-6)
+    or [bool(np.min(a) >= 0), bool(np.ptp(a) == 0)]
+)(counterexamples().get("lrn, relu"), torch.nn.LocalResponseNorm(5, alpha=0.5, beta=0.75, k=2.0), torch.relu)
+# Doblar y LRN: ¿qué le pasa a la energía si todo vale el doble? Si das un array, comprueba que el resultado cambia con el orden.
+(
+    lambda a, first, second: None
+    if a is None
+    else list(np.shape(a))
+    if np.shape(a) != (1, 5, 4, 4)
+    else bool((second(first(torch.tensor(a))) - first(second(torch.tensor(a)))).square().max() > 1e-6)
+    or [bool(np.min(a) >= 0), bool(np.ptp(a) == 0)]
+)(counterexamples().get("double, lrn"), lambda a: 2 * a, torch.nn.LocalResponseNorm(5, alpha=0.5, beta=0.75, k=2.0))
 
 
 # %% wrong="n3-order" name="positive-examples" fails=["differ"]
@@ -384,11 +432,31 @@ def max_pool(maps, kernel_size, stride=None, padding=0):
 
 
 # %% probes="n3-max-pool"
+# Los números del 0 al 15 en cuatro filas, con ventanas de 2 que no se pisan: rodea las cuatro y toma el mayor de cada una.
 max_pool(np.arange(16.0).reshape(1, 4, 4), 2)
-max_pool(-np.arange(1.0, 26.0).reshape(1, 5, 5), 3, 2, 1)
+# Con ventanas de 3 y paso 2 hay solape; cada mapa va por separado.
 max_pool(np.arange(50.0).reshape(2, 5, 5), 3, 2)
+# Un mapa que no es cuadrado: las posiciones que no caben enteras se descartan.
 max_pool(np.arange(54.0).reshape(1, 6, 9) % 11, 2)
-measuring.uses(max_pool, "max_pool2d", "MaxPool2d", "adaptive_max_pool2d")
+max_pool(np.arange(56.0).reshape(1, 7, 8) * 5 % 23, 3, 3)
+# Con relleno y todos los números negativos: el relleno nunca puede ganar.
+max_pool(-np.arange(1.0, 26.0).reshape(1, 5, 5), 3, 2, 1)
+max_pool(-1 - np.arange(25.0).reshape(1, 5, 5) * 7 % 11, 2, None, 1)
+max_pool(-1 - np.arange(48.0).reshape(1, 8, 6) * 7 % 31, 3, 3, 1)
+# Se pide escribirlo con bucles, no llamar a uno ya hecho.
+measuring.uses(
+    max_pool,
+    "max_pool2d",
+    "MaxPool2d",
+    "max_pool1d",
+    "MaxPool1d",
+    "max_pool3d",
+    "MaxPool3d",
+    "adaptive_max_pool2d",
+    "AdaptiveMaxPool2d",
+)
+# El array que te dan tiene que quedar como estaba.
+measuring.changes_its_inputs(max_pool, np.arange(32.0).reshape(2, 4, 4), 2)
 
 
 # %% wrong="n3-max-pool" name="pads-with-zero"
@@ -514,11 +582,15 @@ def pooled_sides(side, kernel_size, stride, times=3, ceil=False):
 
 
 # %% probes="n3-overlapping"
-list(pooled_sides(55, 3, 2))
-list(pooled_sides(55, 2, 2))
-list(pooled_sides(55, 2, 2, ceil=True))
-list(pooled_sides(110, 3, 2, ceil=True))
-list(pooled_sides(40, 5, 3, times=2))
+# Los lados de AlexNet: aplica tres veces la cuenta del pooling, cada vez sobre lo que quedó.
+pooled_sides(55, 3, 2)
+pooled_sides(55, 2, 2)
+# Con otra ventana, otro paso y otro número de veces.
+pooled_sides(40, 5, 3, times=2)
+# Redondeando hacia arriba, una ventana que se sale también cuenta.
+pooled_sides(55, 2, 2, ceil=True)
+pooled_sides(110, 3, 2, ceil=True)
+pooled_sides(41, 5, 3, times=2, ceil=True)
 
 
 # %% wrong="n3-overlapping" name="no-plus-one"
@@ -625,12 +697,22 @@ def dropout_inverted(x, p, u, training):
 
 
 # %% probes="n3-dropout"
+# El de 2012, entrenando, con p = 0,2: se apaga lo que tiene u menor que p, y lo demás queda como está.
 dropout_2012(np.array([1.0, 2.0, 3.0, 4.0]), 0.2, np.array([0.1, 0.6, 0.3, 0.9]), True)
+dropout_2012(np.array([1.0, 2.0, 3.0, 4.0]), 0.6, np.array([0.1, 0.6, 0.3, 0.9]), True)
+# El de 2012, al evaluar: todas encendidas, y multiplicadas por 1 - p.
 dropout_2012(np.array([1.0, 2.0, 3.0, 4.0]), 0.2, np.array([0.1, 0.6, 0.3, 0.9]), False)
-dropout_inverted(np.array([1.0, 2.0, 3.0, 4.0]), 0.2, np.array([0.1, 0.6, 0.3, 0.9]), True)
-dropout_inverted(np.array([1.0, 2.0, 3.0, 4.0]), 0.2, np.array([0.1, 0.6, 0.3, 0.9]), False)
+# El array que te dan tiene que quedar como estaba.
 measuring.changes_its_inputs(dropout_2012, np.ones(4), 0.5, np.array([0.1, 0.6, 0.3, 0.9]), True)
+measuring.changes_its_inputs(dropout_2012, np.ones(4), 0.5, np.array([0.1, 0.6, 0.3, 0.9]), False)
+# El invertido, entrenando, con p = 0,2: lo que queda encendido se divide por 1 - p.
+dropout_inverted(np.array([1.0, 2.0, 3.0, 4.0]), 0.2, np.array([0.1, 0.6, 0.3, 0.9]), True)
+dropout_inverted(np.array([1.0, 2.0, 3.0, 4.0]), 0.6, np.array([0.1, 0.6, 0.3, 0.9]), True)
+# El invertido, al evaluar: no se toca nada.
+dropout_inverted(np.array([1.0, 2.0, 3.0, 4.0]), 0.2, np.array([0.1, 0.6, 0.3, 0.9]), False)
+# El array que te dan tiene que quedar como estaba.
 measuring.changes_its_inputs(dropout_inverted, np.ones(4), 0.5, np.array([0.1, 0.6, 0.3, 0.9]), True)
+measuring.changes_its_inputs(dropout_inverted, np.ones(4), 0.5, np.array([0.1, 0.6, 0.3, 0.9]), False)
 
 
 # %% wrong="n3-dropout" name="keep-for-drop"
@@ -751,9 +833,15 @@ def distinct_views(side, size):
 
 
 # %% probes="n3-random-views"
+# Dos imágenes de 4 x 4 con sus números en orden: recorta cada una por su fila y su columna, y refleja la segunda.
 views(np.arange(32.0).reshape(2, 1, 4, 4), 2, [0, 1], [2, 0], [False, True])
+# Una imagen en color que no es cuadrada, reflejada después de recortarla: cambia izquierda por derecha.
 views(np.arange(60.0).reshape(1, 3, 5, 4) % 17, 3, [2], [0], [True])
+# Las imágenes que te dan tienen que quedar como estaban.
+measuring.changes_its_inputs(views, np.arange(32.0).reshape(2, 1, 4, 4), 2, [0, 1], [2, 0], [False, True])
+# Si el recorte es toda la imagen, cuenta cuántas vistas hay con su espejo.
 distinct_views(4, 4)
+# Dibuja una fila de casillas y cuenta en cuántas puede empezar el recorte; después, las columnas y los espejos.
 distinct_views(6, 4)
 distinct_views(9, 5)
 
@@ -880,16 +968,24 @@ def light(images, values, vectors, alphas):
 
 
 # %% probes="n3-pca-lighting"
-(lambda found: np.round(np.asarray(found[0], dtype=float), 2))(
-    colour_pca(np.arange(960.0).reshape(5, 3, 8, 8) ** 1.5 % 7)
-)
-(lambda found: np.round(np.abs(np.asarray(found[1])), 2))(colour_pca(np.arange(960.0).reshape(5, 3, 8, 8) ** 1.5 % 7))
+# Los valores propios de la covarianza de todos los píxeles de todas las imágenes, de mayor a menor.
+colour_pca(np.arange(960.0).reshape(5, 3, 8, 8) ** 1.5 % 7)[0]
+# Los vectores propios, en columnas y en el orden de los valores: cada columna por su valor es la covarianza por la columna.
+(lambda found: np.abs(found[1]))(colour_pca(np.arange(960.0).reshape(5, 3, 8, 8) ** 1.5 % 7))
+(lambda found: found[1] * found[0] @ found[1].T)(colour_pca(np.arange(960.0).reshape(5, 3, 8, 8) ** 1.5 % 7))
+# Las imágenes que te dan tienen que quedar como estaban.
+measuring.changes_its_inputs(colour_pca, np.arange(960.0).reshape(5, 3, 8, 8) ** 1.5 % 7)
+# Una imagen gris y un componente en el rojo: suma a cada canal lo que le toca.
+light(np.full((1, 3, 1, 1), 0.5), np.array([1.0, 0.2, 0.1]), np.eye(3), np.array([[0.1, 0.0, 0.3]]))
+# Dos imágenes con alfas distintas: aplica la fórmula a cada una, sin recortar el resultado.
 light(
     np.full((2, 3, 1, 2), 0.9),
     np.array([0.4, 0.1, 0.02]),
     np.array([[0.6, -0.8, 0], [0.8, 0.6, 0], [0, 0, 1.0]]),
     np.array([[1.0, 2, 3], [-1, 0.5, 0]]),
 )
+light(np.full((1, 3, 1, 1), 0.1), np.array([1.0, 0.2, 0.1]), np.eye(3), np.array([[-0.5, 0.0, 0.3]]))
+# Las imágenes que te dan tienen que quedar como estaban.
 measuring.changes_its_inputs(light, np.ones((1, 3, 2, 2)), np.ones(3), np.eye(3), np.ones((1, 3)))
 
 
@@ -1066,10 +1162,22 @@ def average_answer(logits):
 
 
 # %% probes="n3-ten-crops"
-np.array(sorted(np.asarray(ten_views(np.arange(36.0).reshape(1, 1, 6, 6), 4)).reshape(-1, 16).tolist()))
-np.array(sorted(np.asarray(ten_views(np.arange(35.0).reshape(1, 1, 7, 5) % 13, 3)).reshape(-1, 9).tolist()))
-np.shape(ten_views(np.zeros((2, 3, 6, 6)), 4))
+# La forma que sale: diez vistas de dos imágenes en color.
+ten_views(np.zeros((2, 3, 6, 6)), 4).shape
+# Una imagen de 6 x 6 con sus números en orden: recorta las cuatro esquinas y el centro, y añade el espejo de cada una.
+np.array(sorted(ten_views(np.arange(36.0).reshape(1, 1, 6, 6), 4).reshape(-1, 16).tolist()))
+# Una imagen que no es cuadrada.
+np.array(sorted(ten_views(np.arange(35.0).reshape(1, 1, 7, 5) % 13, 3).reshape(-1, 9).tolist()))
+# Dos imágenes en color: cada vista lleva las dos, en su orden.
+np.array(sorted(ten_views(np.arange(294.0).reshape(2, 3, 7, 7) * 5 % 59, 5).reshape(10, -1).tolist()))
+# Las imágenes que te dan tienen que quedar como estaban.
+measuring.changes_its_inputs(ten_views, np.arange(36.0).reshape(1, 1, 6, 6), 4)
+# Diez vistas de una imagen con dos clases: haz la softmax de cada vista y después la media.
+average_answer(np.arange(20.0).reshape(10, 1, 2) ** 1.3 % 3)
+# Dos imágenes y cuatro clases: la softmax va sobre las clases, y la media, sobre las vistas.
 average_answer(np.arange(80.0).reshape(10, 2, 4) ** 1.2 % 3)
+# El array que te dan tiene que quedar como estaba.
+measuring.changes_its_inputs(average_answer, np.arange(80.0).reshape(10, 2, 4) ** 1.2 % 3)
 
 
 # %% wrong="n3-ten-crops" name="averages-logits" fails=["average"]
