@@ -306,6 +306,11 @@ counterexamples().get("double, max-pool")
     or [bool(np.min(a) >= 0), bool(np.ptp(a) == 0)]
 )(counterexamples().get("double, lrn"), lambda a: 2 * a, torch.nn.LocalResponseNorm(5, alpha=0.5, beta=0.75, k=2.0))
 
+# %% equivalent="n3-order"
+# Vale cualquier array con números de los dos signos.
+# mixed = np.random.default_rng(0).normal(size=(1, 5, 4, 4)) => mixed = np.random.normal(size=(1, 5, 4, 4))
+# mixed = np.random.default_rng(0).normal(size=(1, 5, 4, 4)) => mixed = np.random.default_rng(1).normal(size=(1, 5, 4, 4))
+
 
 # %% wrong="n3-order" name="positive-examples" fails=["differ"]
 # Tus ejemplos no tienen números negativos, y con ellos la ReLU no hace nada: ahí no puede notarse el orden.
@@ -987,6 +992,12 @@ light(
 light(np.full((1, 3, 1, 1), 0.1), np.array([1.0, 0.2, 0.1]), np.eye(3), np.array([[-0.5, 0.0, 0.3]]))
 # Las imágenes que te dan tienen que quedar como estaban.
 measuring.changes_its_inputs(light, np.ones((1, 3, 2, 2)), np.ones(3), np.eye(3), np.ones((1, 3)))
+
+# %% equivalent="n3-pca-lighting"
+# Los ejes 0 y 1 son vecinos: llevar el segundo al principio es llevar el primero detrás.
+# colours = np.moveaxis(images, 1, 0).reshape(3, -1) => colours = np.moveaxis(images, 0, 1).reshape(3, -1)
+# Para numpy, cualquier tamaño negativo es el que falta.
+# colours = np.moveaxis(images, 1, 0).reshape(3, -1) => colours = np.moveaxis(images, 1, 0).reshape(3, -2)
 
 
 # %% wrong="n3-pca-lighting" name="rows-for-columns" fails=["light"]
