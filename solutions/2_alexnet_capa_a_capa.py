@@ -1117,31 +1117,18 @@ def alexnet_slide(num_classes=1000):
     def norm():
         return nn.LocalResponseNorm(size=5, alpha=5e-4, beta=0.75, k=2)
 
-    return nn.Sequential(
-        nn.Conv2d(3, 96, kernel_size=11, stride=4),  # 227 -> 55
-        nn.ReLU(),
-        nn.MaxPool2d(kernel_size=3, stride=2),  # 55 -> 27
-        norm(),
-        nn.Conv2d(96, 256, kernel_size=5, padding=2),  # 27 -> 27
-        nn.ReLU(),
-        nn.MaxPool2d(kernel_size=3, stride=2),  # 27 -> 13
-        norm(),
-        nn.Conv2d(256, 384, kernel_size=3, padding=1),  # 13 -> 13
-        nn.ReLU(),
-        nn.Conv2d(384, 384, kernel_size=3, padding=1),  # 13 -> 13
-        nn.ReLU(),
-        nn.Conv2d(384, 256, kernel_size=3, padding=1),  # 13 -> 13
-        nn.ReLU(),
-        nn.MaxPool2d(kernel_size=3, stride=2),  # 13 -> 6
-        nn.Flatten(),
-        nn.Linear(256 * 6 * 6, 4096),
-        nn.ReLU(),
-        nn.Dropout(0.5),
-        nn.Linear(4096, 4096),
-        nn.ReLU(),
-        nn.Dropout(0.5),
-        nn.Linear(4096, num_classes),
-    )
+    conv1 = [nn.Conv2d(3, 96, kernel_size=11, stride=4), nn.ReLU()]  # 227 -> 55
+    pool1 = [nn.MaxPool2d(kernel_size=3, stride=2), norm()]  # 55 -> 27
+    conv2 = [nn.Conv2d(96, 256, kernel_size=5, padding=2), nn.ReLU()]  # 27 -> 27
+    pool2 = [nn.MaxPool2d(kernel_size=3, stride=2), norm()]  # 27 -> 13
+    conv3 = [nn.Conv2d(256, 384, kernel_size=3, padding=1), nn.ReLU()]  # 13 -> 13
+    conv4 = [nn.Conv2d(384, 384, kernel_size=3, padding=1), nn.ReLU()]  # 13 -> 13
+    conv5 = [nn.Conv2d(384, 256, kernel_size=3, padding=1), nn.ReLU()]  # 13 -> 13
+    pool3 = [nn.MaxPool2d(kernel_size=3, stride=2), nn.Flatten()]  # 13 -> 6
+    fc6 = [nn.Linear(256 * 6 * 6, 4096), nn.ReLU(), nn.Dropout(0.5)]
+    fc7 = [nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(0.5)]
+    fc8 = nn.Linear(4096, num_classes)
+    return nn.Sequential(*conv1, *pool1, *conv2, *pool2, *conv3, *conv4, *conv5, *pool3, *fc6, *fc7, fc8)
     ### END SOLUTION
 
 

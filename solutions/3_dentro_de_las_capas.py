@@ -216,11 +216,8 @@ def lrn(a, n=5, alpha=1e-4, beta=0.75, k=2.0):
     a: array (mapas, alto, ancho). n: mapas de la ventana, impar. Devuelve un array de la misma forma.
     """
     ### BEGIN SOLUTION
-    result = np.empty_like(a, dtype=float)
-    for i in range(len(a)):
-        window = a[max(0, i - n // 2) : i + n // 2 + 1]
-        result[i] = a[i] / (k + alpha * (window**2).sum(axis=0)) ** beta
-    return result
+    energies = [(a[max(0, i - n // 2) : i + n // 2 + 1] ** 2).sum(axis=0) for i in range(len(a))]
+    return a / (k + alpha * np.stack(energies)) ** beta
     ### END SOLUTION
 
 

@@ -38,7 +38,7 @@ conv_output_shape((3, 227, 227), 96, 11, stride=4)
 conv_output_shape((3, 32, 48), 8, 5)
 # Con paso y relleno: el relleno se añade en los dos bordes, y una ventana que no cabe entera no cuenta.
 conv_output_shape((64, 30, 21), 32, 3, stride=2, padding=1)
-conv_output_shape((2, 13, 24), 5, 4, stride=3, padding=2)
+conv_output_shape((2, 13, 25), 5, 4, stride=3, padding=2)
 
 
 # %% wrong="n2-conv1-volume" name="keeps-the-depth"
@@ -325,10 +325,18 @@ def conv_params(in_channels, out_channels, kernel_size, bias=True, groups=1):
 
 
 # %% wrong="n2-conv-params" name="returns-the-error" fails=["errors"]
-# Devuelves el error en vez de lanzarlo: escribe `raise ValueError(...)`, no `return`.
+# Cuando los grupos no dividen los canales, la función devuelve algo que no es un número o no devuelve nada, y lo que
+# se pide es lanzar el error: escribe `raise ValueError(...)`, no `return` ni `print`.
 def conv_params(in_channels, out_channels, kernel_size, bias=True, groups=1):
     if in_channels % groups or out_channels % groups:
         return "ValueError"
+    return out_channels * (in_channels // groups) * kernel_size**2 + (out_channels if bias else 0)
+
+
+# %% wrong="n2-conv-params" name="asserts" fails=["errors"]
+# Lanzas un `AssertionError`, como hace `assert`: se pide un `ValueError`, con `if` y `raise ValueError(...)`.
+def conv_params(in_channels, out_channels, kernel_size, bias=True, groups=1):
+    assert in_channels % groups == 0 and out_channels % groups == 0
     return out_channels * (in_channels // groups) * kernel_size**2 + (out_channels if bias else 0)
 
 
@@ -486,7 +494,7 @@ def trace_shapes(in_shape, layers):
             left[axis] = len(range(0, padded - layer["kernel_size"] + 1, layer["stride"]))
         if kind == "conv":
             left[0] = layer["out_channels"]
-    return [dict(name=layer["name"], in_shape=given, out_shape=left)] + trace_shapes(left, layers[1:])
+    return [dict(name=layer["name"], in_shape=given, out_shape=left), *trace_shapes(left, layers[1:])]
 
 
 # %% probes="n2-layer-table"
@@ -740,6 +748,23 @@ def trace_shapes(in_shape, layers):
             continue
         rows.append({"name": layer["name"], "in_shape": shape, "out_shape": out_shape})
         shape = out_shape
+    return rows
+
+
+# %% wrong="n2-layer-table" name="one-list-for-all" fails=["volumes"]
+# La forma de una capa cambia en las filas de otras: guardas en ellas la misma lista, y después escribes en esa lista.
+# Guarda una copia en cada fila, o haz una tupla nueva.
+def trace_shapes(in_shape, layers):
+    rows, shape = [], list(in_shape)
+    for layer in layers:
+        given = shape
+        if layer["kind"] == "linear":
+            given, shape = (math.prod(shape),), [layer["out_features"]]
+        elif layer["kind"] in ("conv", "pool"):
+            shape[0] = layer.get("out_channels", shape[0])
+            for axis in (1, 2):
+                shape[axis] = (shape[axis] + 2 * layer["padding"] - layer["kernel_size"]) // layer["stride"] + 1
+        rows.append({"name": layer["name"], "in_shape": given, "out_shape": shape})
     return rows
 
 
@@ -1375,6 +1400,13 @@ def training_memory(n_parameters, in_shape, out_shapes, batch_size=1):
     return 4 * batch_size * per_image / 2**20, 4 * 3 * n_parameters / 2**20
 
 
+# %% wrong="n2-memory" name="rounds"
+# Redondeas el resultado: se pide tal como sale de la cuenta, y así también vale para redes pequeñas.
+def training_memory(n_parameters, in_shape, out_shapes, batch_size=1):
+    per_image = math.prod(in_shape) + sum(math.prod(shape) for shape in out_shapes)
+    return round(4 * 3 * n_parameters / 2**20, 2), round(4 * batch_size * per_image / 2**20, 2)
+
+
 # %% right="n2-input-224" name="negative-floor-and-zeros"
 def conv_output_size(size, kernel_size, stride=1, padding=0, rounding="floor"):
     room = size + padding + padding - kernel_size
@@ -1580,6 +1612,17 @@ def pad_like_2012(images):
     return F.interpolate(images, size=(227, 227), mode="nearest")
 
 
+# %% wrong="n2-input-224" name="pads-too-much" fails=["windows"]
+# Pones 4 ceros a la derecha y abajo, y el último no lo lee ninguna ventana: se piden los justos.
+def conv_output_size(size, kernel_size, stride=1, padding=0, rounding="floor"):
+    room = size + 2 * padding - kernel_size
+    return (math.ceil(room / stride) if rounding == "ceil" else room // stride) + 1
+
+
+def pad_like_2012(images):
+    return F.pad(images, (0, 4, 0, 4))
+
+
 # %% right="n2-alexnet-module" name="class-with-functions"
 class SlideNet(nn.Module):
     def __init__(self, num_classes):
@@ -1630,29 +1673,36 @@ def alexnet_slide(num_classes=1000):
     return nn.Sequential(nn.Sequential(*layers), nn.Flatten(), nn.Sequential(*head))
 
 
+# %% right="n2-alexnet-module" name="adaptive-pool"
+def alexnet_slide(num_classes=1000):
+    return nn.Sequential(
+        nn.Conv2d(3, 96, 11, 4), nn.ReLU(), nn.MaxPool2d(3, 2), nn.LocalResponseNorm(5, 5e-4, 0.75, 2),
+        nn.Conv2d(96, 256, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2), nn.LocalResponseNorm(5, 5e-4, 0.75, 2),
+        nn.Conv2d(256, 384, 3, padding=1), nn.ReLU(), nn.Conv2d(384, 384, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2), nn.AdaptiveAvgPool2d(6), nn.Flatten(),
+        nn.Linear(9216, 4096), nn.ReLU(), nn.Dropout(), nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(),
+        nn.Linear(4096, num_classes),
+    )  # fmt: skip
+
+
 # %% probes="n2-alexnet-module"
 # Cuenta los pesos y los sesgos de cada capa, en el orden en que se declaran: tienen que ser los de la tabla.
 [int(np.prod(shape)) for shape in measuring.parameter_shapes(alexnet_slide)]
 # El número de clases solo cambia la última capa.
 [int(np.prod(shape)) for shape in measuring.parameter_shapes(alexnet_slide, num_classes=7)]
-# Con pesos conocidos, lo que llega a CONV2, ..., CONV5 y FC6: recorre la lista capa a capa, con su ReLU, su pooling y su LRN.
-[
-    x[0].flatten()
-    for x in measuring.layer_inputs(
-        alexnet_slide,
-        60 * torch.randn(1, 3, 227, 227, generator=torch.Generator().manual_seed(2012)),
-        num_classes=10,
-    )[1:6]
-]
-# Al evaluar, lo que llega a FC7 y FC8 y las puntuaciones que salen; con la misma imagen dos veces, sale dos veces lo mismo.
+# Con pesos conocidos, lo que llega a cada capa al evaluar, y las puntuaciones: recorre la lista capa a capa, con su ReLU, su
+# pooling y su LRN. Con la misma imagen dos veces tiene que salir dos veces lo mismo.
 (
-    lambda reached: [x[0] for x in reached[6:]]
-    if (reached[-1][0] - reached[-1][1]).abs().max() < 1e-3 * reached[-1].abs().max()
-    else "otra"
+    lambda reached: [x[0].flatten() for x in reached[1:6]]
+    + (
+        [x[0].flatten() for x in reached[6:]]
+        if (reached[-1][0] - reached[-1][1]).abs().max() < 1e-3 * reached[-1].abs().max()
+        else ["otra"]
+    )
 )(
     measuring.layer_inputs(
         alexnet_slide,
-        60 * torch.randn(1, 3, 227, 227, generator=torch.Generator().manual_seed(6))[[0, 0]],
+        60 * torch.randn(1, 3, 227, 227, generator=torch.Generator().manual_seed(2012))[[0, 0]],
         num_classes=10,
     )
 )
@@ -1717,7 +1767,8 @@ def alexnet_slide(num_classes=1000):
 
 
 # %% wrong="n2-alexnet-module" name="lrn-all-defaults" fails=["layers"]
-# Tus LRN usan las constantes de PyTorch por defecto. La fórmula pide k = 2, y PyTorch divide alpha entre `size`.
+# Tus LRN usan k = 1 y alpha=1e-4, que es lo que PyTorch pone si no dices nada. La fórmula pide k = 2, y PyTorch divide
+# alpha entre `size`.
 def alexnet_slide(num_classes=1000):
     return nn.Sequential(
         nn.Conv2d(3, 96, 11, 4), nn.ReLU(), nn.MaxPool2d(3, 2), nn.LocalResponseNorm(5),
@@ -1875,7 +1926,7 @@ def alexnet_slide(num_classes=1000):
 
 
 # %% wrong="n2-alexnet-module" name="forgets-the-padding" fails=["layers", "classifier"]
-# Olvidas el relleno de CONV2 a CONV5: los mapas encogen y a FC6 no le llegan los números que espera.
+# A FC6 le llegan 1 024 números y espera 9 216: los mapas encogen por el camino. ¿Llevan su relleno CONV2 a CONV5?
 def alexnet_slide(num_classes=1000):
     return nn.Sequential(
         nn.Conv2d(3, 96, 11, 4), nn.ReLU(), nn.MaxPool2d(3, 2), nn.LocalResponseNorm(5, 5e-4, 0.75, 2),
@@ -1928,7 +1979,7 @@ def alexnet_slide(num_classes=1000):
 
 
 # %% wrong="n2-alexnet-module" name="forgets-to-flatten" fails=["layers", "classifier"]
-# Falta aplanar (nn.Flatten) el volumen de POOL3 antes de FC6.
+# A FC6 le llega el volumen de POOL3 sin aplanar: falta `nn.Flatten()`, o no reúne mapas, alto y ancho en una fila.
 def alexnet_slide(num_classes=1000):
     return nn.Sequential(
         nn.Conv2d(3, 96, 11, 4), nn.ReLU(), nn.MaxPool2d(3, 2), nn.LocalResponseNorm(5, 5e-4, 0.75, 2),
@@ -1938,6 +1989,83 @@ def alexnet_slide(num_classes=1000):
         nn.Linear(9216, 4096), nn.ReLU(), nn.Dropout(), nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(),
         nn.Linear(4096, num_classes),
     )  # fmt: skip
+
+
+# %% wrong="n2-alexnet-module" name="pads-conv1" fails=["layers"]
+# Lo que llega a CONV2 tiene el tamaño debido, y otros valores. Con la imagen de 227, CONV1 va sin relleno: ¿le has
+# puesto `padding=2`, como torchvision con la de 224?
+def alexnet_slide(num_classes=1000):
+    return nn.Sequential(
+        nn.Conv2d(3, 96, 11, 4, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2), nn.LocalResponseNorm(5, 5e-4, 0.75, 2),
+        nn.Conv2d(96, 256, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2), nn.LocalResponseNorm(5, 5e-4, 0.75, 2),
+        nn.Conv2d(256, 384, 3, padding=1), nn.ReLU(), nn.Conv2d(384, 384, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2), nn.Flatten(),
+        nn.Linear(9216, 4096), nn.ReLU(), nn.Dropout(), nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(),
+        nn.Linear(4096, num_classes),
+    )  # fmt: skip
+
+
+# %% wrong="n2-alexnet-module" name="forgets-the-padding-of-conv2" fails=["layers", "classifier"]
+# A FC6 le llegan 6 400 números y espera 9 216: con una imagen de 227, POOL3 tiene que dejar 6x6, no 5x5. ¿Lleva CONV2
+# su relleno de 2?
+def alexnet_slide(num_classes=1000):
+    return nn.Sequential(
+        nn.Conv2d(3, 96, 11, 4), nn.ReLU(), nn.MaxPool2d(3, 2), nn.LocalResponseNorm(5, 5e-4, 0.75, 2),
+        nn.Conv2d(96, 256, 5), nn.ReLU(), nn.MaxPool2d(3, 2), nn.LocalResponseNorm(5, 5e-4, 0.75, 2),
+        nn.Conv2d(256, 384, 3, padding=1), nn.ReLU(), nn.Conv2d(384, 384, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2), nn.Flatten(),
+        nn.Linear(9216, 4096), nn.ReLU(), nn.Dropout(), nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(),
+        nn.Linear(4096, num_classes),
+    )  # fmt: skip
+
+
+# %% wrong="n2-alexnet-module" name="one-dropout" fails=["classifier"]
+# Hay dropout a la salida de FC6 y falta a la salida de FC7.
+def alexnet_slide(num_classes=1000):
+    return nn.Sequential(
+        nn.Conv2d(3, 96, 11, 4), nn.ReLU(), nn.MaxPool2d(3, 2), nn.LocalResponseNorm(5, 5e-4, 0.75, 2),
+        nn.Conv2d(96, 256, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2), nn.LocalResponseNorm(5, 5e-4, 0.75, 2),
+        nn.Conv2d(256, 384, 3, padding=1), nn.ReLU(), nn.Conv2d(384, 384, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2), nn.Flatten(),
+        nn.Linear(9216, 4096), nn.ReLU(), nn.Dropout(), nn.Linear(4096, 4096), nn.ReLU(),
+        nn.Linear(4096, num_classes),
+    )  # fmt: skip
+
+
+# %% wrong="n2-alexnet-module" name="log-softmax-at-the-end" fails=["classifier"]
+# Terminas en log-softmax. La red da puntuaciones (class scores): el softmax va dentro de la función de pérdida.
+def alexnet_slide(num_classes=1000):
+    return nn.Sequential(
+        nn.Conv2d(3, 96, 11, 4), nn.ReLU(), nn.MaxPool2d(3, 2), nn.LocalResponseNorm(5, 5e-4, 0.75, 2),
+        nn.Conv2d(96, 256, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2), nn.LocalResponseNorm(5, 5e-4, 0.75, 2),
+        nn.Conv2d(256, 384, 3, padding=1), nn.ReLU(), nn.Conv2d(384, 384, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2), nn.Flatten(),
+        nn.Linear(9216, 4096), nn.ReLU(), nn.Dropout(), nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(),
+        nn.Linear(4096, num_classes), nn.LogSoftmax(dim=1),
+    )  # fmt: skip
+
+
+# %% wrong="n2-alexnet-module" name="dropout-in-evaluation" fails=["classifier"]
+# Al evaluar, de la misma imagen salen dos respuestas: el dropout sigue encendido. `nn.Dropout` se apaga solo con
+# `eval()`; a `F.dropout` hay que darle `training=self.training`.
+class SlideNet(nn.Module):
+    def __init__(self, num_classes):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 96, 11, 4), nn.ReLU(), nn.MaxPool2d(3, 2), nn.LocalResponseNorm(5, 5e-4, 0.75, 2),
+            nn.Conv2d(96, 256, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2), nn.LocalResponseNorm(5, 5e-4, 0.75, 2),
+            nn.Conv2d(256, 384, 3, padding=1), nn.ReLU(), nn.Conv2d(384, 384, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2), nn.Flatten(),
+        )  # fmt: skip
+        self.fc6, self.fc7, self.fc8 = nn.Linear(9216, 4096), nn.Linear(4096, 4096), nn.Linear(4096, num_classes)
+
+    def forward(self, x):
+        x = F.dropout(F.relu(self.fc6(self.features(x))), 0.5)
+        return self.fc8(F.dropout(F.relu(self.fc7(x)), 0.5))
+
+
+def alexnet_slide(num_classes=1000):
+    return SlideNet(num_classes)
 
 
 # %% right="n2-receptive-field" name="from-the-end"

@@ -54,6 +54,10 @@ lrn(40 + np.arange(27.0).reshape(9, 3, 1) ** 2 % 60)
 # El array que te dan tiene que quedar como estaba.
 measuring.changes_its_inputs(lrn, np.arange(12.0).reshape(3, 2, 2))
 
+# %% equivalent="n3-lrn"
+# El mayor de dos números no depende de su orden.
+# energies = [(a[max(0, i - n // 2):i + n // 2 + 1] ** 2).sum(axis=0) for i in range(len(a))] => energies = [(a[max(i - n // 2, 0):i + n // 2 + 1] ** 2).sum(axis=0) for i in range(len(a))]
+
 
 # %% wrong="n3-lrn" name="divides-alpha-by-n"
 # Divides alfa por n: eso hacen PyTorch y el código de 2012, pero aquí se pide la fórmula impresa.
@@ -161,6 +165,16 @@ def lrn(a, n=5, alpha=1e-4, beta=0.75, k=2.0):
     for i in range(len(a)):
         window = a[max(0, i - n // 2) : i + n // 2 + 1]
         result[i] = a[i] * (k + alpha * (window**2).sum(axis=0)) ** beta
+    return result
+
+
+# %% wrong="n3-lrn" name="means"
+# Haces la media de los cuadrados de la ventana: la energía de la fórmula es su suma.
+def lrn(a, n=5, alpha=1e-4, beta=0.75, k=2.0):
+    result = np.empty_like(a, dtype=float)
+    for i in range(len(a)):
+        window = a[max(0, i - n // 2) : i + n // 2 + 1]
+        result[i] = a[i] / (k + alpha * (window**2).mean(axis=0)) ** beta
     return result
 
 
@@ -313,7 +327,8 @@ counterexamples().get("double, max-pool")
 
 
 # %% wrong="n3-order" name="positive-examples" fails=["differ"]
-# Tus ejemplos no tienen números negativos, y con ellos la ReLU no hace nada: ahí no puede notarse el orden.
+# En las parejas con ReLU, tus ejemplos no tienen números negativos, y con ellos la ReLU no hace nada: ahí no puede
+# notarse el orden.
 def counterexamples():
     positive = np.random.default_rng(0).random((1, 5, 4, 4)) + 0.5
     return {
@@ -667,6 +682,16 @@ def pooled_sides(side, kernel_size, stride, times=3, ceil=False):
     return sides
 
 
+# %% wrong="n3-overlapping" name="always-one-more"
+# Con `ceil=True` añades una ventana siempre: si la división es exacta no queda nada fuera, y no hay ventana de más.
+def pooled_sides(side, kernel_size, stride, times=3, ceil=False):
+    sides = []
+    for _ in range(times):
+        side = (side - kernel_size) // stride + (2 if ceil else 1)
+        sides.append(side)
+    return sides
+
+
 # %% [markdown]
 # ## n3-dropout
 
@@ -806,6 +831,16 @@ def dropout_inverted(x, p, u, training):
     return x / (1 - p)
 
 
+# %% wrong="n3-dropout" name="equal-goes-too"
+# Apagas también la neurona cuyo u es igual a p: se apaga si es menor.
+def dropout_2012(x, p, u, training):
+    return np.where(u <= p, 0.0, x) if training else (1 - p) * x
+
+
+def dropout_inverted(x, p, u, training):
+    return np.where(u <= p, 0.0, x / (1 - p)) if training else x
+
+
 # %% [markdown]
 # ## n3-random-views
 
@@ -849,6 +884,13 @@ distinct_views(4, 4)
 # Dibuja una fila de casillas y cuenta en cuántas puede empezar el recorte; después, las columnas y los espejos.
 distinct_views(6, 4)
 distinct_views(9, 5)
+
+# %% equivalent="n3-random-views"
+# Las cuatro listas tienen la misma longitud.
+# for image, top, left, flip in zip(images, tops, lefts, flips, strict=True): => for image, top, left, flip in zip(images, tops, lefts, flips):
+# for image, top, left, flip in zip(images, tops, lefts, flips, strict=True): => for image, top, left, flip in zip(images, tops, lefts, flips, strict=False):
+# Una lista de arrays de la misma forma vale como array.
+# return np.stack(cut) => return cut
 
 
 # %% wrong="n3-random-views" name="one-end-missing" fails=["count"]
@@ -1170,6 +1212,19 @@ def average_answer(logits):
         exponentials = np.exp(view - view.max(axis=-1, keepdims=True))
         total = total + exponentials / exponentials.sum(axis=-1, keepdims=True)
     return total / len(logits)
+
+
+# %% right="n3-ten-crops" name="plain-exponentials"
+def ten_views(images, size):
+    height, width = images.shape[2] - size, images.shape[3] - size
+    places = [(0, 0), (0, width), (height, 0), (height, width), (height // 2, width // 2)]
+    five = [images[:, :, y : y + size, x : x + size] for y, x in places]
+    return np.concatenate([np.stack(five), np.flip(five, axis=-1)])
+
+
+def average_answer(logits):
+    exponentials = np.exp(logits)
+    return np.mean(exponentials / exponentials.sum(-1, keepdims=True), axis=0)
 
 
 # %% probes="n3-ten-crops"
