@@ -428,7 +428,7 @@ def trace_shapes(in_shape, layers):
     """
     ### BEGIN SOLUTION
     rows = []
-    shape = tuple(in_shape)
+    shape = in_shape
     for layer in layers:
         if layer["kind"] == "linear":
             shape = (math.prod(shape),)  # aplanar
@@ -489,6 +489,10 @@ def shapes_with_torch(in_shape, layers):
     return shapes
 
 
+rows = trace((3, 5, 6), [{"name": "RELU0", "kind": "relu"}])
+assert rows == [{"name": "RELU0", "in_shape": [3, 5, 6], "out_shape": [3, 5, 6]}], (
+    "una red puede empezar por una capa que no cambia la forma"
+)
 draw = random.Random(227)
 for _ in range(5):
     image = (draw.choice([1, 3, 4]), draw.randint(60, 80), draw.randint(81, 99))

@@ -512,14 +512,23 @@ trace_shapes(
         {"name": "G", "kind": "linear", "out_features": 7},
     ],
 )
-# Varias capas seguidas, con grupos, ReLU, pooling con relleno y normalización: haz en papel la forma tras cada una.
+# Varias capas seguidas, con grupos, ReLU, pooling y normalización: haz en papel la forma tras cada una.
 trace_shapes(
     (2, 30, 43),
     [
-        {"name": "A", "kind": "conv", "out_channels": 6, "kernel_size": 5, "stride": 2, "padding": 1, "groups": 2},
+        {"name": "A", "kind": "conv", "out_channels": 6, "kernel_size": 5, "stride": 2, "padding": 2, "groups": 2},
         {"name": "B", "kind": "relu"},
-        {"name": "C", "kind": "pool", "kernel_size": 3, "stride": 2, "padding": 1},
+        {"name": "C", "kind": "pool", "kernel_size": 3, "stride": 2, "padding": 0},
         {"name": "D", "kind": "norm", "size": 5},
+    ],
+)
+# Una red que empieza por una capa que no cambia la forma, y sigue con un pooling con relleno y una convolución sin él.
+trace_shapes(
+    (4, 20, 13),
+    [
+        {"name": "A", "kind": "norm", "size": 5},
+        {"name": "B", "kind": "pool", "kernel_size": 3, "stride": 2, "padding": 1},
+        {"name": "C", "kind": "conv", "out_channels": 8, "kernel_size": 4, "stride": 1, "padding": 0, "groups": 2},
     ],
 )
 
