@@ -136,46 +136,47 @@ def step_2012(w, v, g, rate, momentum=0.9, weight_decay=5e-4):
 tema9.check("n4-rule-2012")
 
 # %% tests="n4-rule-2012" case="one-step" points=6
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(step_2012)
-result = step_2012(1.0, 0.0, 2.0, 0.1, weight_decay=0.0)
-assert result is not None, "step_2012 tiene que devolver dos cosas: (w, v)"
-w, v = result
-assert abs(v + 0.2) < 1e-12, "con v = 0 y sin decaimiento, la velocidad es menos la tasa por el gradiente: -0,2"
-assert abs(w - 0.8) < 1e-12, "el peso nuevo es el viejo más la velocidad: 0,8"
+step = measuring.answer(step_2012, contracts.together(contracts.array, contracts.array))
+w, v = step(1.0, 0.0, 2.0, 0.1, weight_decay=0.0)
+assert contracts.close(v, -0.2, tolerance=1e-6), (
+    "con v = 0 y sin decaimiento, la velocidad es menos la tasa por el gradiente: -0,2"
+)
+assert contracts.close(w, 0.8, tolerance=1e-6), "el peso nuevo es el viejo más la velocidad: 0,8"
 ### BEGIN HIDDEN TESTS
-w, v = step_2012(2.0, 0.5, 0.0, 0.1, momentum=0.9, weight_decay=0.01)
-assert abs(v - (0.45 - 0.002)) < 1e-12, "el decaimiento resta 0,01 · tasa · w de la velocidad"
-assert abs(w - 2.448) < 1e-12, "el peso nuevo es el viejo más la velocidad nueva"
+w, v = step(2.0, 0.5, 0.0, 0.1, momentum=0.9, weight_decay=0.01)
+assert contracts.close(v, 0.45 - 0.002, tolerance=1e-6), "el decaimiento resta 0,01 · tasa · w de la velocidad"
+assert contracts.close(w, 2.448, tolerance=1e-6), "el peso nuevo es el viejo más la velocidad nueva"
 ### END HIDDEN TESTS
 
 # %% tests="n4-rule-2012" case="many-steps" points=6
 import numpy as np
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(step_2012)
-w, v = step_2012(np.array([1.0, -1.0]), np.zeros(2), np.array([0.5, 0.5]), 0.01)
-assert np.shape(w) == np.shape(v) == (2,), "con arrays de dos números salen dos arrays de dos números"
+step = measuring.answer(step_2012, contracts.together(contracts.array, contracts.array))
+w, v = step(np.array([1.0, -1.0]), np.zeros(2), np.array([0.5, 0.5]), 0.01)
+assert w.shape == v.shape == (2,), "con arrays de dos números salen dos arrays de dos números"
 ### BEGIN HIDDEN TESTS
 draw = np.random.default_rng(2012)
 for rate, momentum, decay in ((0.01, 0.9, 5e-4), (0.1, 0.5, 0.02), (0.3, 0.0, 0.1), (0.02, 0.95, 0.0)):
     w, v = draw.normal(size=(3, 2)), draw.normal(size=(3, 2))
     ours_w, ours_v = w.copy(), v.copy()
-    for step in range(6):
+    for number in range(6):
         g = draw.normal(size=(3, 2))
-        w, v = step_2012(w, v, g, rate * 0.5**step, momentum, decay)
+        w, v = step(w, v, g, rate * 0.5**number, momentum, decay)
         for place in np.ndindex(3, 2):
             ours_v[place] = (
-                momentum * ours_v[place] - decay * rate * 0.5**step * ours_w[place] - rate * 0.5**step * g[place]
+                momentum * ours_v[place] - decay * rate * 0.5**number * ours_w[place] - rate * 0.5**number * g[place]
             )
             ours_w[place] += ours_v[place]
     case = f"seis pasos con tasa {rate}, momento {momentum} y decaimiento {decay}"
-    assert np.allclose(v, ours_v), f"la velocidad no es la de la fórmula: {case}"
-    assert np.allclose(w, ours_w), f"los pesos no son los de la fórmula: {case}"
-arrays = (np.ones(3), np.ones(3), np.ones(3))
-changed = measuring.changes_its_inputs(step_2012, *arrays, 0.1)
+    assert contracts.close(v, ours_v, tolerance=1e-6), f"la velocidad no es la de la fórmula: {case}"
+    assert contracts.close(w, ours_w, tolerance=1e-6), f"los pesos no son los de la fórmula: {case}"
+_, v = step(3.0, 0.5, 0.25, 2.0)
+assert contracts.close(v, -0.053, tolerance=1e-6), "si no se dan, el momento es 0,9 y el decaimiento 0,0005"
+changed = measuring.changes_its_inputs(step_2012, np.ones(3), np.ones(3), np.ones(3), 0.1)
 assert not changed, "has modificado los arrays que te dan (¿con += o *=?): devuelve otros nuevos"
 ### END HIDDEN TESTS
 
@@ -215,29 +216,32 @@ tema9.check("n4-rule-torch")
 import numpy as np
 import torch
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(step_torch)
-result = step_torch(1.0, 0.0, 2.0, 0.1, weight_decay=0.0)
-assert result is not None, "step_torch tiene que devolver dos cosas: (w, b)"
-w, b = result
-assert abs(b - 2.0) < 1e-12, "sin decaimiento y con b = 0, el búfer es el gradiente, sin la tasa: 2"
-assert abs(w - 0.8) < 1e-12, "el peso baja la tasa por el búfer: 1 - 0,1 · 2"
+step = measuring.answer(step_torch, contracts.together(contracts.array, contracts.array))
+w, b = step(1.0, 0.0, 2.0, 0.1, weight_decay=0.0)
+assert contracts.close(b, 2, tolerance=1e-6), (
+    "sin decaimiento y con b = 0, el búfer es el gradiente, sin la tasa: 2"
+)
+assert contracts.close(w, 0.8, tolerance=1e-6), "el peso baja la tasa por el búfer: 1 - 0,1 · 2"
 ### BEGIN HIDDEN TESTS
 draw = np.random.default_rng(128)
 for rate, momentum, decay in ((0.01, 0.9, 5e-4), (0.1, 0.5, 0.02), (0.3, 0.9, 0.1)):
-    start = draw.normal(size=4)
-    weight = torch.nn.Parameter(torch.tensor(start))
+    w, b = draw.normal(size=(2, 3)), np.zeros((2, 3))
+    weight = torch.nn.Parameter(torch.tensor(w))
     optimizer = torch.optim.SGD([weight], rate, momentum, weight_decay=decay)
-    w, b = start.copy(), np.zeros(4)
-    for step in range(6):
-        g = draw.normal(size=4)
-        optimizer.param_groups[0]["lr"] = rate * 0.5**step
+    for number in range(6):
+        g = draw.normal(size=(2, 3))
+        optimizer.param_groups[0]["lr"] = rate * 0.5**number
         weight.grad = torch.tensor(g)
         optimizer.step()
-        w, b = step_torch(w, b, g, rate * 0.5**step, momentum, decay)
-        case = f"paso {step + 1} con tasa {rate * 0.5**step}, momento {momentum} y decaimiento {decay}"
-        assert np.allclose(w, weight.detach().numpy()), f"no da los pesos de torch.optim.SGD: {case}"
+        w, b = step(w, b, g, rate * 0.5**number, momentum, decay)
+        case = f"paso {number + 1} con tasa {rate * 0.5**number}, momento {momentum} y decaimiento {decay}"
+        assert contracts.close(w, weight, tolerance=1e-6), f"no da los pesos de torch.optim.SGD: {case}"
+        buffer = optimizer.state[weight]["momentum_buffer"]
+        assert contracts.close(b, buffer, tolerance=1e-6), f"no da el búfer de torch.optim.SGD: {case}"
+_, b = step(4.0, 1.0, 0.25, 0.5)
+assert contracts.close(b, 1.152, tolerance=1e-6), "si no se dan, el momento es 0,9 y el decaimiento 0,0005"
 changed = measuring.changes_its_inputs(step_torch, np.ones(3), np.ones(3), np.ones(3), 0.1)
 assert not changed, "has modificado los arrays que te dan (¿con += o *=?): devuelve otros nuevos"
 ### END HIDDEN TESTS
@@ -283,29 +287,27 @@ def difference(rates, w=1.0, momentum=0.9, weight_decay=5e-4):
 tema9.check("n4-equivalence")
 
 # %% tests="n4-equivalence" case="constant-rate" points=4
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(difference)
-gaps = difference([0.1] * 20)
-assert gaps is not None and len(gaps) == 20, "devuelve una lista con un número por paso"
-assert max(gaps) < 1e-12, "con la tasa constante las dos reglas coinciden"
+gaps = measuring.answer(difference, contracts.numbers())
+assert len(gaps([0.1] * 20)) == 20, "devuelve una lista con un número por paso"
+assert contracts.close(gaps([0.1] * 20), [0] * 20, tolerance=1e-8), "con la tasa constante las dos reglas coinciden"
 ### BEGIN HIDDEN TESTS
-assert max(difference([0.03] * 50, w=-2.0, momentum=0.5, weight_decay=0.1)) < 1e-12, "coinciden con otro decaimiento"
-assert max(difference([0.2] * 10, momentum=0.0)) < 1e-12, "sin momento también coinciden"
+again = gaps([0.03] * 50, w=-2.0, momentum=0.5, weight_decay=0.1)
+assert contracts.close(again, [0] * 50, tolerance=1e-8), "con la tasa constante coinciden también con otro decaimiento"
+assert contracts.close(gaps([0.2] * 10, momentum=0.0), [0] * 10, tolerance=1e-8), "sin momento también coinciden"
 ### END HIDDEN TESTS
 
 # %% tests="n4-equivalence" case="after-a-drop" points=6
-import numpy as np
+from tema9 import contracts, measuring
 
-from tema9 import measuring
-
-measuring.require_own(difference)
-gaps = difference([0.1] * 10 + [0.01] * 10)
-assert len(gaps) == 20, "devuelve una lista con un número por paso"
-assert max(gaps[:10]) < 1e-12, "antes de la bajada las dos reglas coinciden"
-assert gaps[10] > 1e-4, "desde el primer paso con la tasa nueva ya difieren: ¿usa cada regla su propia tasa?"
+gaps = measuring.answer(difference, contracts.numbers())
+found = gaps([0.1] * 10 + [0.01] * 10)
+assert len(found) == 20, "devuelve una lista con un número por paso"
+assert contracts.close(found[:10], [0] * 10, tolerance=1e-8), "antes de la bajada las dos reglas coinciden"
+assert found[10] > 1e-4, "desde el primer paso con la tasa nueva ya difieren: ¿usa cada regla su propia tasa?"
 ### BEGIN HIDDEN TESTS
-assert min(gaps) >= 0, "se pide el valor absoluto"
+assert min(found) >= 0, "se pide el valor absoluto"
 
 
 def slow(rates, w, momentum, decay):
@@ -314,7 +316,7 @@ def slow(rates, w, momentum, decay):
         v = momentum * v - rate * (mine + decay * mine)
         b = momentum * b + (theirs + decay * theirs)
         mine, theirs = mine + v, theirs - rate * b
-        found.append(abs(mine - theirs))
+        found.append(((mine - theirs) ** 2) ** 0.5)
     return found
 
 
@@ -322,10 +324,16 @@ for rates, w, momentum, decay in (
     ([0.1] * 5 + [0.01] * 15, 1.0, 0.9, 5e-4),
     ([0.2] * 4 + [0.02] * 4 + [0.002] * 4, 3.0, 0.9, 0.0),
     ([0.05, 0.1, 0.05], 1.0, 0.5, 0.2),
+    ([0.5] * 6 + [0.05] * 12, -2.0, 0.8, 0.3),
 ):
     expected = slow(rates, w, momentum, decay)
-    assert np.allclose(difference(rates, w, momentum, decay), expected), f"no coincide con tasas {rates}"
-assert max(difference([0.1] * 5 + [0.01] * 5, momentum=0.0)) < 1e-12, "sin momento no hay nada que recordar"
+    assert contracts.close(gaps(rates, w, momentum, decay), expected, tolerance=1e-6), f"no coincide con tasas {rates}"
+expected = slow([0.4] * 4 + [0.04] * 4, 1.0, 0.9, 5e-4)
+assert contracts.close(gaps([0.4] * 4 + [0.04] * 4), expected, tolerance=1e-6), (
+    "si no se dan, el peso es 1, el momento 0,9 y el decaimiento 0,0005"
+)
+still = gaps([0.1] * 5 + [0.01] * 5, momentum=0.0)
+assert contracts.close(still, [0] * 10, tolerance=1e-8), "sin momento no hay nada que recordar"
 ### END HIDDEN TESTS
 
 # %% explore=true
@@ -377,23 +385,21 @@ def parameter_groups(model, rate, weight_decay):
 tema9.check("n4-parameter-groups")
 
 # %% tests="n4-parameter-groups" points=8
-from tema9 import measuring
+from tema9 import contracts, measuring
 
 measuring.require_own(parameter_groups)
 groups = measuring.parameter_groups(parameter_groups, 0.01, 5e-4)
-assert groups is not None, "se espera una lista de diccionarios, cada uno con la clave `params`"
 assert len(groups) == 2, "se esperan dos grupos: el de los pesos y el de los sesgos"
-assert all({"lr", "weight_decay"} <= set(group) for group in groups), "da a cada grupo `lr` y `weight_decay`"
 ### BEGIN HIDDEN TESTS
 weights, biases = groups
 assert weights["names"] == ["0.weight", "2.weight", "4.weight", "6.weight"], "en el primer grupo van todos los pesos"
 assert biases["names"] == ["0.bias", "4.bias", "6.bias"], "en el segundo van los sesgos, y solo ellos"
-assert abs(weights["lr"] - 0.01) < 1e-12, "los pesos llevan la tasa que te dan"
-assert abs(weights["weight_decay"] - 5e-4) < 1e-12, "los pesos llevan el decaimiento que te dan"
-assert abs(biases["lr"] - 0.02) < 1e-12, "los sesgos llevan el doble de tasa"
-assert biases["weight_decay"] == 0, "los sesgos no llevan decaimiento"
-_, biases = measuring.parameter_groups(parameter_groups, 0.3, 0.1)
-assert abs(biases["lr"] - 0.6) < 1e-12, "el doble de la tasa que te dan, sea cual sea"
+for rate, decay in ((0.01, 5e-4), (0.3, 0.1), (2.0, 0.5)):
+    weights, biases = measuring.parameter_groups(parameter_groups, rate, decay)
+    assert contracts.close(weights["lr"], rate, tolerance=1e-6), "los pesos llevan la tasa que te dan"
+    assert contracts.close(weights["weight_decay"], decay, tolerance=1e-6), "los pesos llevan el decaimiento que te dan"
+    assert contracts.close(biases["lr"], 2 * rate, tolerance=1e-6), "los sesgos llevan el doble de la tasa que te dan"
+    assert contracts.close(biases["weight_decay"], 0, tolerance=1e-6), "los sesgos no llevan decaimiento"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -404,7 +410,7 @@ assert abs(biases["lr"] - 0.6) < 1e-12, "el doble de la tasa que te dan, sea cua
 # *Manually*: alguien miraba la curva y decidía. Sus notas guardan cuándo: en la red 145-2010 bajó la tasa en las
 # épocas 23, 51 y 78, y paró en la 93. Vamos a escribir una regla que lo haga sola:
 #
-# - se lleva la cuenta del **mejor** error de validación hasta ahora;
+# - se lleva la cuenta del **mejor** error de validación hasta ahora; el de la primera época siempre lo es;
 # - si pasan `patience` épocas seguidas sin mejorarlo, la tasa se multiplica por `factor` para la época siguiente, y la
 #   cuenta empieza de nuevo;
 # - se hace `drops` veces como mucho.
@@ -444,30 +450,28 @@ def plateau_rates(errors, rate, patience=3, factor=0.1, drops=3):
 tema9.check("n4-plateau")
 
 # %% tests="n4-plateau" case="toy" points=4
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(plateau_rates)
-rates = plateau_rates([50, 40, 42, 41, 39, 45], 0.01, patience=2)
-assert rates is not None and len(rates) == 6, "devuelve una lista con una tasa por época"
-assert abs(rates[0] - 0.01) < 1e-12, "la primera época usa la tasa de partida"
-expected = [0.01, 0.01, 0.01, 0.01, 0.001, 0.001]
-assert all(abs(a - b) < 1e-9 for a, b in zip(rates, expected, strict=True)), (
+rates = measuring.answer(plateau_rates, contracts.numbers())
+found = rates([50, 40, 42, 41, 39, 45], 0.01, patience=2)
+assert len(found) == 6, "devuelve una lista con una tasa por época"
+assert contracts.close(found[0], 0.01, tolerance=1e-6), "la primera época usa la tasa de partida"
+assert contracts.close(found, [0.01, 0.01, 0.01, 0.01, 0.001, 0.001], tolerance=1e-6), (
     "tras 42 y 41 (dos sin mejorar 40) se baja, no antes"
 )
 
 # %% tests="n4-plateau" case="series" points=8
 import random
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(plateau_rates)
-assert len(plateau_rates([50, 40], 0.1)) == 2, "devuelve una lista con una tasa por época"
+rates = measuring.answer(plateau_rates, contracts.numbers())
+assert len(rates([50, 40], 0.1)) == 2, "devuelve una lista con una tasa por época"
 ### BEGIN HIDDEN TESTS
 
 
-def same(errors, expected, **how):
-    found = plateau_rates(errors, 1.0, **how)
-    return len(found) == len(expected) and all(abs(a - b) < 1e-9 for a, b in zip(found, expected, strict=True))
+def same(errors, expected, rate=1.0, **how):
+    return contracts.close(rates(errors, rate, **how), expected, tolerance=1e-6)
 
 
 assert same([5, 4, 3, 2, 1], [1] * 5, patience=1), "mientras mejora, la tasa no cambia"
@@ -476,11 +480,18 @@ assert same([30, 50, 45, 40, 35], [1, 1, 1, 1, 0.1], patience=3), "se compara co
 assert same([9, 10, 8, 10, 10], [1, 1, 1, 1, 1], patience=2), "una mejora pone la cuenta a cero"
 assert same([9] * 6, [1, 1, 1, 0.1, 0.1, 0.01], patience=2, drops=9), "tras cada bajada la cuenta empieza de nuevo"
 assert same([9] * 8, [1, 1, 0.5, 0.25, 0.25, 0.25, 0.25, 0.25], patience=1, factor=0.5, drops=2), "a lo sumo `drops`"
+assert same([9] * 4, [1] * 4, patience=1, drops=0), "con `drops=0` la tasa no baja nunca"
+assert same([100] * 4, [1, 1, 1, 0.1], patience=2), "la primera época siempre es la mejor hasta ella, también con 100 %"
+assert same([0] * 4, [1, 1, 1, 0.1], patience=2), "un error de 0 es el mejor que hay"
+assert same([9.5, 9.2, 9.4, 9.3, 9.1], [1, 1, 1, 1, 0.1], patience=2), "un error puede tener decimales"
+assert same([9] * 14, [4] * 4 + [0.4] * 3 + [0.04] * 3 + [0.004] * 4, rate=4.0), (
+    "si no se dan, la paciencia es 3, el factor 0,1 y las bajadas 3"
+)
 draw = random.Random(3)
 for _ in range(30):
     errors = [draw.randint(10, 30) for _ in range(25)]
     patience, factor, drops = draw.randint(1, 4), draw.choice([0.1, 0.5]), draw.randint(1, 4)
-    now, last, done, expected = 1.0, 0, 0, []
+    now, last, done, expected = 2.0, 0, 0, []
     for epoch in range(25):
         expected.append(now)
         better = errors[epoch] < min(errors[:epoch], default=99)
@@ -488,7 +499,7 @@ for _ in range(30):
         if epoch - last >= patience and done < drops:
             now, last, done = now * factor, epoch, done + 1
     case = f"errores {errors}, paciencia {patience}, factor {factor}, bajadas {drops}"
-    assert same(errors, expected, patience=patience, factor=factor, drops=drops), f"no coincide: {case}"
+    assert same(errors, expected, 2.0, patience=patience, factor=factor, drops=drops), f"no coincide: {case}"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -525,16 +536,19 @@ print(f"mejor época: {history.best} de {len(history.epochs)}; la tasa baja en l
 # - baraja las imágenes en cada época, con una semilla que lo hace repetible;
 # - usa también el último minilote, aunque sea corto;
 # - pone la red en modo de entrenamiento para entrenar y de evaluación para medir (¡el *dropout*!);
-# - mide en **validación** al final de cada época, y guarda una copia de los pesos si es la mejor;
+# - mide en **validación** al final de cada época, y guarda una copia de los pesos si es la de menor error;
 # - al terminar, deja en la red los pesos de la mejor época, no los de la última.
 #
 # Cuidado con la copia: `model.state_dict()` no copia nada. Devuelve los mismos tensores, que seguirán cambiando.
 #
+# Para medir no hacen falta gradientes: dentro de un bloque `with torch.no_grad():` PyTorch no guarda lo que necesitaría
+# para calcularlos. El resultado es el mismo, con menos memoria.
+#
 # ### Ejercicio `n4-loop` (14 puntos)
 #
-# Escribe ese bucle con `torch.optim.SGD`, momento 0,9 y pérdida `F.cross_entropy`. `data` tiene `train`, `validation`
-# y `test`, cada uno con `images` y `labels`. Devuelve la lista de los errores de validación, en %, uno por época. Si
-# dos épocas empatan, vale la primera.
+# Escribe ese bucle con `torch.optim.SGD`, momento 0,9, sin decaimiento, y pérdida `F.cross_entropy`. `data` tiene
+# `train`, `validation` y `test`, cada uno con `images` y `labels`. Devuelve la lista de los errores de validación, en
+# %, uno por época. Si dos épocas empatan, vale la primera.
 
 
 # %% solution="n4-loop"
@@ -574,37 +588,53 @@ from tema9 import measuring
 
 measuring.require_own(train)
 seen = measuring.training_loop(train, [50, 40, 30], batch_size=8)
-assert len(seen["result"]) == 3 and None not in seen["result"], "devuelve una lista con un error por época"
+assert len(seen["result"]) == 3, "devuelve una lista con un error por época"
 assert seen["learns"], "los pesos no cambian en todas las épocas: ¿has llamado a backward() y a step()?"
 ### BEGIN HIDDEN TESTS
 assert ("train", False) not in seen["modes"], "entrenas con la red en modo de evaluación: falta model.train()"
 assert seen["batches"] == [[8, 8, 6]] * 3, "22 imágenes de 8 en 8 son minilotes de 8, 8 y 6: el corto también cuenta"
-assert all(sorted(order) == list(range(22)) for order in seen["orders"]), "en cada época pasa cada imagen una vez"
-assert list(range(22)) not in seen["orders"], "no barajas las imágenes"
-assert seen["orders"][0] != seen["orders"][1], "el orden tiene que ser otro en cada época"
+assert seen["complete"], "en cada época pasa cada imagen una vez"
+assert seen["shuffles"], "hay que barajar todas las imágenes en cada época: el orden y los minilotes tienen que ser otros"
+assert seen["follows"], (
+    "los pesos no son los que dan esos minilotes: ¿gradientes a cero en cada paso, F.cross_entropy de los logits, y "
+    "torch.optim.SGD con momento 0,9, la tasa que te dan y nada más?"
+)
 again = measuring.training_loop(train, [50, 40, 30], batch_size=8)
 assert seen["orders"] == again["orders"], "con la misma semilla, el orden tiene que repetirse"
 other = measuring.training_loop(train, [50, 40, 30], batch_size=8, seed=7)
 assert seen["orders"] != other["orders"], "con otra semilla, el orden tiene que ser otro"
+fast = measuring.training_loop(train, [50, 40, 30], batch_size=5, rate=0.1)
+assert fast["batches"] == [[5, 5, 5, 5, 2]] * 3, "22 imágenes de 5 en 5 son cuatro minilotes de 5 y uno de 2"
+assert fast["follows"], "con otra tasa los pesos no son los que tocan: ¿usas la tasa que te dan?"
+large = measuring.training_loop(train, [50, 40], images=150)
+assert large["batches"] == [[128, 22]] * 2 and large["follows"], "si no se dan, el minilote es de 128 y la tasa 0,01"
 ### END HIDDEN TESTS
 
 # %% tests="n4-loop" case="validation" points=8
-from tema9 import measuring
+from tema9 import contracts, measuring
 
 measuring.require_own(train)
 seen = measuring.training_loop(train, [50, 20, 40], batch_size=8)
-errors = [-1 if error is None else error for error in seen["result"]]
+errors = seen["result"]
 assert len(errors) == 3, "devuelve una lista con un error por época"
-assert abs(errors[1] - 20) < 1e-3, "el error de validación, en %: de 20 imágenes, 4 mal son un 20 %"
+assert contracts.close(errors[1], 20), "el error de validación, en %: de 20 imágenes, 4 mal son un 20 %"
 ### BEGIN HIDDEN TESTS
-assert all(abs(a - b) < 1e-3 for a, b in zip(errors, [50, 20, 40], strict=True)), "los errores no son los de validación"
-assert "test" not in [part for part, _ in seen["modes"]], "has usado el conjunto de test: solo se mira al final de todo"
+assert contracts.close(errors, [50, 20, 40]), "los errores no son los de validación"
+assert {part for part, _ in seen["modes"]} == {"train", "validation"}, (
+    "se entrena con data.train y se mide en data.validation; el conjunto de test solo se mira al final de todo"
+)
 assert ("validation", True) not in seen["modes"], "mides con la red en modo de entrenamiento: falta model.eval()"
 assert seen["kept"] == [2], "al terminar, la red tiene que quedarse con los pesos de su mejor época, no de la última"
-kept = measuring.training_loop(train, [60, 30, 55, 30, 70], batch_size=11)["kept"]
-assert kept == [2], "si dos épocas empatan, vale la primera"
-assert measuring.training_loop(train, [60, 50, 40], batch_size=11)["kept"] == [3], "aquí la mejor es la última"
-assert measuring.training_loop(train, [20, 50, 40], batch_size=11)["kept"] == [1], "aquí la mejor es la primera"
+assert measuring.training_loop(train, [50, 20, 40, 30], batch_size=22)["kept"] == [2], (
+    "la mejor época se busca entre todas: no basta con mejorar la anterior"
+)
+tie = measuring.training_loop(train, [60, 30, 55, 30, 70], batch_size=22)
+assert tie["kept"] == [2], "si dos épocas empatan, vale la primera"
+assert measuring.training_loop(train, [60, 50, 40], batch_size=22)["kept"] == [3], "aquí la mejor es la última"
+assert measuring.training_loop(train, [20, 50, 40], batch_size=22)["kept"] == [1], "aquí la mejor es la primera"
+assert measuring.training_loop(train, [100, 100], batch_size=22)["kept"] == [1], "con un 100 % también hay una mejor"
+thirds = measuring.training_loop(train, [100 / 3, 200 / 3], validation_images=3, batch_size=22)["result"]
+assert contracts.close(thirds, [100 / 3, 200 / 3]), "el error de validación puede tener decimales: no lo redondees"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -615,17 +645,17 @@ assert measuring.training_loop(train, [20, 50, 40], batch_size=11)["kept"] == [1
 # ## 6. Seis averías
 #
 # Un entrenamiento roto casi nunca da un mensaje de error: da una curva. Aquí hay seis, de la misma red pequeña con
-# *dropout*, entrenada con 1 000 cifras. Cada una tiene **un** fallo, de esta lista, en la que sobran dos códigos:
+# *dropout*, entrenada con 2 000 cifras. Cada una tiene **un** fallo, de esta lista, en la que sobran dos códigos:
 #
 # | código | qué pasa |
 # |---|---|
 # | `"softmax-twice"` | la red ya termina en *softmax*, y `F.cross_entropy` la aplica otra vez |
 # | `"rate-too-high"` | la tasa es tan alta que las neuronas mueren y la pérdida se queda en una meseta |
 # | `"rate-too-low"` | la tasa es demasiado baja: todo va bien, pero muy despacio |
-# | `"no-shuffle"` | las imágenes están ordenadas por clase y no se barajan |
-# | `"labels-shifted"` | imágenes y etiquetas están descolocadas entre sí |
+# | `"no-shuffle"` | las imágenes de entrenamiento están ordenadas por clase y no se barajan |
+# | `"labels-shifted"` | al entrenar, cada imagen lleva la etiqueta de otra |
 # | `"no-eval"` | se valida sin `model.eval()`, con el *dropout* en marcha |
-# | `"augmented-validation"` | las imágenes de validación se aumentaron al cargarlas, como las de entrenamiento |
+# | `"augmented-validation"` | al cargar las imágenes de validación se desplazaron y reflejaron al azar; las de entrenamiento, no |
 # | `"no-zero-grad"` | los gradientes se acumulan de un paso a otro |
 #
 # Con 10 clases, el azar es un error del 90 % y una pérdida de $\ln 10 \approx 2{,}30$. Apunta qué deberías ver en
@@ -651,8 +681,8 @@ axes[1, 0].set_ylabel("error (%)")
 _ = axes[0, 0].legend()
 
 # %% [markdown]
-# El error de entrenamiento está medido al final de la época, con la red en evaluación y las imágenes tal cual. Para
-# distinguir dos averías que se parecen, estas otras medidas del final de cada una ayudan:
+# El error de entrenamiento está medido al final de la época, con la red en evaluación y con las etiquetas que se le
+# enseñan. Para distinguir dos averías que se parecen, estas otras medidas del final de cada una ayudan:
 
 # %% explore=true
 for run in "ABCDEF":
@@ -690,13 +720,10 @@ def diagnosis():
 tema9.check("n4-diagnosis")
 
 # %% tests="n4-diagnosis" case="in-the-curves" points=6
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(diagnosis)
-found = diagnosis()
-assert isinstance(found, dict) and set(found) == set("ABCDEF"), (
-    "devuelve un diccionario con las claves A, B, C, D, E y F"
-)
+found = measuring.answer(diagnosis, contracts.mapping(contracts.text))()
+assert set(found) == set("ABCDEF"), "devuelve un diccionario con las claves A, B, C, D, E y F"
 assert found["B"] == "rate-too-high", "la B es la del enunciado: 'rate-too-high'"
 known = "softmax-twice rate-too-high rate-too-low no-shuffle labels-shifted no-eval augmented-validation no-zero-grad"
 assert set(found.values()) <= set(known.split()), f"los códigos son: {known}"
@@ -709,13 +736,10 @@ assert found["F"] == "no-shuffle", (
 ### END HIDDEN TESTS
 
 # %% tests="n4-diagnosis" case="in-the-measurement" points=6
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(diagnosis)
-found = diagnosis()
-assert isinstance(found, dict) and set(found) == set("ABCDEF"), (
-    "devuelve un diccionario con las claves A, B, C, D, E y F"
-)
+found = measuring.answer(diagnosis, contracts.mapping(contracts.text))()
+assert set(found) == set("ABCDEF"), "devuelve un diccionario con las claves A, B, C, D, E y F"
 ### BEGIN HIDDEN TESTS
 assert found["A"] == "no-eval", "A: si al repetir la validación sale otro número, hay azar en la red: el dropout"
 assert found["D"] == "augmented-validation", "D: la red está bien; lo que está mal es lo que se le enseña al validar"
@@ -847,44 +871,50 @@ tema9.check("n4-ensemble")
 import numpy as np
 import torch
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(ensemble_probabilities)
-result = ensemble_probabilities(np.zeros((2, 3, 4)))
-assert result is not None and np.shape(result) == (3, 4), "de dos redes, 3 imágenes y 4 clases sale un array (3, 4)"
-assert np.allclose(result, 0.25), "con todos los logits iguales, cada clase tiene 1/4"
+together = measuring.answer(ensemble_probabilities, contracts.array)
+found = together(np.zeros((2, 3, 4)))
+assert found.shape == (3, 4), "de dos redes, 3 imágenes y 4 clases sale un array (3, 4)"
+assert contracts.close(found, np.full((3, 4), 0.25)), "con todos los logits iguales, cada clase tiene 1/4"
 ### BEGIN HIDDEN TESTS
 draw = np.random.default_rng(7)
-for k, n, classes, scale in ((1, 2, 3, 1.0), (2, 5, 4, 3.0), (7, 3, 10, 8.0)):
+for k, n, classes, scale in ((1, 2, 3, 1.0), (2, 5, 4, 3.0), (7, 3, 10, 8.0), (3, 3, 3, 2.0)):
     logits = scale * draw.normal(size=(k, n, classes))
-    expected = torch.tensor(logits).softmax(dim=2).mean(dim=0).numpy()
-    found = np.asarray(ensemble_probabilities(logits))
-    assert np.allclose(found.sum(axis=1), 1), "cada fila tiene que sumar 1"
-    assert np.allclose(found, expected), f"no es la media de las probabilidades de las redes ({k} redes, {n} imágenes)"
+    expected = torch.tensor(logits).softmax(dim=2).mean(dim=0)
+    found = together(logits)
+    assert contracts.close(found.sum(axis=-1), np.ones(n)), "cada fila tiene que sumar 1"
+    assert contracts.close(found, expected, tolerance=1e-6), (
+        f"no es la media de las probabilidades de las redes ({k} redes, {n} imágenes)"
+    )
 ### END HIDDEN TESTS
 
 # %% tests="n4-ensemble" case="large-logits" points=4
 import numpy as np
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(ensemble_probabilities)
-assert np.shape(ensemble_probabilities(np.zeros((1, 2, 2)))) == (2, 2), "con una red y 2 imágenes sale un array (2, 2)"
+together = measuring.answer(ensemble_probabilities, contracts.array)
+assert together(np.zeros((1, 2, 2))).shape == (2, 2), "con una red y 2 imágenes sale un array (2, 2)"
 ### BEGIN HIDDEN TESTS
-sure = np.array([[[1000.0, 0.0]], [[-1000.0, 0.0]], [[-1000.0, 0.0]]])
-found = np.asarray(ensemble_probabilities(sure))
-assert np.isfinite(found).all(), "con logits de 1000 sale nan o inf: resta el máximo antes de la exponencial"
-assert np.allclose(found, [[1 / 3, 2 / 3]]), "una red muy segura vota como una, no manda sobre las demás"
+found = together(np.array([[[1000.0, 0.0]], [[-1000.0, 0.0]], [[-1000.0, 0.0]]]))
+assert np.isfinite(found).sum() == 2, "con logits de 1000 sale nan o inf: resta el máximo antes de la exponencial"
+assert contracts.close(found, [[1 / 3, 2 / 3]]), "una red muy segura vota como una, no manda sobre las demás"
+for shift in (1000.0, -1000.0):
+    found = together(np.array([[[0.0, np.log(3.0)], [shift, shift + np.log(3.0)]]]))
+    assert contracts.close(found, [[0.25, 0.75], [0.25, 0.75]]), (
+        "sumar lo mismo a todos los logits de una imagen no cambia sus probabilidades: resta el máximo de cada fila"
+    )
 draw = np.random.default_rng(8)
 logits, labels = 4 * draw.normal(size=(5, 200, 6)), draw.integers(6, size=200)
 
 
 def loss(probabilities):
-    return -np.log(np.maximum(np.asarray(probabilities)[np.arange(200), labels], 1e-300)).mean()
+    return -np.log(np.maximum(probabilities[np.arange(200), labels], 1e-300)).mean()
 
 
-each = [loss(ensemble_probabilities(logits[k : k + 1])) for k in range(5)]
-whole = loss(ensemble_probabilities(logits))
+each = [loss(together(logits[k : k + 1])) for k in range(5)]
+whole = loss(together(logits))
 assert whole <= np.mean(each), (
     "la pérdida del conjunto no puede superar la media de las pérdidas: ¿promedias otra cosa?"
 )

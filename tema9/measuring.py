@@ -10,7 +10,7 @@ import dis
 import functools
 import itertools
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,6 +20,8 @@ from numpy.typing import ArrayLike
 from tema9 import contracts
 
 PERIOD = 1_000_003  # a prime, so that no two rows of a layer are equal
+FEW = 100  # groups of parameters, or parameters of one; an iterator may have no end
+MARK = 1000  # the number of an image stands in a pixel, divided by this
 Module = TypeVar("Module", bound=torch.nn.Module)
 
 
@@ -349,30 +351,41 @@ def evaluation(work: Callable[..., Any], images: int = 10, **kwargs: Any) -> dic
 
 
 @measure
-def parameter_groups(work: Callable[..., Any], *args: Any, **kwargs: Any) -> list[dict[str, Any]] | None:
+def parameter_groups(work: Callable[..., Any], *args: Any, **kwargs: Any) -> list[dict[str, Any]]:
     """Call `work(model, *args, **kwargs)`, which returns groups of parameters for an optimizer.
 
-    The model is a small one with two convolutions and two dense layers.
+    The model is a small one with two convolutions, of which one has no bias, and two dense layers.
 
     Returns:
-        a list with a dict for each group, in the order of the work: "names", those of its
-        parameters, sorted ("?" for a tensor that is no parameter of the model), and the other
-        entries of the group that are plain data. None where the work returns no list of dicts with "params".
+        a list with a dict for each group, in the order of the work: "names", those of its parameters, sorted ("?" for
+        what is no parameter of the model), and the numbers "lr" and "weight_decay".
+
+    Raises:
+        AssertionError: the work returns no list of dicts with these keys.
     """
     nn = torch.nn
     head = [nn.Flatten(), nn.Linear(24, 5), nn.ReLU(), nn.Linear(5, 3)]
     model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 6, 3, bias=False), *head)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     groups = work(model, *args, **kwargs)
-    if not isinstance(groups, list | tuple) or not all(
-        isinstance(group, dict) and "params" in group for group in groups
-    ):
-        return None
+    if groups is None or not isinstance(groups, Iterable) or isinstance(groups, dict | str):
+        raise contracts.Unlike(
+            f"{contracts.RETURNED} un `{type(groups).__name__}`, y se pide una lista de diccionarios"
+        )
     measured = []
-    for group in groups:
-        params = [group["params"]] if isinstance(group["params"], torch.Tensor) else list(group["params"])
-        plain = {key: value for key, value in group.items() if isinstance(value, int | float | bool | str)}
-        measured.append({**plain, "names": sorted(names.get(id(parameter), "?") for parameter in params)})
+    for place, group in enumerate(itertools.islice(groups, FEW), 1):
+        subject = f"{contracts.RETURNED}, en su grupo {place},"
+        if not isinstance(group, dict):  # no other mapping is a group for an optimizer
+            raise contracts.Unlike(f"{subject} un `{type(group).__name__}`, y se pide un diccionario")
+        if missing := [key for key in ("params", "lr", "weight_decay") if key not in group]:
+            raise contracts.Unlike(f"{subject} un diccionario sin la clave {missing[0]!r}")
+        params = group["params"]
+        if not isinstance(params, Iterable):
+            raise contracts.Unlike(f"{subject} `params` no es una lista de parámetros")
+        params = [params] if isinstance(params, torch.Tensor) else list(itertools.islice(params, FEW))
+        params = [part[1] if isinstance(part, tuple) and len(part) == 2 else part for part in params]  # with its name
+        numbers = {key: contracts.number(group[key], f"{subject} en {key!r},") for key in ("lr", "weight_decay")}
+        measured.append({"names": sorted(names.get(id(parameter), "?") for parameter in params), **numbers})
     return measured
 
 
@@ -386,65 +399,101 @@ def training_loop(
 ) -> dict[str, Any]:
     """Call `work(model, data, epochs, **kwargs)`, an epoch per scripted validation error, and record its steps.
 
-    The data have `train`, `validation` and `test`, each with `images` (N, 1, 4, 4) and `labels`
-    of 3 classes, in float64. The model has dropout and known weights. Its answers to the
-    validation images are scripted: in the k-th epoch, `validation_errors[k]` % of them are wrong.
+    The data have `train`, `validation` and `test`, each with `images` (N, 1, 4, 4) and `labels` of 3 classes, in
+    float64. The model has known weights, answers the same in both modes, and starts in evaluation mode. Its answers to
+    the validation images are scripted: in the k-th epoch, `validation_errors[k]` % of them are wrong, and the smaller
+    their share, the larger the loss. Training images count where gradients are recorded.
 
     Returns:
-        a dict: "result", the list of numbers that the work returned (None where it is none);
-        "batches", the sizes of the batches of each epoch; "orders", the training images of each
-        epoch, in order; "modes", the pairs (part, training mode) that were seen, without repetition,
-        sorted; "learns", whether the weights change in every epoch; "kept", the numbers, from 1,
-        of the epochs whose last weights are those that the model ends with.
+        a dict: "result", the list of numbers that the work returned; "orders", the training images of each epoch, as a
+        list of batches; "batches", the sizes of those; "complete", whether each epoch passes each image once;
+        "shuffles", whether each epoch makes other batches, and none in the order of the data; "modes", the pairs (part,
+        training mode) that were seen, without repetition, sorted; "learns", whether the weights change in every epoch;
+        "weights", those at the end of each epoch; "follows", whether they are those that SGD with momentum 0.9 gives
+        with the cross entropy of the same batches, at the rate in `kwargs` or 0.01; "kept", the numbers, from 1, of the
+        epochs whose weights are those that the model ends with.
+
+    Raises:
+        AssertionError: the work returns no sequence of numbers.
     """
-    epochs = len(validation_errors)
-    nn = torch.nn
-    layers = [nn.Flatten(), nn.Linear(16, 8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 3)]
-    model = known_weights(nn.Sequential(*layers).double()).eval()
     parts, counts = ("train", "validation", "test"), (images, validation_images, validation_images)
-    data = types.SimpleNamespace()
+    data, taught = types.SimpleNamespace(), []
     for number, (part, count) in enumerate(zip(parts, counts, strict=True)):
         split = _small_split(count, seed=number + 5)
-        split.images[:, 0, 0, 0], split.images[:, 0, 0, 1] = number, torch.arange(count)  # which part, which image
+        split.images[:, 0, 0, 0], split.images[:, 0, 0, 1] = number / MARK, torch.arange(count) / MARK  # part and image
         setattr(data, part, split)
-    seen, states, validating = [], [_flat(model)], False
+        taught.append((split.images.clone(), split.labels.clone()))
+    orders: list[list[list[int]]] = []
+    states, modes, validating = [], set(), True
 
-    def watch(module, given, output):
-        nonlocal validating
-        which = given[0][:, 0, 0, :2].round().long()
-        part = parts[int(which[0, 0])] if len(set(which[:, 0].tolist())) == 1 else "?"
-        seen.append((part, module.training, which[:, 1].tolist()))
-        if part == "validation" and not validating:
-            states.append(_flat(model))
-        validating = part == "validation"
-        if part == "validation" and 2 <= len(states) <= epochs + 1:
-            wrong = round(validation_errors[len(states) - 2] / 100 * validation_images)
-            labels = (data.validation.labels[which[:, 1]] + (which[:, 1] < wrong)) % 3
-            return output * 0 + 10 * torch.nn.functional.one_hot(labels, 3)
-        return None
+    def named(seen):
+        """The part from which some images come, and their numbers."""
+        found, which = (seen[:, 0, 0, :2] * MARK).round().long().unbind(1)
+        for number, part in enumerate(parts):
+            if len(which) and bool((found == number).all()) and set(which.tolist()) <= set(range(counts[number])):
+                return part, which
+        return "?", which
 
-    handle = model.register_forward_hook(watch)
-    try:
-        result = work(model, data, epochs, **kwargs)
-    finally:
-        handle.remove()
-    numbers = [_number(value) for value in result] if isinstance(result, list | tuple) else [_number(result)]
-    epochs_seen: list[list[list[int]]] = [[]]
-    for part, _, which in seen:
-        if part == "validation" and epochs_seen[-1]:
-            epochs_seen.append([])
-        elif part == "train":
-            epochs_seen[-1].append(which)
-    epochs_seen = [batches for batches in epochs_seen if batches]
-    end = _flat(model)
+    class Watched(torch.nn.Sequential):
+        def forward(self, input):
+            nonlocal validating
+            output = super().forward(input)
+            part, which = named(input.detach())
+            if part == "train" and not torch.is_grad_enabled():
+                return output  # measured, not taught
+            modes.add((part, self.training))
+            if part == "train":
+                if validating:
+                    orders.append([])
+                validating = False
+                orders[-1].append(which.tolist())
+            if part == "validation":
+                if not validating:
+                    states.append(_flat(model))
+                validating = True
+                if 1 <= len(states) <= len(validation_errors):
+                    return output * 0 + scripted(which, validation_errors[len(states) - 1])
+            return output
+
+    def scripted(which, error):
+        wrong = round(error / 100 * validation_images)
+        labels = (taught[1][1][which] + (which < wrong)) % 3
+        return (100 / (error + 5)) ** 2 * torch.nn.functional.one_hot(labels, 3)
+
+    model = _small_layers(Watched).eval()
+    start = _flat(model)
+    numbers = contracts.numbers()(work(model, data, len(validation_errors), **kwargs))
+    expected = _reference_steps(orders, *taught[0], kwargs.get("rate", 1e-2))
+    flat = [[image for batch in batches for image in batch] for batches in orders]
+    groups = [frozenset(map(frozenset, batches)) for batches in orders]
     return {
         "result": numbers,
-        "batches": [[len(which) for which in batches] for batches in epochs_seen],
-        "orders": [[image for which in batches for image in which] for batches in epochs_seen],
-        "modes": sorted({(part, training) for part, training, _ in seen}),
-        "learns": all(not torch.equal(a, b) for a, b in itertools.pairwise(states)) and len(states) > 1,
-        "kept": [number for number, state in enumerate(states[1:], 1) if torch.equal(state, end)],
+        "orders": orders,
+        "batches": [[len(batch) for batch in batches] for batches in orders],
+        "complete": bool(flat) and all(sorted(order) == list(range(images)) for order in flat),
+        "shuffles": len(set(groups)) == len(groups) > 0 and list(range(images)) not in flat,
+        "modes": sorted(modes),
+        "learns": len(states) > 0 and not any(map(torch.equal, [start, *states], states)),
+        "weights": states,
+        "follows": len(states) > 0 and contracts.close(states, expected, tolerance=1e-9),
+        "kept": [number for number, state in enumerate(states, 1) if torch.equal(state, _flat(model))],
     }
+
+
+def _reference_steps(orders, images, labels, rate):
+    """The weights of the small model after each epoch of these batches."""
+    model, states = _small_layers(), []
+    parameters = list(model.parameters())
+    buffers = [torch.zeros_like(parameter) for parameter in parameters]
+    for batches in orders:
+        for batch in batches:
+            loss = torch.nn.functional.cross_entropy(model(images[batch]), labels[batch])
+            gradients = torch.autograd.grad(loss, parameters)
+            with torch.no_grad():
+                for parameter, buffer, gradient in zip(parameters, buffers, gradients, strict=True):
+                    parameter -= rate * buffer.mul_(0.9).add_(gradient)
+        states.append(_flat(model))
+    return states
 
 
 def known_weights(module: Module, seed: int = 0) -> Module:
@@ -487,11 +536,14 @@ def _layers_with_parameters(module):
 
 def _small_model(mode):
     """A model of (N, 1, 4, 4) -> (N, 3) and the list where each use of it leaves its mode."""
-    nn = torch.nn
-    model = known_weights(nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 3)).double())
-    modes = []
+    model, modes = _small_layers(), []
     model.register_forward_hook(lambda module, *_: modes.append(module.training))
     return model.train(mode), modes
+
+
+def _small_layers(kind=torch.nn.Sequential):
+    nn = torch.nn
+    return known_weights(kind(nn.Flatten(), nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 3)).double())
 
 
 def _small_split(images, seed):
@@ -502,13 +554,6 @@ def _small_split(images, seed):
 
 def _flat(model):
     return torch.cat([parameter.detach().flatten().clone() for parameter in model.parameters()])
-
-
-def _number(value):
-    try:
-        return float(value.detach() if isinstance(value, torch.Tensor) else value)
-    except (TypeError, ValueError, RuntimeError):
-        return None
 
 
 def _settings(part):

@@ -1,5 +1,6 @@
 """What a test may learn of a student's work, and whose work it is."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -202,25 +203,39 @@ def test_a_measure_runs_where_the_work_lives():
     assert measuring.raised_by(Elsewhere(), 1, size=2) == ("raised_by", (1,), {"size": 2})
 
 
-def test_parameter_groups_come_as_names_and_plain_settings():
+def test_parameter_groups_come_as_names_and_numbers():
     def grouped(model, rate):
-        return [
-            {"params": [p for n, p in model.named_parameters() if "bias" in n], "lr": 2 * rate},
-            {"params": model[2].weight, "weight_decay": 0.5, "hook": print},
-            {"params": [torch.zeros(1)]},
-        ]
+        return (
+            {"params": [p for n, p in model.named_parameters() if "bias" in n], "lr": 2 * rate, "weight_decay": 0},
+            {"params": model[2].weight, "lr": np.float64(rate), "weight_decay": torch.tensor(0.5), "hook": print},
+            {"params": iter([("mine", torch.zeros(1))]), "lr": rate, "weight_decay": 0},
+        )
 
     assert measuring.parameter_groups(grouped, 0.1) == [
-        {"names": ["0.bias", "4.bias", "6.bias"], "lr": 0.2},
-        {"names": ["2.weight"], "weight_decay": 0.5},
-        {"names": ["?"]},
+        {"names": ["0.bias", "4.bias", "6.bias"], "lr": 0.2, "weight_decay": 0},
+        {"names": ["2.weight"], "lr": 0.1, "weight_decay": 0.5},
+        {"names": ["?"], "lr": 0.1, "weight_decay": 0},
     ]
-    assert measuring.parameter_groups(lambda model: None) is None
 
 
-def a_loop(model, data, epochs, restore=True, touch_test=False):
-    """A loop as notebook 4 asks for, with switches for two mistakes."""
-    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [
+        (None, "`NoneType`"),
+        ([[]], "en su grupo 1, un `list`"),
+        ([{"params": [], "lr": 1}], "sin la clave 'weight_decay'"),
+        ([{"params": 3, "lr": 1, "weight_decay": 0}], "`params` no es una lista"),
+        ([{"params": [], "lr": "1", "weight_decay": 0}], "en 'lr', '1', un `str`, y se pide un número"),
+    ],
+)
+def test_what_is_no_parameter_group_is_refused(returned, words):
+    with pytest.raises(AssertionError, match=words):
+        measuring.parameter_groups(lambda model: returned)
+
+
+def a_loop(model, data, epochs, restore=True, touch_test=False, rate=0.1, **settings):
+    """A loop as notebook 4 asks for, with switches for some mistakes."""
+    optimizer = torch.optim.SGD(model.parameters(), rate, **{"momentum": 0.9, **settings})
     generator, best, errors, kept = torch.Generator().manual_seed(0), None, [], None
     for _ in range(epochs):
         model.train()
@@ -244,9 +259,16 @@ def test_training_loop_scripts_the_validation_and_sees_what_is_kept():
     watched = measuring.training_loop(a_loop, [50, 20, 40, 20], images=10)
     assert watched["result"] == [50, 20, 40, 20] and watched["kept"] == [2]
     assert watched["batches"] == [[4, 4, 2]] * 4 and watched["learns"]
-    assert all(sorted(order) == list(range(10)) for order in watched["orders"])
-    assert watched["orders"][0] != watched["orders"][1]
+    assert watched["complete"] and watched["shuffles"] and len(watched["weights"]) == 4
     assert watched["modes"] == [("train", True), ("validation", False)]
+
+
+def test_training_loop_knows_the_weights_that_the_same_batches_give():
+    assert measuring.training_loop(a_loop, [50, 20, 40], rate=0.05)["follows"]
+    for mistake in ({"weight_decay": 5e-4}, {"momentum": 0.8}, {"nesterov": True}, {"dampening": 0.1}):
+        watched = measuring.training_loop(a_loop, [50, 20, 40], rate=0.05, **mistake)
+        assert watched["learns"] and not watched["follows"], mistake
+    assert not measuring.training_loop(a_loop, [50, 20, 40])["follows"]  # the rate of this loop is not 0.01
 
 
 def test_training_loop_sees_the_last_epoch_kept_and_the_test_part_used():

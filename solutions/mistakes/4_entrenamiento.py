@@ -36,10 +36,18 @@ def step_2012(w, v, g, rate, momentum=0.9, weight_decay=5e-4):
 
 
 # %% probes="n4-rule-2012"
+# Con v = 0 y sin decaimiento solo queda el gradiente: haz la velocidad y el peso en papel.
 step_2012(1.0, 0.0, 2.0, 0.1, weight_decay=0.0)
+# Con el gradiente a cero quedan el momento y el decaimiento.
 step_2012(2.0, 0.5, 0.0, 0.1, momentum=0.9, weight_decay=0.01)
+# Con los tres términos a la vez, súmalos uno a uno.
 step_2012(2.0, 0.5, 3.0, 0.2, momentum=0.7, weight_decay=0.25)
-step_2012(*step_2012(1.5, -0.5, 2.0, 0.1), 1.0, 0.01)
+# Si no se dan, el momento es 0,9 y el decaimiento 0,0005.
+step_2012(3.0, 0.5, 0.25, 2.0)
+# Con arrays la cuenta se hace número a número, y la forma no cambia.
+step_2012(np.array([1.0, -1.0]), np.zeros(2), np.array([0.5, 0.5]), 0.01)
+step_2012(np.array([[1.0, 2.0], [3.0, 5.0]]), np.array([[0.5, -1.0], [2.0, 0.0]]), np.eye(2), 0.1)
+# Los arrays que te dan tienen que quedar como estaban.
 measuring.changes_its_inputs(step_2012, np.ones(3), np.ones(3), np.ones(3), 0.1)
 
 
@@ -72,7 +80,7 @@ def step_2012(w, v, g, rate, momentum=0.9, weight_decay=5e-4):
 
 
 # %% wrong="n4-rule-2012" name="forgets-velocity" fails=["one-step", "many-steps"]
-# Falta el momento por la velocidad anterior: sin él cada paso olvida los anteriores.
+# Falta el momento por la velocidad anterior: sin ese término cada paso olvida los anteriores.
 def step_2012(w, v, g, rate, momentum=0.9, weight_decay=5e-4):
     v = -weight_decay * rate * w - rate * g
     return w + v, v
@@ -86,7 +94,7 @@ def step_2012(w, v, g, rate, momentum=0.9, weight_decay=5e-4):
 
 
 # %% wrong="n4-rule-2012" name="dampening" fails=["one-step", "many-steps"]
-# Has multiplicado el gradiente por 1 - momento: eso es una media móvil, y la regla de 2012 no lo hace.
+# Has multiplicado el gradiente y el decaimiento por 1 - momento: eso es una media móvil, y la regla de 2012 no lo hace.
 def step_2012(w, v, g, rate, momentum=0.9, weight_decay=5e-4):
     v = momentum * v - (1 - momentum) * rate * (g + weight_decay * w)
     return w + v, v
@@ -100,12 +108,54 @@ def step_2012(w, v, g, rate, momentum=0.9, weight_decay=5e-4):
 
 
 # %% wrong="n4-rule-2012" name="in-place" fails=["many-steps"]
-# Modificas los arrays que te dan: `v *= ...` y `w += ...` cambian el original. Escribe `v = momentum * v ...`.
+# Modificas los arrays que te dan: `v *= ...`, `w += ...` o `w[:] = ...` cambian el original. Escribe `v = momentum * v ...`.
 def step_2012(w, v, g, rate, momentum=0.9, weight_decay=5e-4):
     v *= momentum
     v -= weight_decay * rate * w + rate * g
     w += v
     return w, v
+
+
+# %% wrong="n4-rule-2012" name="decay-without-weight" fails=["one-step", "many-steps"]
+# Al decaimiento le falta el peso: en la fórmula es 0,0005 por la tasa y por w.
+def step_2012(w, v, g, rate, momentum=0.9, weight_decay=5e-4):
+    v = momentum * v - weight_decay * rate - rate * g
+    return w + v, v
+
+
+# %% wrong="n4-rule-2012" name="decay-outside" fails=["one-step", "many-steps"]
+# El decaimiento va dentro de la velocidad, que lo recuerda; tú lo restas de los pesos aparte.
+def step_2012(w, v, g, rate, momentum=0.9, weight_decay=5e-4):
+    v = momentum * v - rate * g
+    return w + v - weight_decay * rate * w, v
+
+
+# %% wrong="n4-rule-2012" name="subtracts-the-velocity" fails=["one-step", "many-steps"]
+# La velocidad ya lleva el signo: el peso nuevo es el viejo más la velocidad, y tú la restas.
+def step_2012(w, v, g, rate, momentum=0.9, weight_decay=5e-4):
+    v = momentum * v - weight_decay * rate * w - rate * g
+    return w - v, v
+
+
+# %% wrong="n4-rule-2012" name="returns-swapped" fails=["one-step", "many-steps"]
+# Devuelves los dos valores al revés: primero los pesos y después la velocidad.
+def step_2012(w, v, g, rate, momentum=0.9, weight_decay=5e-4):
+    v = momentum * v - weight_decay * rate * w - rate * g
+    return v, w + v
+
+
+# %% wrong="n4-rule-2012" name="old-weights" fails=["one-step", "many-steps"]
+# La velocidad es la que toca, pero devuelves los pesos viejos: falta sumarles la velocidad nueva.
+def step_2012(w, v, g, rate, momentum=0.9, weight_decay=5e-4):
+    v = momentum * v - weight_decay * rate * w - rate * g
+    return w, v
+
+
+# %% wrong="n4-rule-2012" name="fixed-numbers" fails=["one-step", "many-steps"]
+# Has escrito los números del artículo: usa el momento y el decaimiento que recibe la función.
+def step_2012(w, v, g, rate, momentum=0.9, weight_decay=5e-4):
+    v = 0.9 * v - 0.0005 * rate * w - rate * g
+    return w + v, v
 
 
 # %% [markdown]
@@ -128,9 +178,17 @@ def step_torch(w, b, g, rate, momentum=0.9, weight_decay=5e-4):
 
 
 # %% probes="n4-rule-torch"
-[float(x) for x in step_torch(1.0, 0.0, 2.0, 0.1, weight_decay=0.0)]
-[float(x) for x in step_torch(2.0, 0.5, 3.0, 0.2, momentum=0.7, weight_decay=0.25)]
-[float(x) for x in step_torch(*step_torch(1.5, -0.5, 2.0, 0.1), 1.0, 0.01)]
+# Con b = 0 y sin decaimiento el búfer es el gradiente: haz el búfer y el peso en papel.
+step_torch(1.0, 0.0, 2.0, 0.1, weight_decay=0.0)
+# Con el gradiente a cero quedan el momento y el decaimiento.
+step_torch(2.0, 0.5, 0.0, 0.1, momentum=0.9, weight_decay=0.01)
+# Con los tres términos a la vez, súmalos uno a uno; la tasa, al final.
+step_torch(2.0, 0.5, 3.0, 0.2, momentum=0.7, weight_decay=0.25)
+# Si no se dan, el momento es 0,9 y el decaimiento 0,0005.
+step_torch(4.0, 1.0, 0.25, 0.5)
+# Con arrays la cuenta se hace número a número, y la forma no cambia.
+step_torch(np.array([[1.0, 2.0], [3.0, 5.0]]), np.array([[0.5, -1.0], [2.0, 0.0]]), np.eye(2), 0.1)
+# Los arrays que te dan tienen que quedar como estaban.
 measuring.changes_its_inputs(step_torch, np.ones(3), np.ones(3), np.ones(3), 0.1)
 
 
@@ -149,7 +207,7 @@ def step_torch(w, b, g, rate, momentum=0.9, weight_decay=5e-4):
 
 
 # %% wrong="n4-rule-torch" name="dampening"
-# Has multiplicado el gradiente por 1 - momento: eso es `dampening`, que en PyTorch vale 0 si no lo pides.
+# Multiplicas el gradiente y el decaimiento por 1 - momento: eso es `dampening`, que en PyTorch vale 0 si no lo pides.
 def step_torch(w, b, g, rate, momentum=0.9, weight_decay=5e-4):
     b = momentum * b + (1 - momentum) * (g + weight_decay * w)
     return w - rate * b, b
@@ -192,6 +250,62 @@ def step_torch(w, b, g, rate, momentum=0.9, weight_decay=5e-4):
     return w, b
 
 
+# %% wrong="n4-rule-torch" name="rule-2012"
+# Has escrito la regla de 2012: aquí la tasa no entra en el búfer, y multiplica al mover los pesos.
+def step_torch(w, b, g, rate, momentum=0.9, weight_decay=5e-4):
+    b = momentum * b - weight_decay * rate * w - rate * g
+    return w + b, b
+
+
+# %% wrong="n4-rule-torch" name="forgets-the-buffer"
+# Falta el momento por el búfer anterior: sin ese término cada paso olvida los anteriores.
+def step_torch(w, b, g, rate, momentum=0.9, weight_decay=5e-4):
+    b = g + weight_decay * w
+    return w - rate * b, b
+
+
+# %% wrong="n4-rule-torch" name="decay-with-rate"
+# Aquí el decaimiento se suma al gradiente sin la tasa, que multiplica después a todo.
+def step_torch(w, b, g, rate, momentum=0.9, weight_decay=5e-4):
+    b = momentum * b + g + rate * weight_decay * w
+    return w - rate * b, b
+
+
+# %% wrong="n4-rule-torch" name="decay-with-minus"
+# El decaimiento lleva el signo cambiado: se suma al gradiente, y así los pesos encogen.
+def step_torch(w, b, g, rate, momentum=0.9, weight_decay=5e-4):
+    b = momentum * b + g - weight_decay * w
+    return w - rate * b, b
+
+
+# %% wrong="n4-rule-torch" name="climbs"
+# Sumas el búfer a los pesos: se resta, para bajar por la pérdida.
+def step_torch(w, b, g, rate, momentum=0.9, weight_decay=5e-4):
+    b = momentum * b + g + weight_decay * w
+    return w + rate * b, b
+
+
+# %% wrong="n4-rule-torch" name="no-rate"
+# A los pesos les restas el búfer sin multiplicarlo por la tasa.
+def step_torch(w, b, g, rate, momentum=0.9, weight_decay=5e-4):
+    b = momentum * b + g + weight_decay * w
+    return w - b, b
+
+
+# %% wrong="n4-rule-torch" name="returns-swapped"
+# Devuelves los dos valores al revés: primero los pesos y después el búfer.
+def step_torch(w, b, g, rate, momentum=0.9, weight_decay=5e-4):
+    b = momentum * b + g + weight_decay * w
+    return b, w - rate * b
+
+
+# %% wrong="n4-rule-torch" name="fixed-numbers"
+# Has escrito los números del artículo: usa el momento y el decaimiento que recibe la función.
+def step_torch(w, b, g, rate, momentum=0.9, weight_decay=5e-4):
+    b = 0.9 * b + g + 0.0005 * w
+    return w - rate * b, b
+
+
 # %% [markdown]
 # ## n4-equivalence
 
@@ -227,13 +341,22 @@ def difference(rates, w=1.0, momentum=0.9, weight_decay=5e-4):
 
 
 # %% probes="n4-equivalence"
-[round(float(x), 9) for x in difference([0.1] * 20)]
-[round(float(x), 9) for x in difference([0.1] * 10 + [0.01] * 10)]
-[round(float(x), 9) for x in difference([0.2] * 4 + [0.02] * 4, 3.0, 0.5, 0.1)]
+# Dos pasos sin decaimiento, con momento 0,5: haz en papel el peso de cada regla tras cada uno.
+difference([0.5, 0.1], momentum=0.5, weight_decay=0.0)
+# Con la tasa constante las dos reglas dan el mismo peso en todos los pasos.
+difference([0.1] * 20)
+difference([0.03] * 50, w=-2.0, momentum=0.5, weight_decay=0.1)
+# Tras la bajada difieren: cada regla con su peso, su velocidad o búfer y la tasa de ese paso.
+difference([0.1] * 10 + [0.01] * 10)
+difference([0.2] * 4 + [0.02] * 4, 3.0, 0.5, 0.1)
+# Con otro peso de partida, otro momento y otro decaimiento: se pide el valor absoluto de la diferencia.
+difference([0.5] * 6 + [0.05] * 12, -2.0, 0.8, 0.3)
+# Sin momento no hay nada que recordar.
+difference([0.1] * 5 + [0.01] * 5, momentum=0.0)
 
 
 # %% wrong="n4-equivalence" name="same-rule-twice" fails=["after-a-drop"]
-# La diferencia te sale siempre cero: o usas siempre la primera tasa, o has aplicado dos veces la misma regla.
+# La diferencia te sale siempre cero: ¿usas siempre la primera tasa, o has aplicado dos veces la misma regla?
 def difference(rates, w=1.0, momentum=0.9, weight_decay=5e-4):
     a, b, va, vb, gaps = w, w, 0.0, 0.0, []
     for rate in rates:
@@ -311,6 +434,71 @@ def difference(rates, w=1.0, momentum=0.9, weight_decay=5e-4):
     return gaps
 
 
+# %% wrong="n4-equivalence" name="squared" fails=["after-a-drop"]
+# Elevas la diferencia al cuadrado: se pide su valor absoluto.
+def difference(rates, w=1.0, momentum=0.9, weight_decay=5e-4):
+    a, b, v, buffer, gaps = w, w, 0.0, 0.0, []
+    for rate in rates:
+        v = momentum * v - rate * (a + weight_decay * a)
+        a = a + v
+        buffer = momentum * buffer + b + weight_decay * b
+        b = b - rate * buffer
+        gaps.append((a - b) ** 2)
+    return gaps
+
+
+# %% wrong="n4-equivalence" name="no-decay" fails=["after-a-drop"]
+# Has olvidado el decaimiento en las dos reglas.
+def difference(rates, w=1.0, momentum=0.9, weight_decay=5e-4):
+    a, b, v, buffer, gaps = w, w, 0.0, 0.0, []
+    for rate in rates:
+        v = momentum * v - rate * a
+        a = a + v
+        buffer = momentum * buffer + b
+        b = b - rate * buffer
+        gaps.append(abs(a - b))
+    return gaps
+
+
+# %% wrong="n4-equivalence" name="absolute-weights" fails=["after-a-drop"]
+# Restas los valores absolutos de los pesos: se pide el valor absoluto de la resta, que es otro si tienen signos distintos.
+def difference(rates, w=1.0, momentum=0.9, weight_decay=5e-4):
+    a, b, v, buffer, gaps = w, w, 0.0, 0.0, []
+    for rate in rates:
+        v = momentum * v - rate * (a + weight_decay * a)
+        a = a + v
+        buffer = momentum * buffer + b + weight_decay * b
+        b = b - rate * buffer
+        gaps.append(abs(abs(a) - abs(b)))
+    return gaps
+
+
+# %% wrong="n4-equivalence" name="gradient-of-the-start" fails=["after-a-drop"]
+# El gradiente es el peso de ahora, que cambia en cada paso; tú usas siempre el del peso de partida.
+def difference(rates, w=1.0, momentum=0.9, weight_decay=5e-4):
+    a, b, v, buffer, gaps = w, w, 0.0, 0.0, []
+    for rate in rates:
+        v = momentum * v - rate * (w + weight_decay * a)
+        a = a + v
+        buffer = momentum * buffer + w + weight_decay * b
+        b = b - rate * buffer
+        gaps.append(abs(a - b))
+    return gaps
+
+
+# %% wrong="n4-equivalence" name="decay-as-gradient" fails=["constant-rate", "after-a-drop"]
+# A la regla de PyTorch le falta el gradiente, o a la de 2012: sin él, el peso casi no se mueve.
+def difference(rates, w=1.0, momentum=0.9, weight_decay=5e-4):
+    a, b, v, buffer, gaps = w, w, 0.0, 0.0, []
+    for rate in rates:
+        v = momentum * v - rate * (a + weight_decay * a)
+        a = a + v
+        buffer = momentum * buffer + weight_decay * b
+        b = b - rate * buffer
+        gaps.append(abs(a - b))
+    return gaps
+
+
 # %% [markdown]
 # ## n4-parameter-groups
 
@@ -336,8 +524,11 @@ def parameter_groups(model, rate, weight_decay):
 
 
 # %% probes="n4-parameter-groups"
+# Con tasa 0,01 y decaimiento 0,0005, escribe en papel qué parámetros y qué números lleva cada grupo.
 measuring.parameter_groups(parameter_groups, 0.01, 5e-4)
+# Con otra tasa y otro decaimiento, los grupos llevan los que recibe la función.
 measuring.parameter_groups(parameter_groups, 0.3, 0.1)
+measuring.parameter_groups(parameter_groups, 2.0, 0.5)
 
 
 # %% wrong="n4-parameter-groups" name="biases-decay"
@@ -415,6 +606,49 @@ def parameter_groups(model, rate, weight_decay):
     ]
 
 
+# %% wrong="n4-parameter-groups" name="decay-swapped"
+# El decaimiento está en el grupo que no es: lo llevan los pesos, y los sesgos no.
+def parameter_groups(model, rate, weight_decay):
+    weights = [p for n, p in model.named_parameters() if not n.endswith("bias")]
+    biases = [p for n, p in model.named_parameters() if n.endswith("bias")]
+    return [
+        {"params": weights, "lr": rate, "weight_decay": 0.0},
+        {"params": biases, "lr": 2 * rate, "weight_decay": weight_decay},
+    ]
+
+
+# %% wrong="n4-parameter-groups" name="nothing-decays"
+# Los dos grupos van sin decaimiento: los pesos llevan el que te dan.
+def parameter_groups(model, rate, weight_decay):
+    weights = [p for n, p in model.named_parameters() if not n.endswith("bias")]
+    biases = [p for n, p in model.named_parameters() if n.endswith("bias")]
+    return [
+        {"params": weights, "lr": rate, "weight_decay": 0.0},
+        {"params": biases, "lr": 2 * rate, "weight_decay": 0.0},
+    ]
+
+
+# %% wrong="n4-parameter-groups" name="names-instead"
+# En `params` no están los parámetros de la red. ¿Has puesto sus nombres, o copias? Hacen falta los propios tensores.
+def parameter_groups(model, rate, weight_decay):
+    weights = [n for n, p in model.named_parameters() if not n.endswith("bias")]
+    biases = [n for n, p in model.named_parameters() if n.endswith("bias")]
+    return [
+        {"params": weights, "lr": rate, "weight_decay": weight_decay},
+        {"params": biases, "lr": 2 * rate, "weight_decay": 0.0},
+    ]
+
+
+# %% wrong="n4-parameter-groups" name="every-other-one"
+# Has repartido los parámetros por turnos, uno sí y otro no: una capa sin sesgo lo descoloca. Mira sus nombres.
+def parameter_groups(model, rate, weight_decay):
+    every = list(model.parameters())
+    return [
+        {"params": every[::2], "lr": rate, "weight_decay": weight_decay},
+        {"params": every[1::2], "lr": 2 * rate, "weight_decay": 0.0},
+    ]
+
+
 # %% [markdown]
 # ## n4-plateau
 
@@ -448,13 +682,37 @@ def plateau_rates(errors, rate, patience=3, factor=0.1, drops=3):
 
 
 # %% probes="n4-plateau"
-[round(float(x), 9) for x in plateau_rates([50, 40, 42, 41, 39, 45], 0.01, patience=2)]
-[round(float(x), 9) for x in plateau_rates([5, 5, 5, 5], 1.0, patience=2)]
-[round(float(x), 9) for x in plateau_rates([30, 50, 45, 40, 35, 31], 1.0, patience=3)]
-[round(float(x), 9) for x in plateau_rates([9, 10, 8, 10, 10, 10], 1.0, patience=2)]
-[round(float(x), 9) for x in plateau_rates([9] * 12, 1.0, patience=2, factor=0.5)]
-[round(float(x), 9) for x in plateau_rates([9] * 8, 1.0, patience=1, factor=0.5, drops=2)]
-[round(float(x), 9) for x in plateau_rates([5, 4, 3, 2, 1], 1.0, patience=1)]
+# Las seis épocas del enunciado, con paciencia 2: apunta al lado de cada una el mejor error y la cuenta.
+plateau_rates([50, 40, 42, 41, 39, 45], 0.01, patience=2)
+# Mientras el error mejora, la tasa no cambia.
+plateau_rates([5, 4, 3, 2, 1], 1.0, patience=1)
+# Igualar el mejor error no es mejorarlo.
+plateau_rates([5, 5, 5, 5], 1.0, patience=2)
+# Se compara con el mejor error hasta ahora, no con el de la época anterior.
+plateau_rates([30, 50, 45, 40, 35, 31], 1.0, patience=3)
+# Una mejora pone la cuenta a cero.
+plateau_rates([9, 10, 8, 10, 10, 10], 1.0, patience=2)
+# Tras cada bajada la cuenta empieza de nuevo, y se baja `drops` veces como mucho.
+plateau_rates([9] * 12, 1.0, patience=2, factor=0.5)
+plateau_rates([9] * 8, 1.0, patience=1, factor=0.5, drops=2)
+plateau_rates([9] * 4, 1.0, patience=1, drops=0)
+# Si no se dan, la paciencia es 3, el factor 0,1 y las bajadas 3.
+plateau_rates([9] * 14, 4.0)
+# La primera época siempre es la mejor hasta ella, y un error puede ser 100, 0 o tener decimales.
+plateau_rates([100] * 4, 1.0, patience=2)
+plateau_rates([0] * 4, 1.0, patience=2)
+plateau_rates([9.5, 9.2, 9.4, 9.3, 9.1], 1.0, patience=2)
+# Con series largas, de 25 épocas: sigue la regla época a época, con el mejor error, la cuenta y las bajadas.
+plateau_rates([10 + (37 * i + 1 * i * i) % 21 for i in range(25)], 2.0, 1, 0.5, 4)
+plateau_rates([10 + (29 * i + 2 * i * i) % 19 for i in range(25)], 2.0, 2, 0.5, 4)
+plateau_rates([10 + (11 * i + 3 * i * i) % 23 for i in range(25)], 2.0, 3, 0.5, 2)
+plateau_rates([10 + (8 * i + 4 * i * i) % 21 for i in range(25)], 2.0, 4, 0.1, 1)
+plateau_rates([10 + (17 * i + 5 * i * i) % 19 for i in range(25)], 2.0, 1, 0.1, 3)
+plateau_rates([10 + (37 * i + 6 * i * i) % 23 for i in range(25)], 2.0, 2, 0.1, 1)
+plateau_rates([10 + (29 * i + 7 * i * i) % 21 for i in range(25)], 2.0, 3, 0.1, 4)
+plateau_rates([10 + (11 * i + 8 * i * i) % 19 for i in range(25)], 2.0, 4, 0.5, 3)
+plateau_rates([10 + (8 * i + 9 * i * i) % 23 for i in range(25)], 2.0, 2, 0.5, 2)
+plateau_rates([10 + (17 * i + 10 * i * i) % 21 for i in range(25)], 2.0, 1, 0.5, 1)
 
 
 # %% wrong="n4-plateau" name="against-the-last"
@@ -590,6 +848,93 @@ def plateau_rates(errors, rate, patience=3, factor=0.1, drops=3):
     return rates
 
 
+# %% wrong="n4-plateau" name="fixed-factor" fails=["series"]
+# Divides siempre por 10: la tasa se multiplica por `factor`.
+def plateau_rates(errors, rate, patience=3, factor=0.1, drops=3):
+    rates, best, waited, done = [], float("inf"), 0, 0
+    for error in errors:
+        rates.append(rate)
+        if error < best:
+            best, waited = error, 0
+        else:
+            waited += 1
+        if waited >= patience and done < drops:
+            rate, waited, done = rate / 10, 0, done + 1
+    return rates
+
+
+# %% wrong="n4-plateau" name="one-drop-too-many" fails=["series"]
+# Haces una bajada de más: con `drops` bajadas hechas ya no se baja otra vez.
+def plateau_rates(errors, rate, patience=3, factor=0.1, drops=3):
+    rates, best, waited, done = [], float("inf"), 0, 0
+    for error in errors:
+        rates.append(rate)
+        if error < best:
+            best, waited = error, 0
+        else:
+            waited += 1
+        if waited >= patience and done <= drops:
+            rate, waited, done = rate * factor, 0, done + 1
+    return rates
+
+
+# %% wrong="n4-plateau" name="best-starts-at-100" fails=["series"]
+# La primera época siempre mejora lo que había: si el mejor error empieza en 100, una primera época con un 100 % no cuenta.
+def plateau_rates(errors, rate, patience=3, factor=0.1, drops=3):
+    rates, best, waited, done = [], 100, 0, 0
+    for error in errors:
+        rates.append(rate)
+        if error < best:
+            best, waited = error, 0
+        else:
+            waited += 1
+        if waited >= patience and done < drops:
+            rate, waited, done = rate * factor, 0, done + 1
+    return rates
+
+
+# %% wrong="n4-plateau" name="best-reset-after-a-drop" fails=["series"]
+# Tras una bajada olvidas el mejor error: solo la cuenta empieza de nuevo, el mejor se conserva.
+def plateau_rates(errors, rate, patience=3, factor=0.1, drops=3):
+    rates, best, waited, done = [], float("inf"), 0, 0
+    for error in errors:
+        rates.append(rate)
+        if error < best:
+            best, waited = error, 0
+        else:
+            waited += 1
+        if waited >= patience and done < drops:
+            rate, waited, done, best = rate * factor, 0, done + 1, float("inf")
+    return rates
+
+
+# %% wrong="n4-plateau" name="against-the-future" fails=["toy", "series"]
+# Comparas con el mejor error de todas las épocas, también de las que aún no han llegado: al decidir no se conocen.
+def plateau_rates(errors, rate, patience=3, factor=0.1, drops=3):
+    rates, waited, done = [], 0, 0
+    for error in errors:
+        rates.append(rate)
+        waited = 0 if error == min(errors) else waited + 1
+        if waited >= patience and done < drops:
+            rate, waited, done = rate * factor, 0, done + 1
+    return rates
+
+
+# %% wrong="n4-plateau" name="subtracts-the-factor" fails=["toy", "series"]
+# Restas el factor: la tasa se multiplica por él.
+def plateau_rates(errors, rate, patience=3, factor=0.1, drops=3):
+    rates, best, waited, done = [], float("inf"), 0, 0
+    for error in errors:
+        rates.append(rate)
+        if error < best:
+            best, waited = error, 0
+        else:
+            waited += 1
+        if waited >= patience and done < drops:
+            rate, waited, done = rate - factor, 0, done + 1
+    return rates
+
+
 # %% [markdown]
 # ## n4-loop
 
@@ -645,19 +990,42 @@ def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
 
 
 # %% probes="n4-loop"
-{k: v for k, v in measuring.training_loop(train, [50, 20, 40], batch_size=8).items() if k != "orders"}
-measuring.training_loop(train, [60, 30, 55, 30, 70], batch_size=11)["kept"]
-[sorted(set(order)) == list(range(22)) for order in measuring.training_loop(train, [50, 40], batch_size=8)["orders"]]
-[order == sorted(order) for order in measuring.training_loop(train, [50, 40], batch_size=8)["orders"]]
-(lambda orders: orders[0] == orders[1])(measuring.training_loop(train, [50, 40], batch_size=8)["orders"])
-(lambda a, b: a == b)(
-    measuring.training_loop(train, [50, 40], batch_size=8)["orders"],
-    measuring.training_loop(train, [50, 40], batch_size=8)["orders"],
+# De 20 imágenes de validación fallan 10, 4 y 8: calcula en papel el error de cada época, en %.
+measuring.training_loop(train, [50, 20, 40], batch_size=8)["result"]
+# Un error puede tener decimales: con una imagen mal de tres, ¿cuál es?
+measuring.training_loop(train, [100 / 3, 200 / 3], validation_images=3, batch_size=22)["result"]
+# Se entrena con data.train en modo de entrenamiento y se mide en data.validation en modo de evaluación, y nada más.
+measuring.training_loop(train, [50, 20, 40], batch_size=8)["modes"]
+# 22 imágenes en minilotes de 8 (o de 5, o de 128): el último es más corto, y también cuenta.
+measuring.training_loop(train, [50, 20, 40], batch_size=8)["batches"]
+measuring.training_loop(train, [50, 40], batch_size=5)["batches"]
+measuring.training_loop(train, [50, 40], images=150)["batches"]
+# En cada época pasa cada imagen una vez.
+measuring.training_loop(train, [50, 20, 40], batch_size=8)["complete"]
+# Se barajan todas las imágenes en cada época: el orden y los minilotes cambian de una a otra.
+measuring.training_loop(train, [50, 20, 40], batch_size=8)["shuffles"]
+# Con la misma semilla el orden se repite; con otra es otro.
+(lambda a, b: a["orders"] == b["orders"])(
+    measuring.training_loop(train, [50, 40], batch_size=8), measuring.training_loop(train, [50, 40], batch_size=8)
 )
-(lambda a, b: a == b)(
-    measuring.training_loop(train, [50, 40], batch_size=8)["orders"],
-    measuring.training_loop(train, [50, 40], batch_size=8, seed=7)["orders"],
+(lambda a, b: a["orders"] == b["orders"])(
+    measuring.training_loop(train, [50, 40], batch_size=8), measuring.training_loop(train, [50, 40], batch_size=8, seed=7)
 )
+# Con un solo minilote por época: gradientes a cero, pérdida, backward y un paso de SGD con momento 0,9 y la tasa que te dan.
+measuring.training_loop(train, [50, 20, 40], batch_size=22)["weights"]
+measuring.training_loop(train, [50, 20, 40], batch_size=22, rate=0.1)["weights"]
+# Con varios minilotes los pesos no son los que tocan: ¿qué se repite en cada minilote, y qué se hace una sola vez?
+measuring.training_loop(train, [50], batch_size=8)["follows"]
+measuring.training_loop(train, [50, 20, 40], batch_size=8)["follows"]
+measuring.training_loop(train, [50, 40], batch_size=5, rate=0.1)["follows"]
+measuring.training_loop(train, [50, 40], images=150)["follows"]
+# Al terminar, la red lleva los pesos de la época de menor error; si dos empatan, los de la primera.
+measuring.training_loop(train, [50, 20, 40], batch_size=8)["kept"]
+measuring.training_loop(train, [60, 50, 40], batch_size=22)["kept"]
+measuring.training_loop(train, [20, 50, 40], batch_size=22)["kept"]
+measuring.training_loop(train, [50, 20, 40, 30], batch_size=22)["kept"]
+measuring.training_loop(train, [60, 30, 55, 30, 70], batch_size=22)["kept"]
+measuring.training_loop(train, [100, 100], batch_size=22)["kept"]
 
 
 # %% wrong="n4-loop" name="shallow-copy" fails=["validation"]
@@ -872,6 +1240,452 @@ def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
     return errors
 
 
+# %% wrong="n4-loop" name="no-zero-grad" fails=["steps"]
+# Los gradientes se acumulan de un paso a otro: falta optimizer.zero_grad() antes de cada backward().
+def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
+    optimizer, generator = torch.optim.SGD(model.parameters(), rate, 0.9), torch.Generator().manual_seed(seed)
+    errors, best = [], None
+    for _ in range(epochs):
+        model.train()
+        for batch in torch.randperm(len(data.train.labels), generator=generator).split(batch_size):
+            F.cross_entropy(model(data.train.images[batch]), data.train.labels[batch]).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            wrong = model(data.validation.images).argmax(1) != data.validation.labels
+        errors.append(100 * wrong.float().mean().item())
+        if errors[-1] < min(errors[:-1], default=999):
+            best = copy.deepcopy(model.state_dict())
+    model.load_state_dict(best)
+    return errors
+
+
+# %% wrong="n4-loop" name="zero-grad-each-epoch" fails=["steps"]
+# Pones los gradientes a cero una vez por época: hay que hacerlo en cada minilote.
+def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
+    optimizer, generator = torch.optim.SGD(model.parameters(), rate, 0.9), torch.Generator().manual_seed(seed)
+    errors, best = [], None
+    for _ in range(epochs):
+        model.train()
+        optimizer.zero_grad()
+        for batch in torch.randperm(len(data.train.labels), generator=generator).split(batch_size):
+            F.cross_entropy(model(data.train.images[batch]), data.train.labels[batch]).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            wrong = model(data.validation.images).argmax(1) != data.validation.labels
+        errors.append(100 * wrong.float().mean().item())
+        if errors[-1] < min(errors[:-1], default=999):
+            best = copy.deepcopy(model.state_dict())
+    model.load_state_dict(best)
+    return errors
+
+
+# %% wrong="n4-loop" name="zero-grad-after-backward" fails=["steps", "validation"]
+# Los pesos no cambian. ¿Pones los gradientes a cero entre backward() y step(), o falta una de esas llamadas?
+def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
+    optimizer, generator = torch.optim.SGD(model.parameters(), rate, 0.9), torch.Generator().manual_seed(seed)
+    errors, best = [], None
+    for _ in range(epochs):
+        model.train()
+        for batch in torch.randperm(len(data.train.labels), generator=generator).split(batch_size):
+            F.cross_entropy(model(data.train.images[batch]), data.train.labels[batch]).backward()
+            optimizer.zero_grad()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            wrong = model(data.validation.images).argmax(1) != data.validation.labels
+        errors.append(100 * wrong.float().mean().item())
+        if errors[-1] < min(errors[:-1], default=999):
+            best = copy.deepcopy(model.state_dict())
+    model.load_state_dict(best)
+    return errors
+
+
+# %% wrong="n4-loop" name="softmax-before-the-loss" fails=["steps"]
+# Aplicas softmax antes de F.cross_entropy, que ya la aplica: dale los logits.
+def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
+    optimizer, generator = torch.optim.SGD(model.parameters(), rate, 0.9), torch.Generator().manual_seed(seed)
+    errors, best = [], None
+    for _ in range(epochs):
+        model.train()
+        for batch in torch.randperm(len(data.train.labels), generator=generator).split(batch_size):
+            optimizer.zero_grad()
+            F.cross_entropy(model(data.train.images[batch]).softmax(1), data.train.labels[batch]).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            wrong = model(data.validation.images).argmax(1) != data.validation.labels
+        errors.append(100 * wrong.float().mean().item())
+        if errors[-1] < min(errors[:-1], default=999):
+            best = copy.deepcopy(model.state_dict())
+    model.load_state_dict(best)
+    return errors
+
+
+# %% wrong="n4-loop" name="summed-loss" fails=["steps"]
+# Sumas la pérdida de las imágenes del minilote: F.cross_entropy da la media si no le pides otra cosa.
+def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
+    optimizer, generator = torch.optim.SGD(model.parameters(), rate, 0.9), torch.Generator().manual_seed(seed)
+    errors, best = [], None
+    for _ in range(epochs):
+        model.train()
+        for batch in torch.randperm(len(data.train.labels), generator=generator).split(batch_size):
+            optimizer.zero_grad()
+            F.cross_entropy(model(data.train.images[batch]), data.train.labels[batch], reduction="sum").backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            wrong = model(data.validation.images).argmax(1) != data.validation.labels
+        errors.append(100 * wrong.float().mean().item())
+        if errors[-1] < min(errors[:-1], default=999):
+            best = copy.deepcopy(model.state_dict())
+    model.load_state_dict(best)
+    return errors
+
+
+# %% wrong="n4-loop" name="weight-decay" fails=["steps"]
+# Has añadido el decaimiento de 2012, y aquí no se pide.
+def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
+    optimizer, generator = torch.optim.SGD(model.parameters(), rate, 0.9, weight_decay=5e-4), torch.Generator().manual_seed(seed)
+    errors, best = [], None
+    for _ in range(epochs):
+        model.train()
+        for batch in torch.randperm(len(data.train.labels), generator=generator).split(batch_size):
+            optimizer.zero_grad()
+            F.cross_entropy(model(data.train.images[batch]), data.train.labels[batch]).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            wrong = model(data.validation.images).argmax(1) != data.validation.labels
+        errors.append(100 * wrong.float().mean().item())
+        if errors[-1] < min(errors[:-1], default=999):
+            best = copy.deepcopy(model.state_dict())
+    model.load_state_dict(best)
+    return errors
+
+
+# %% wrong="n4-loop" name="no-momentum" fails=["steps"]
+# Falta el momento: SGD no lleva ninguno si no le das momentum=0.9.
+def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
+    optimizer, generator = torch.optim.SGD(model.parameters(), rate), torch.Generator().manual_seed(seed)
+    errors, best = [], None
+    for _ in range(epochs):
+        model.train()
+        for batch in torch.randperm(len(data.train.labels), generator=generator).split(batch_size):
+            optimizer.zero_grad()
+            F.cross_entropy(model(data.train.images[batch]), data.train.labels[batch]).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            wrong = model(data.validation.images).argmax(1) != data.validation.labels
+        errors.append(100 * wrong.float().mean().item())
+        if errors[-1] < min(errors[:-1], default=999):
+            best = copy.deepcopy(model.state_dict())
+    model.load_state_dict(best)
+    return errors
+
+
+# %% wrong="n4-loop" name="nesterov" fails=["steps"]
+# Eso es el momento de Nesterov, que aquí no se pide.
+def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
+    optimizer, generator = torch.optim.SGD(model.parameters(), rate, 0.9, nesterov=True), torch.Generator().manual_seed(seed)
+    errors, best = [], None
+    for _ in range(epochs):
+        model.train()
+        for batch in torch.randperm(len(data.train.labels), generator=generator).split(batch_size):
+            optimizer.zero_grad()
+            F.cross_entropy(model(data.train.images[batch]), data.train.labels[batch]).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            wrong = model(data.validation.images).argmax(1) != data.validation.labels
+        errors.append(100 * wrong.float().mean().item())
+        if errors[-1] < min(errors[:-1], default=999):
+            best = copy.deepcopy(model.state_dict())
+    model.load_state_dict(best)
+    return errors
+
+
+# %% wrong="n4-loop" name="adam" fails=["steps"]
+# Usas Adam: se pide torch.optim.SGD con momento 0,9.
+def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
+    optimizer, generator = torch.optim.Adam(model.parameters(), rate), torch.Generator().manual_seed(seed)
+    errors, best = [], None
+    for _ in range(epochs):
+        model.train()
+        for batch in torch.randperm(len(data.train.labels), generator=generator).split(batch_size):
+            optimizer.zero_grad()
+            F.cross_entropy(model(data.train.images[batch]), data.train.labels[batch]).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            wrong = model(data.validation.images).argmax(1) != data.validation.labels
+        errors.append(100 * wrong.float().mean().item())
+        if errors[-1] < min(errors[:-1], default=999):
+            best = copy.deepcopy(model.state_dict())
+    model.load_state_dict(best)
+    return errors
+
+
+# %% wrong="n4-loop" name="fixed-rate" fails=["steps"]
+# Usas siempre la tasa 0,01: pon la que recibe la función.
+def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
+    optimizer, generator = torch.optim.SGD(model.parameters(), 0.01, 0.9), torch.Generator().manual_seed(seed)
+    errors, best = [], None
+    for _ in range(epochs):
+        model.train()
+        for batch in torch.randperm(len(data.train.labels), generator=generator).split(batch_size):
+            optimizer.zero_grad()
+            F.cross_entropy(model(data.train.images[batch]), data.train.labels[batch]).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            wrong = model(data.validation.images).argmax(1) != data.validation.labels
+        errors.append(100 * wrong.float().mean().item())
+        if errors[-1] < min(errors[:-1], default=999):
+            best = copy.deepcopy(model.state_dict())
+    model.load_state_dict(best)
+    return errors
+
+
+# %% wrong="n4-loop" name="fixed-batch-size" fails=["steps"]
+# Usas siempre minilotes de 128: pon el tamaño que recibe la función.
+def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
+    optimizer, generator = torch.optim.SGD(model.parameters(), rate, 0.9), torch.Generator().manual_seed(seed)
+    errors, best = [], None
+    for _ in range(epochs):
+        model.train()
+        for batch in torch.randperm(len(data.train.labels), generator=generator).split(128):
+            optimizer.zero_grad()
+            F.cross_entropy(model(data.train.images[batch]), data.train.labels[batch]).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            wrong = model(data.validation.images).argmax(1) != data.validation.labels
+        errors.append(100 * wrong.float().mean().item())
+        if errors[-1] < min(errors[:-1], default=999):
+            best = copy.deepcopy(model.state_dict())
+    model.load_state_dict(best)
+    return errors
+
+
+# %% wrong="n4-loop" name="new-optimizer-every-epoch" fails=["steps"]
+# Cada época empieza sin velocidad: ¿creas el optimizador dentro del bucle? Créalo una vez, fuera, para que la recuerde.
+def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
+    optimizer, generator = None, torch.Generator().manual_seed(seed)
+    errors, best = [], None
+    for _ in range(epochs):
+        model.train()
+        optimizer = torch.optim.SGD(model.parameters(), rate, 0.9)
+        for batch in torch.randperm(len(data.train.labels), generator=generator).split(batch_size):
+            optimizer.zero_grad()
+            F.cross_entropy(model(data.train.images[batch]), data.train.labels[batch]).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            wrong = model(data.validation.images).argmax(1) != data.validation.labels
+        errors.append(100 * wrong.float().mean().item())
+        if errors[-1] < min(errors[:-1], default=999):
+            best = copy.deepcopy(model.state_dict())
+    model.load_state_dict(best)
+    return errors
+
+
+# %% wrong="n4-loop" name="unseeded" fails=["steps"]
+# El orden cambia cada vez aunque la semilla sea la misma: usa un torch.Generator con la semilla que te dan.
+def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
+    optimizer, generator = torch.optim.SGD(model.parameters(), rate, 0.9), torch.Generator()
+    errors, best = [], None
+    for _ in range(epochs):
+        model.train()
+        generator.seed()
+        for batch in torch.randperm(len(data.train.labels), generator=generator).split(batch_size):
+            optimizer.zero_grad()
+            F.cross_entropy(model(data.train.images[batch]), data.train.labels[batch]).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            wrong = model(data.validation.images).argmax(1) != data.validation.labels
+        errors.append(100 * wrong.float().mean().item())
+        if errors[-1] < min(errors[:-1], default=999):
+            best = copy.deepcopy(model.state_dict())
+    model.load_state_dict(best)
+    return errors
+
+
+# %% wrong="n4-loop" name="fixed-seed" fails=["steps"]
+# El orden no depende de la semilla que recibe la función: ¿has escrito un número fijo?
+def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
+    optimizer, generator = torch.optim.SGD(model.parameters(), rate, 0.9), torch.Generator().manual_seed(0)
+    errors, best = [], None
+    for _ in range(epochs):
+        model.train()
+        for batch in torch.randperm(len(data.train.labels), generator=generator).split(batch_size):
+            optimizer.zero_grad()
+            F.cross_entropy(model(data.train.images[batch]), data.train.labels[batch]).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            wrong = model(data.validation.images).argmax(1) != data.validation.labels
+        errors.append(100 * wrong.float().mean().item())
+        if errors[-1] < min(errors[:-1], default=999):
+            best = copy.deepcopy(model.state_dict())
+    model.load_state_dict(best)
+    return errors
+
+
+# %% wrong="n4-loop" name="shuffles-batches-only" fails=["steps"]
+# Los minilotes son los mismos en todas las épocas, o su orden lo es: hay que barajar las imágenes en cada una.
+def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
+    optimizer, generator = torch.optim.SGD(model.parameters(), rate, 0.9), torch.Generator().manual_seed(seed)
+    batches = torch.randperm(len(data.train.labels), generator=generator).split(batch_size)
+    errors, best = [], None
+    for _ in range(epochs):
+        model.train()
+        for batch in (batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()):
+            optimizer.zero_grad()
+            F.cross_entropy(model(data.train.images[batch]), data.train.labels[batch]).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            wrong = model(data.validation.images).argmax(1) != data.validation.labels
+        errors.append(100 * wrong.float().mean().item())
+        if errors[-1] < min(errors[:-1], default=999):
+            best = copy.deepcopy(model.state_dict())
+    model.load_state_dict(best)
+    return errors
+
+
+# %% wrong="n4-loop" name="best-by-loss" fails=["validation"]
+# Guardas los pesos de la época de menor pérdida de validación: se pide la de menor error.
+def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
+    optimizer, generator = torch.optim.SGD(model.parameters(), rate, 0.9), torch.Generator().manual_seed(seed)
+    errors, losses, best = [], [], None
+    for _ in range(epochs):
+        model.train()
+        for batch in torch.randperm(len(data.train.labels), generator=generator).split(batch_size):
+            optimizer.zero_grad()
+            F.cross_entropy(model(data.train.images[batch]), data.train.labels[batch]).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            answers = model(data.validation.images)
+            wrong = answers.argmax(1) != data.validation.labels
+            losses.append(F.cross_entropy(answers, data.validation.labels).item())
+        errors.append(100 * wrong.float().mean().item())
+        if losses[-1] < min(losses[:-1], default=9e9):
+            best = copy.deepcopy(model.state_dict())
+    model.load_state_dict(best)
+    return errors
+
+
+# %% wrong="n4-loop" name="worst-that-improves" fails=["validation"]
+# Guardas los pesos cada vez que el error es menor que el de la época anterior: hay que compararlo con el mejor hasta ahora.
+def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
+    optimizer, generator = torch.optim.SGD(model.parameters(), rate, 0.9), torch.Generator().manual_seed(seed)
+    errors, best = [], None
+    for _ in range(epochs):
+        model.train()
+        for batch in torch.randperm(len(data.train.labels), generator=generator).split(batch_size):
+            optimizer.zero_grad()
+            F.cross_entropy(model(data.train.images[batch]), data.train.labels[batch]).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            wrong = model(data.validation.images).argmax(1) != data.validation.labels
+        errors.append(100 * wrong.float().mean().item())
+        if errors[-1] < ([999] + errors)[-2]:
+            best = copy.deepcopy(model.state_dict())
+    model.load_state_dict(best)
+    return errors
+
+
+# %% wrong="n4-loop" name="best-starts-at-100" fails=["validation"]
+# Con un error del 100 % no guardas ninguna época: la primera siempre es la mejor hasta ella.
+def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
+    optimizer, generator = torch.optim.SGD(model.parameters(), rate, 0.9), torch.Generator().manual_seed(seed)
+    errors, best = [], None
+    for _ in range(epochs):
+        model.train()
+        for batch in torch.randperm(len(data.train.labels), generator=generator).split(batch_size):
+            optimizer.zero_grad()
+            F.cross_entropy(model(data.train.images[batch]), data.train.labels[batch]).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            wrong = model(data.validation.images).argmax(1) != data.validation.labels
+        errors.append(100 * wrong.float().mean().item())
+        if errors[-1] < min(errors[:-1], default=100):
+            best = copy.deepcopy(model.state_dict())
+    if best is not None:
+        model.load_state_dict(best)
+    return errors
+
+
+# %% wrong="n4-loop" name="rounded" fails=["validation"]
+# Redondeas el error: puede tener decimales.
+def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
+    optimizer, generator = torch.optim.SGD(model.parameters(), rate, 0.9), torch.Generator().manual_seed(seed)
+    errors, best = [], None
+    for _ in range(epochs):
+        model.train()
+        for batch in torch.randperm(len(data.train.labels), generator=generator).split(batch_size):
+            optimizer.zero_grad()
+            F.cross_entropy(model(data.train.images[batch]), data.train.labels[batch]).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            wrong = model(data.validation.images).argmax(1) != data.validation.labels
+        errors.append(round(100 * wrong.float().mean().item()))
+        if errors[-1] < min(errors[:-1], default=999):
+            best = copy.deepcopy(model.state_dict())
+    model.load_state_dict(best)
+    return errors
+
+
+# %% wrong="n4-loop" name="measures-on-train" fails=["steps", "validation"]
+# No has medido en data.validation: ¿mides el error en las imágenes de entrenamiento?
+def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
+    optimizer, generator = torch.optim.SGD(model.parameters(), rate, 0.9), torch.Generator().manual_seed(seed)
+    errors, best = [], None
+    for _ in range(epochs):
+        model.train()
+        for batch in torch.randperm(len(data.train.labels), generator=generator).split(batch_size):
+            optimizer.zero_grad()
+            F.cross_entropy(model(data.train.images[batch]), data.train.labels[batch]).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            wrong = model(data.train.images).argmax(1) != data.train.labels
+        errors.append(100 * wrong.float().mean().item())
+        if errors[-1] < min(errors[:-1], default=999):
+            best = copy.deepcopy(model.state_dict())
+    model.load_state_dict(best)
+    return errors
+
+
+# %% wrong="n4-loop" name="only-the-best" fails=["steps", "validation"]
+# Devuelves un solo error: se pide la lista con el de cada época.
+def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
+    optimizer, generator = torch.optim.SGD(model.parameters(), rate, 0.9), torch.Generator().manual_seed(seed)
+    errors, best = [], None
+    for _ in range(epochs):
+        model.train()
+        for batch in torch.randperm(len(data.train.labels), generator=generator).split(batch_size):
+            optimizer.zero_grad()
+            F.cross_entropy(model(data.train.images[batch]), data.train.labels[batch]).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            wrong = model(data.validation.images).argmax(1) != data.validation.labels
+        errors.append(100 * wrong.float().mean().item())
+        if errors[-1] < min(errors[:-1], default=999):
+            best = copy.deepcopy(model.state_dict())
+    model.load_state_dict(best)
+    return [min(errors)]
+
+
 # %% [markdown]
 # ## n4-diagnosis
 
@@ -891,6 +1705,7 @@ def diagnosis():
 
 
 # %% probes="n4-diagnosis"
+# Repasa las averías una a una: la pérdida de entrenamiento, el error de validación y las medidas del final.
 diagnosis()
 
 
@@ -977,15 +1792,24 @@ def ensemble_probabilities(logits):
 
 
 # %% probes="n4-ensemble"
-np.round(np.asarray(ensemble_probabilities(np.array([[[1.0, 2.0, 0.0]], [[3.0, 0.0, 1.0]]]))), 6).tolist()
-np.round(
-    np.asarray(ensemble_probabilities(np.array([[[1000.0, 0.0]], [[-1000.0, 0.0]], [[-1000.0, 0.0]]]))), 6
-).tolist()
-np.round(np.asarray(ensemble_probabilities(np.arange(24.0).reshape(2, 3, 4) ** 1.1)), 6).tolist()
+# Dos redes, una imagen y dos clases: la softmax de cada red en papel (ln 3 hace que salga 1/4 y 3/4), y la media.
+ensemble_probabilities(np.array([[[0.0, np.log(3.0)]], [[0.0, 0.0]]]))
+ensemble_probabilities(np.array([[[1.0, 2.0, 0.0]], [[3.0, 0.0, 1.0]]]))
+# Con varias imágenes, cada una tiene su fila, y cada fila suma 1.
+ensemble_probabilities(np.zeros((2, 3, 4)))
+ensemble_probabilities(np.arange(24.0).reshape(2, 3, 4) ** 1.1)
+ensemble_probabilities(np.arange(105.0).reshape(5, 3, 7) * 37 % 11)
+ensemble_probabilities(np.arange(27.0).reshape(3, 3, 3) * 5 % 7)
+# Una red muy segura vota como una: con logits de 1000 no puede salir nan ni mandar sobre las demás.
+ensemble_probabilities(np.array([[[1000.0, 0.0]], [[-1000.0, 0.0]], [[-1000.0, 0.0]]]))
+# Sumar lo mismo a todos los logits de una imagen no cambia sus probabilidades.
+ensemble_probabilities(np.array([[[1000.0, 1000.0 + np.log(3.0)]]]))
+ensemble_probabilities(np.array([[[0.0, np.log(3.0)], [1000.0, 1000.0 + np.log(3.0)]]]))
+ensemble_probabilities(np.array([[[0.0, np.log(3.0)], [-1000.0, np.log(3.0) - 1000.0]]]))
 
 
 # %% wrong="n4-ensemble" name="averages-logits"
-# Promedias los logits: una red con números muy grandes mandaría sobre las demás. Promedia las probabilidades.
+# Promedias los logits o los logaritmos de las probabilidades: una red con números muy grandes mandaría sobre las demás.
 def ensemble_probabilities(logits):
     mean = np.mean(logits, axis=0)
     shifted = np.exp(mean - mean.max(axis=1, keepdims=True))
@@ -993,14 +1817,14 @@ def ensemble_probabilities(logits):
 
 
 # %% wrong="n4-ensemble" name="overflows" fails=["large-logits"]
-# Con logits muy grandes la exponencial desborda y sale nan: resta antes el máximo de cada fila.
+# Con logits de 1000, positivos o negativos, la exponencial desborda o se queda en 0: resta antes el máximo de cada fila.
 def ensemble_probabilities(logits):
     with np.errstate(all="ignore"):
         exponentials = np.exp(logits)
         return (exponentials / exponentials.sum(axis=2, keepdims=True)).mean(axis=0)
 
 
-# %% wrong="n4-ensemble" name="votes" fails=["probabilities"]
+# %% wrong="n4-ensemble" name="votes"
 # Cuentas votos: se pide la media de las probabilidades, que también tiene en cuenta lo segura que está cada red.
 def ensemble_probabilities(logits):
     return np.eye(np.shape(logits)[2])[np.argmax(logits, axis=2)].mean(axis=0)
@@ -1021,7 +1845,7 @@ def ensemble_probabilities(logits):
 
 
 # %% wrong="n4-ensemble" name="product"
-# Multiplicas las probabilidades y normalizas: eso es promediar sus logaritmos, y una sola red puede vetar una clase.
+# Multiplicas las probabilidades, o sumas los logits: así una sola red puede vetar una clase. Promedia las probabilidades.
 def ensemble_probabilities(logits):
     shifted = np.exp(logits - np.max(logits, axis=2, keepdims=True))
     logs = np.log(shifted / shifted.sum(axis=2, keepdims=True) + 1e-300).sum(axis=0)
@@ -1035,3 +1859,45 @@ def ensemble_probabilities(logits):
     shifted = np.exp(logits - np.max(logits, axis=2, keepdims=True))
     mean = (shifted / shifted.sum(axis=2, keepdims=True)).mean(axis=0)
     return np.exp(mean) / np.exp(mean).sum(axis=1, keepdims=True)
+
+
+# %% wrong="n4-ensemble" name="global-maximum" fails=["large-logits"]
+# Restas el mismo número a todas las imágenes: el máximo es el de cada red y cada imagen, o alguna fila se queda en 0/0.
+def ensemble_probabilities(logits):
+    with np.errstate(all="ignore"):
+        exponentials = np.exp(logits - np.max(logits))
+        return (exponentials / exponentials.sum(axis=2, keepdims=True)).mean(axis=0)
+
+
+# %% wrong="n4-ensemble" name="clips" fails=["large-logits"]
+# Recortas los logits: así dos muy grandes quedan iguales. Resta el máximo de cada fila, que no cambia las probabilidades.
+def ensemble_probabilities(logits):
+    exponentials = np.exp(np.clip(logits, -500, 500))
+    return (exponentials / exponentials.sum(axis=2, keepdims=True)).mean(axis=0)
+
+
+# %% wrong="n4-ensemble" name="no-softmax"
+# Devuelves la media de los logits: falta la softmax de cada red, antes de promediar.
+def ensemble_probabilities(logits):
+    return np.mean(logits, axis=0)
+
+
+# %% wrong="n4-ensemble" name="largest"
+# Te quedas con la mayor probabilidad de cada clase: se pide la media de las redes.
+def ensemble_probabilities(logits):
+    shifted = np.exp(logits - np.max(logits, axis=2, keepdims=True))
+    return (shifted / shifted.sum(axis=2, keepdims=True)).max(axis=0)
+
+
+# %% wrong="n4-ensemble" name="not-averaged"
+# Devuelves las probabilidades de cada red por separado: falta la media sobre las redes, que son el primer eje.
+def ensemble_probabilities(logits):
+    shifted = np.exp(logits - np.max(logits, axis=2, keepdims=True))
+    return shifted / shifted.sum(axis=2, keepdims=True)
+
+
+# %% wrong="n4-ensemble" name="median"
+# Calculas la mediana de las redes: se pide la media.
+def ensemble_probabilities(logits):
+    shifted = np.exp(logits - np.max(logits, axis=2, keepdims=True))
+    return np.median(shifted / shifted.sum(axis=2, keepdims=True), axis=0)
