@@ -900,6 +900,8 @@ assert together(np.zeros((1, 2, 2))).shape == (2, 2), "con una red y 2 imágenes
 found = together(np.array([[[1000.0, 0.0]], [[-1000.0, 0.0]], [[-1000.0, 0.0]]]))
 assert np.isfinite(found).sum() == 2, "con logits de 1000 sale nan o inf: resta el máximo antes de la exponencial"
 assert contracts.close(found, [[1 / 3, 2 / 3]]), "una red muy segura vota como una, no manda sobre las demás"
+found = together(np.array([[[3000.0, 0.0, 0.0]], [[0.0, 0.0, 0.0]]]))
+assert contracts.close(found, [[2 / 3, 1 / 6, 1 / 6]]), "con logits aún mayores sale otra cosa: ¿restas el máximo, o la media?"
 for shift in (1000.0, -1000.0):
     found = together(np.array([[[0.0, np.log(3.0)], [shift, shift + np.log(3.0)]]]))
     assert contracts.close(found, [[0.25, 0.75], [0.25, 0.75]]), (

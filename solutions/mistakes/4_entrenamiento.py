@@ -935,6 +935,10 @@ def plateau_rates(errors, rate, patience=3, factor=0.1, drops=3):
     return rates
 
 
+# %% equivalent="n4-plateau"
+# The first epoch always improves, and so sets the count to zero.
+# rates, best, waited, dropped = ([], float('inf'), 0, 0) => rates, best, waited, dropped = ([], float('inf'), 1, 0)
+
 # %% [markdown]
 # ## n4-loop
 
@@ -1686,6 +1690,13 @@ def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
     return [min(errors)]
 
 
+# %% equivalent="n4-loop"
+# Without `no_grad` the error is the same; it takes more memory.
+# with torch.no_grad(): ; answers = model(data.validation.images).argmax(dim=1) => answers = model(data.validation.images).argmax(dim=1)
+# A tensor without axes is a number too.
+# errors.append(100 * (answers != data.validation.labels).float().mean().item()) => errors.append(100 * (answers != data.validation.labels).float().mean())
+# errors.append(100 * (answers != data.validation.labels).float().mean().item()) => errors.append(100 * (answers != data.validation.labels).float().mean().detach())
+
 # %% [markdown]
 # ## n4-diagnosis
 
@@ -1802,6 +1813,7 @@ ensemble_probabilities(np.arange(105.0).reshape(5, 3, 7) * 37 % 11)
 ensemble_probabilities(np.arange(27.0).reshape(3, 3, 3) * 5 % 7)
 # Una red muy segura vota como una: con logits de 1000 no puede salir nan ni mandar sobre las demás.
 ensemble_probabilities(np.array([[[1000.0, 0.0]], [[-1000.0, 0.0]], [[-1000.0, 0.0]]]))
+ensemble_probabilities(np.array([[[3000.0, 0.0, 0.0]], [[0.0, 0.0, 0.0]]]))
 # Sumar lo mismo a todos los logits de una imagen no cambia sus probabilidades.
 ensemble_probabilities(np.array([[[1000.0, 1000.0 + np.log(3.0)]]]))
 ensemble_probabilities(np.array([[[0.0, np.log(3.0)], [1000.0, 1000.0 + np.log(3.0)]]]))
