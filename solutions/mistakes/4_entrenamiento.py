@@ -487,7 +487,7 @@ def difference(rates, w=1.0, momentum=0.9, weight_decay=5e-4):
 
 
 # %% wrong="n4-equivalence" name="decay-as-gradient" fails=["constant-rate", "after-a-drop"]
-# A la regla de PyTorch le falta el gradiente, o a la de 2012: sin él, el peso casi no se mueve.
+# A tu regla de PyTorch le falta el gradiente, que aquí es el propio peso: sin él, el peso casi no se mueve.
 def difference(rates, w=1.0, momentum=0.9, weight_decay=5e-4):
     a, b, v, buffer, gaps = w, w, 0.0, 0.0, []
     for rate in rates:
@@ -996,8 +996,6 @@ def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
 # %% probes="n4-loop"
 # De 20 imágenes de validación fallan 10, 4 y 8: calcula en papel el error de cada época, en %.
 measuring.training_loop(train, [50, 20, 40], batch_size=8)["result"]
-# Un error puede tener decimales: con una imagen mal de tres, ¿cuál es?
-measuring.training_loop(train, [100 / 3, 200 / 3], validation_images=3, batch_size=22)["result"]
 # Se entrena con data.train en modo de entrenamiento y se mide en data.validation en modo de evaluación, y nada más.
 measuring.training_loop(train, [50, 20, 40], batch_size=8)["modes"]
 # 22 imágenes en minilotes de 8 (o de 5, o de 128): el último es más corto, y también cuenta.
@@ -1015,9 +1013,11 @@ measuring.training_loop(train, [50, 20, 40], batch_size=8)["shuffles"]
 (lambda a, b: a["orders"] == b["orders"])(
     measuring.training_loop(train, [50, 40], batch_size=8), measuring.training_loop(train, [50, 40], batch_size=8, seed=7)
 )
-# Con un solo minilote por época: gradientes a cero, pérdida, backward y un paso de SGD con momento 0,9 y la tasa que te dan.
+# Con un minilote por época: gradientes a cero, pérdida, backward y un paso de SGD con momento 0,9, tu tasa y nada más.
 measuring.training_loop(train, [50, 20, 40], batch_size=22)["weights"]
 measuring.training_loop(train, [50, 20, 40], batch_size=22, rate=0.1)["weights"]
+# La tasa es la misma en todas las épocas, suba o baje el error.
+measuring.training_loop(train, [20, 50, 40, 60, 30, 70], batch_size=22)["weights"]
 # Con varios minilotes los pesos no son los que tocan: ¿qué se repite en cada minilote, y qué se hace una sola vez?
 measuring.training_loop(train, [50], batch_size=8)["follows"]
 measuring.training_loop(train, [50, 20, 40], batch_size=8)["follows"]
@@ -1026,10 +1026,12 @@ measuring.training_loop(train, [50, 40], images=150)["follows"]
 # Al terminar, la red lleva los pesos de la época de menor error; si dos empatan, los de la primera.
 measuring.training_loop(train, [50, 20, 40], batch_size=8)["kept"]
 measuring.training_loop(train, [60, 50, 40], batch_size=22)["kept"]
-measuring.training_loop(train, [20, 50, 40], batch_size=22)["kept"]
+measuring.training_loop(train, [20, 50, 40, 60, 30, 70], batch_size=22)["kept"]
 measuring.training_loop(train, [50, 20, 40, 30], batch_size=22)["kept"]
 measuring.training_loop(train, [60, 30, 55, 30, 70], batch_size=22)["kept"]
 measuring.training_loop(train, [100, 100], batch_size=22)["kept"]
+# Un error puede tener decimales: con una imagen mal de tres, ¿cuál es?
+measuring.training_loop(train, [100 / 3, 200 / 3], validation_images=3, batch_size=22)["result"]
 
 
 # %% wrong="n4-loop" name="shallow-copy" fails=["validation"]
@@ -1160,7 +1162,7 @@ def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
 
 
 # %% wrong="n4-loop" name="no-shuffle" fails=["steps"]
-# No barajas: las imágenes pasan siempre en el mismo orden, y si vienen ordenadas por clase la red las olvida.
+# Las imágenes pasan siempre en el mismo orden, sea cual sea la semilla: baraja en cada época con la que te dan.
 def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
     optimizer = torch.optim.SGD(model.parameters(), rate, 0.9)
     errors, best = [], None
@@ -1181,7 +1183,7 @@ def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
 
 
 # %% wrong="n4-loop" name="same-order-every-epoch" fails=["steps"]
-# Barajas con la misma semilla en cada época, así que el orden se repite: crea el generador una vez, fuera del bucle.
+# El orden se repite en cada época: ¿barajas una sola vez, o con la misma semilla en cada una? Crea el generador fuera.
 def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
     optimizer = torch.optim.SGD(model.parameters(), rate, 0.9)
     errors, best = [], None
@@ -1690,6 +1692,72 @@ def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
     return [min(errors)]
 
 
+# %% wrong="n4-loop" name="never-train-mode" fails=["steps"]
+# Entrenas siempre con la red en modo de evaluación: falta model.train() al empezar cada época.
+def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
+    optimizer, generator = torch.optim.SGD(model.parameters(), rate, 0.9), torch.Generator().manual_seed(seed)
+    errors, best = [], None
+    for _ in range(epochs):
+        for batch in torch.randperm(len(data.train.labels), generator=generator).split(batch_size):
+            optimizer.zero_grad()
+            F.cross_entropy(model(data.train.images[batch]), data.train.labels[batch]).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            wrong = model(data.validation.images).argmax(1) != data.validation.labels
+        errors.append(100 * wrong.float().mean().item())
+        if errors[-1] < min(errors[:-1], default=999):
+            best = copy.deepcopy(model.state_dict())
+    model.load_state_dict(best)
+    return errors
+
+
+# %% wrong="n4-loop" name="test-too" fails=["validation"]
+# Miras también el conjunto de test, que se reserva para el final de todo: mide solo en data.validation.
+def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
+    optimizer, generator = torch.optim.SGD(model.parameters(), rate, 0.9), torch.Generator().manual_seed(seed)
+    errors, best = [], None
+    for _ in range(epochs):
+        model.train()
+        for batch in torch.randperm(len(data.train.labels), generator=generator).split(batch_size):
+            optimizer.zero_grad()
+            F.cross_entropy(model(data.train.images[batch]), data.train.labels[batch]).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            wrong = model(data.validation.images).argmax(1) != data.validation.labels
+        errors.append(100 * wrong.float().mean().item())
+        if errors[-1] < min(errors[:-1], default=999):
+            best = copy.deepcopy(model.state_dict())
+    model.load_state_dict(best)
+    with torch.no_grad():
+        print((model(data.test.images).argmax(1) == data.test.labels).float().mean())
+    return errors
+
+
+# %% wrong="n4-loop" name="rate-drops" fails=["steps"]
+# Divides la tasa por 10 cuando el error no mejora: eso es del apartado 4; aquí la tasa es la misma en todas las épocas.
+def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
+    optimizer, generator = torch.optim.SGD(model.parameters(), rate, 0.9), torch.Generator().manual_seed(seed)
+    errors, best = [], None
+    for _ in range(epochs):
+        model.train()
+        for batch in torch.randperm(len(data.train.labels), generator=generator).split(batch_size):
+            optimizer.zero_grad()
+            F.cross_entropy(model(data.train.images[batch]), data.train.labels[batch]).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            wrong = model(data.validation.images).argmax(1) != data.validation.labels
+        errors.append(100 * wrong.float().mean().item())
+        if errors[-1] < min(errors[:-1], default=999):
+            best = copy.deepcopy(model.state_dict())
+        else:
+            optimizer.param_groups[0]["lr"] /= 10
+    model.load_state_dict(best)
+    return errors
+
+
 # %% equivalent="n4-loop"
 # Without `no_grad` the error is the same; it takes more memory.
 # with torch.no_grad(): ; answers = model(data.validation.images).argmax(dim=1) => answers = model(data.validation.images).argmax(dim=1)
@@ -1782,6 +1850,71 @@ def diagnosis():
         "D": "augmented-validation",
         "E": "labels-shifted",
         "F": "no-zero-grad",
+    }
+
+
+# %% wrong="n4-diagnosis" name="d-and-e-swapped" fails=["in-the-curves", "in-the-measurement"]
+# Confundes D y E: bien medida, una de las dos redes acierta casi siempre, y la otra sigue como el azar. ¿A cuál se le enseña mal?
+def diagnosis():
+    return {
+        "A": "no-eval",
+        "B": "rate-too-high",
+        "C": "softmax-twice",
+        "D": "labels-shifted",
+        "E": "augmented-validation",
+        "F": "no-shuffle",
+    }
+
+
+# %% wrong="n4-diagnosis" name="c-accumulates" fails=["in-the-curves"]
+# C no acumula gradientes: su pérdida no salta, sino que se acerca a un suelo y no lo cruza. ¿Qué lo pone ahí?
+def diagnosis():
+    return {
+        "A": "no-eval",
+        "B": "rate-too-high",
+        "C": "no-zero-grad",
+        "D": "augmented-validation",
+        "E": "labels-shifted",
+        "F": "no-shuffle",
+    }
+
+
+# %% wrong="n4-diagnosis" name="e-too-slow" fails=["in-the-curves"]
+# E no va despacio: las etiquetas que se le enseñan se las aprende, y en validación acierta como el azar.
+def diagnosis():
+    return {
+        "A": "no-eval",
+        "B": "rate-too-high",
+        "C": "softmax-twice",
+        "D": "augmented-validation",
+        "E": "rate-too-low",
+        "F": "no-shuffle",
+    }
+
+
+# %% wrong="n4-diagnosis" name="f-too-slow" fails=["in-the-curves"]
+# F no va despacio: unos minilotes le salen casi perfectos y otros fatal. ¿Qué tienen en común las imágenes de cada uno?
+def diagnosis():
+    return {
+        "A": "no-eval",
+        "B": "rate-too-high",
+        "C": "softmax-twice",
+        "D": "augmented-validation",
+        "E": "labels-shifted",
+        "F": "rate-too-low",
+    }
+
+
+# %% wrong="n4-diagnosis" name="a-labels" fails=["in-the-measurement"]
+# En A las etiquetas están bien: la red acierta en validación. Mira qué pasa al repetir la medida sin cambiar nada.
+def diagnosis():
+    return {
+        "A": "labels-shifted",
+        "B": "rate-too-high",
+        "C": "softmax-twice",
+        "D": "augmented-validation",
+        "E": "labels-shifted",
+        "F": "no-shuffle",
     }
 
 
