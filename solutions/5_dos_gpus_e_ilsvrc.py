@@ -120,46 +120,48 @@ tema9.check("n5-grouped-conv")
 # %% tests="n5-grouped-conv" case="two-parts" points=6
 import torch
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(grouped_conv)
-x, weight, bias = torch.ones(1, 4, 5, 5), torch.ones(6, 2, 3, 3), torch.zeros(6)
-y = grouped_conv(x, weight, bias)
-assert y is not None and tuple(y.shape) == (1, 6, 3, 3), "con 4 mapas de 5x5 y 6 filtros de 3x3 salen 6 mapas de 3x3"
-assert float(y[0, 0, 0, 0]) == 18.0, "cada filtro lee 2 mapas de 3x3 unos: la suma es 18"
+maps = measuring.answer(grouped_conv, contracts.array)
+y = maps(torch.ones(1, 4, 5, 5), torch.ones(6, 2, 3, 3), torch.zeros(6))
+assert y.shape == (1, 6, 3, 3), "con 4 mapas de 5x5 y 6 filtros de 3x3 salen 6 mapas de 3x3"
+assert contracts.close(y[0, 0, 0, 0], 18), "cada filtro lee 2 mapas de 3x3 unos: la suma es 18"
 ### BEGIN HIDDEN TESTS
 assert not measuring.passes(grouped_conv, "groups"), "escríbela sin el argumento groups: reparte tú los mapas"
 generator = torch.Generator().manual_seed(51)
-for channels, kernels, side, size in ((4, 6, 3, 7), (6, 2, 1, 4), (2, 8, 2, 5)):
-    x = torch.randn(2, channels, size, size, generator=generator)
+for channels, kernels, side, height, width in ((4, 6, 3, 7, 7), (6, 2, 1, 4, 6), (2, 8, 2, 5, 3)):
+    x = torch.randn(2, channels, height, width, generator=generator)
     weight = torch.randn(kernels, channels // 2, side, side, generator=generator)
     bias = torch.randn(kernels, generator=generator)
     expected = torch.nn.functional.conv2d(x, weight, bias, groups=2)
-    found = grouped_conv(x, weight, bias)
-    assert torch.allclose(found, expected, atol=1e-4), f"no coincide con {channels} mapas y {kernels} filtros"
+    case = f"{channels} mapas y {kernels} filtros"
+    assert contracts.close(maps(x, weight, bias), expected), f"no coincide con {case}"
+    assert not measuring.changes_its_inputs(grouped_conv, x, weight, bias), "tu función escribe en sus argumentos"
 ### END HIDDEN TESTS
+
 
 # %% tests="n5-grouped-conv" case="any" points=6
 import torch
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(grouped_conv)
-y = grouped_conv(torch.ones(1, 6, 5, 5), torch.ones(3, 2, 3, 3), torch.zeros(3), parts=3, stride=2, padding=1)
-assert tuple(y.shape) == (1, 3, 3, 3), "con relleno 1 y paso 2, de 5 px salen 3"
+maps = measuring.answer(grouped_conv, contracts.array)
+y = maps(torch.ones(1, 6, 5, 5), torch.ones(3, 2, 3, 3), torch.zeros(3), parts=3, stride=2, padding=1)
+assert y.shape == (1, 3, 3, 3), "con relleno 1 y paso 2, de 5 px salen 3"
 ### BEGIN HIDDEN TESTS
 assert not measuring.passes(grouped_conv, "groups"), "escríbela sin el argumento groups: reparte tú los mapas"
 generator = torch.Generator().manual_seed(52)
-for parts, channels, kernels, stride, padding in ((1, 3, 4, 1, 0), (3, 6, 9, 2, 1), (4, 4, 8, 3, 2)):
-    x = torch.randn(2, channels, 9, 9, generator=generator)
+for parts, channels, kernels, stride, padding in ((1, 3, 4, 1, 0), (3, 6, 9, 2, 1), (4, 4, 8, 3, 2), (2, 4, 6, 1, 1)):
+    x = torch.randn(2, channels, 9, 8, generator=generator)
     weight = torch.randn(kernels, channels // parts, 3, 3, generator=generator)
     bias = torch.randn(kernels, generator=generator)
     expected = torch.nn.functional.conv2d(x, weight, bias, stride, padding, groups=parts)
-    found = grouped_conv(x, weight, bias, parts=parts, stride=stride, padding=padding)
+    found = maps(x, weight, bias, parts=parts, stride=stride, padding=padding)
     case = f"{parts} trozos, paso {stride} y relleno {padding}"
-    assert tuple(found.shape) == tuple(expected.shape), f"la forma no es la debida con {case}"
-    assert torch.allclose(found, expected, atol=1e-4), f"no coincide con {case}"
+    assert found.shape == expected.shape, f"la forma no es la debida con {case}"
+    assert contracts.close(found, expected), f"no coincide con {case}"
 ### END HIDDEN TESTS
+
 
 # %% [markdown]
 # ¿Qué conexiones faltan? Con filtros de 1x1 una convolución es, en cada píxel, una matriz que multiplica al vector de
@@ -193,24 +195,25 @@ tema9.check("n5-block-diagonal")
 import numpy as np
 import torch
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(as_matrix)
-matrix = as_matrix(np.array([[1.0], [2.0]]))
-assert np.array_equal(matrix, [[1, 0], [0, 2]]), "con un peso por grupo, la matriz es diagonal"
+matrix_of = measuring.answer(as_matrix, contracts.array)
+matrix = matrix_of(np.array([[1.0], [2.0]]))
+assert contracts.close(matrix, [[1, 0], [0, 2]]), "con un peso por grupo, la matriz es diagonal"
 ### BEGIN HIDDEN TESTS
 draw = np.random.default_rng(5)
 for kernels, depth, parts in ((4, 2, 2), (2, 3, 2), (6, 1, 3), (3, 4, 1), (8, 2, 4)):
     weight = draw.normal(size=(kernels, depth))
-    x = draw.normal(size=(1, depth * parts, 2, 2))
-    expected = torch.nn.functional.conv2d(torch.from_numpy(x), torch.from_numpy(weight)[:, :, None, None], groups=parts)
+    one_channel_each = torch.eye(depth * parts, dtype=torch.float64)[:, :, None, None]
+    filters = torch.from_numpy(weight)[:, :, None, None]
+    expected = torch.nn.functional.conv2d(one_channel_each, filters, groups=parts)[:, :, 0, 0].T
     case = f"{kernels} filtros, {depth * parts} canales y {parts} grupos"
-    matrix = np.asarray(as_matrix(weight, parts))
+    matrix = matrix_of(weight, parts)
     assert matrix.shape == (kernels, depth * parts), f"la forma es (filtros, canales): {case}"
-    found = np.einsum("kc,ncyx->nkyx", matrix, x)
-    assert np.allclose(found, expected.numpy()), f"no hace lo mismo que la convolución: {case}"
-    assert np.count_nonzero(matrix) == weight.size, f"sobran o faltan pesos: {case}"
+    assert contracts.close(matrix, expected), f"no hace lo mismo que la convolución: {case}"
+    assert not measuring.changes_its_inputs(as_matrix, weight, parts), "tu función escribe en los pesos que le dan"
 ### END HIDDEN TESTS
+
 
 # %% explore=true
 try:
@@ -227,15 +230,16 @@ except NotImplementedError:
 # filtro tiene toda la profundidad; si lee solo los suyos, la mitad. La primera capa lee la imagen entera.
 #
 # Escribe cuántos parámetros guarda una GPU. Cada capa es una tupla `(kernel_size, in_channels, out_channels, both)`,
-# con los canales de la red entera; `both` dice si lee todo lo de la capa anterior. Una capa totalmente conectada es
-# una convolución de lado 1.
+# con los canales de la red entera; `both` dice si lee todo lo de la capa anterior. La primera capa de la lista lee la
+# imagen entera, y su `both` es `True`. Una capa totalmente conectada es una convolución de lado 1.
 
 
 # %% solution="n5-gpu-parameters"
 def gpu_parameters(layers):
     """Parámetros (pesos y sesgos) que guarda una de las dos GPU.
 
-    layers: lista de (kernel_size, in_channels, out_channels, both); out_channels es par.
+    layers: lista de (kernel_size, in_channels, out_channels, both). out_channels es par, y también in_channels si both
+    es False. Devuelve un número entero.
     """
     ### BEGIN SOLUTION
     total = 0
@@ -252,23 +256,26 @@ tema9.check("n5-gpu-parameters")
 # %% tests="n5-gpu-parameters" points=8
 import math
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 from tema9.arithmetic import layer_table
 
-measuring.require_own(gpu_parameters)
-assert gpu_parameters([(11, 3, 96, True)]) == (11 * 11 * 3 + 1) * 48, "CONV1: 48 filtros de 11x11x3 y 48 sesgos"
+parameters = measuring.answer(gpu_parameters, contracts.integer)
+conv1, conv2 = (11, 3, 96, True), (5, 96, 256, False)
+assert parameters([conv1]) == 48 * (11 * 11 * 3 + 1), "CONV1: 48 filtros de 11x11x3 y 48 sesgos"
+assert parameters([conv1, conv2]) == 17472 + 128 * (5 * 5 * 48 + 1), "CONV2: cada uno de sus 128 filtros lee 48 mapas"
 ### BEGIN HIDDEN TESTS
-assert gpu_parameters([(5, 96, 256, False)]) == (5 * 5 * 48 + 1) * 128, "CONV2: cada filtro lee 48 mapas"
-assert gpu_parameters([(3, 256, 384, True)]) == (3 * 3 * 256 + 1) * 192, "CONV3: cada filtro lee los 256 mapas"
-assert gpu_parameters([]) == 0, "sin capas no hay parámetros"
+three = [conv1, conv2, (3, 256, 384, True)]
+assert parameters(three) == 17472 + 153728 + 192 * (3 * 3 * 256 + 1), "CONV3: cada filtro lee los 256 mapas"
+assert parameters([]) == 0, "sin capas no hay parámetros"
 rows = [row for row in layer_table("alexnet_paper") if row.weights]
 layers = []
 for row in rows:
     inputs = row.in_shape[0] if row.kernel_size else math.prod(row.in_shape)
     layers.append((row.kernel_size or 1, inputs, row.out_shape[0], row.groups != 2))
 whole = sum(row.parameters for row in rows)
-assert 2 * gpu_parameters(layers) == whole, "las dos GPU juntas no dan los 60 965 224 parámetros de AlexNet"
+assert 2 * parameters(layers) == whole, "las dos GPU juntas no dan los 60 965 224 parámetros de AlexNet"
 ### END HIDDEN TESTS
+
 
 # %% [markdown]
 # ## 2. Lo que cruza
@@ -285,7 +292,8 @@ assert 2 * gpu_parameters(layers) == whole, "las dos GPU juntas no dan los 60 96
 #
 # Escribe cuántos valores **recibe cada GPU**, por imagen, antes de cada capa que comunica. Cada capa es una tupla
 # `(name, input_shape, both)`, con la forma de su entrada en la red entera: (canales, alto, ancho) o (neuronas,).
-# La imagen no cruza: la primera capa de la lista nunca comunica, aunque lea todo.
+# La imagen no cruza: la primera capa de la lista nunca comunica, aunque lea todo. En las demás, los canales o las
+# neuronas de la entrada son un número par, y lo que se recibe es un número entero de valores.
 
 
 # %% solution="n5-traffic"
@@ -307,33 +315,36 @@ def received(layers):
 tema9.check("n5-traffic")
 
 # %% tests="n5-traffic" case="conv3" points=5
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(received)
+values = measuring.answer(received, contracts.mapping(contracts.integer))
 layers = [("CONV1", (3, 227, 227), True), ("CONV2", (96, 27, 27), False), ("CONV3", (256, 13, 13), True)]
-found = received(layers)
-assert isinstance(found, dict), "devuelve un diccionario"
+found = values(layers)
 assert found.get("CONV3") == 128 * 13 * 13, "antes de CONV3 cada GPU recibe los 128 mapas de 13x13 de la otra"
 ### BEGIN HIDDEN TESTS
 assert "CONV1" not in found, "la imagen está en las dos GPU: CONV1 no comunica"
 assert "CONV2" not in found, "CONV2 lee solo los mapas de su GPU: no va en el diccionario"
+assert len(found) == 1, "en el diccionario van las capas que comunican, y nada más"
 ### END HIDDEN TESTS
 
+
 # %% tests="n5-traffic" case="all" points=7
-from tema9 import measuring
+from tema9 import contracts, measuring
 from tema9.arithmetic import crossing_values, layer_table
 
-measuring.require_own(received)
-assert received([("CONV1", (3, 9, 9), True)]) == {}, "una red de una capa no comunica nada"
+values = measuring.answer(received, contracts.mapping(contracts.integer))
+assert values([("CONV1", (3, 9, 9), True)]) == {}, "una red de una capa no comunica nada"
 ### BEGIN HIDDEN TESTS
 table = layer_table("alexnet_paper")
 layers = [(row.name, row.in_shape, row.groups != 2) for row in table if row.weights]
-assert received(layers) == crossing_values(table), "con las capas de AlexNet no salen los valores que cruzan"
-assert received([("A", (3, 5, 5), True), ("B", (8,), True), ("C", (10,), False), ("D", (12,), True)]) == {
+assert values(layers) == crossing_values(table), "con las capas de AlexNet no salen los valores que cruzan"
+assert values([("A", (3, 5, 5), True), ("B", (8,), True), ("C", (10,), False), ("D", (12,), True)]) == {
     "B": 4,
     "D": 6,
 }, "en las capas totalmente conectadas también cruza la mitad de las neuronas de la entrada"
+assert values([("A", (3, 9, 9), True), ("B", (6, 2, 5), True)]) == {"B": 30}, "los mapas pueden no ser cuadrados"
 ### END HIDDEN TESTS
+
 
 # %% [markdown]
 # `tema9.two_gpus.TwoGPUs` es la red repartida de verdad: el mismo código con dos GPU, con una o con el procesador. En
@@ -418,7 +429,7 @@ def training_bytes(layers, image_values, batch_size, relu_in_place=True):
     """Bytes que hacen falta para entrenar, con la cuenta de arriba.
 
     layers: lista de (activations, parameters, relu). image_values: valores de una imagen.
-    relu_in_place: si la ReLU escribe encima de su entrada.
+    relu_in_place: si la ReLU escribe encima de su entrada. Devuelve un número entero.
     """
     ### BEGIN SOLUTION
     parameters = sum(count for _, count, _ in layers)
@@ -431,23 +442,24 @@ def training_bytes(layers, image_values, batch_size, relu_in_place=True):
 tema9.check("n5-training-bytes")
 
 # %% tests="n5-training-bytes" points=10
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(training_bytes)
-assert training_bytes([(0, 10, False)], 0, 1) == 120, "10 parámetros, sus gradientes y la velocidad: 30 valores"
-assert training_bytes([(5, 0, False)], 0, 2) == 80, "5 activaciones y 5 gradientes de cada una de 2 imágenes"
+needed = measuring.answer(training_bytes, contracts.integer)
+assert needed([(0, 10, False)], 0, 1) == 120, "10 parámetros, sus gradientes y la velocidad: 30 valores"
+assert needed([(5, 0, False)], 0, 2) == 80, "5 activaciones y 5 gradientes de cada una de 2 imágenes"
 ### BEGIN HIDDEN TESTS
-assert training_bytes([], 7, 3) == 84, "las imágenes del minilote también ocupan, y no tienen gradiente"
-assert training_bytes([(5, 0, True)], 0, 1) == 40, "una ReLU que escribe encima no ocupa nada más"
-assert training_bytes([(5, 0, True)], 0, 1, relu_in_place=False) == 80, "una ReLU aparte guarda otras tantas, y su gradiente"
-assert training_bytes([(5, 0, False)], 0, 1, relu_in_place=False) == 40, "solo cuenta en las capas que tienen ReLU"
+assert needed([], 7, 3) == 84, "las imágenes del minilote también ocupan, y no tienen gradiente"
+assert needed([(5, 0, True)], 0, 1) == 40, "una ReLU que escribe encima no ocupa nada más"
+assert needed([(5, 0, True)], 0, 1, relu_in_place=False) == 80, "una ReLU aparte guarda otras tantas, y su gradiente"
+assert needed([(5, 0, False)], 0, 1, relu_in_place=False) == 40, "solo cuenta en las capas que tienen ReLU"
 layers = [(100, 20, True), (30, 50, False), (10, 5, True)]
 for batch_size in (1, 8, 128):
     for in_place, stored in ((True, 140), (False, 250)):
         expected = 4 * (3 * 75 + batch_size * (60 + 2 * stored))
-        found = training_bytes(layers, 60, batch_size, relu_in_place=in_place)
+        found = needed(layers, 60, batch_size, relu_in_place=in_place)
         assert found == expected, f"no sale con un minilote de {batch_size} y relu_in_place={in_place}"
 ### END HIDDEN TESTS
+
 
 # %% explore=true
 def rows_of(name):
@@ -548,35 +560,40 @@ def winner_errors(rows, supplied_only=False):
 tema9.check("n5-winners")
 
 # %% tests="n5-winners" case="official" points=5
-from tema9 import measuring, records
+from tema9 import contracts, measuring, records
 
-measuring.require_own(winner_errors)
-found = winner_errors(records.read("winners"))
-assert isinstance(found, dict) and sorted(found) == list(range(2010, 2018)), "un ganador por año, de 2010 a 2017"
-assert abs(found[2015] - 3.567) < 1e-9, "2015: 3,567 %, la cifra oficial y en tanto por ciento"
+errors = measuring.answer(winner_errors, contracts.mapping(contracts.number))
+found = errors(records.read("winners"))
+assert sorted(found) == list(range(2010, 2018)), "un ganador por año, de 2010 a 2017"
+assert contracts.close(found[2015], 3.567), "2015: 3,567 %, la cifra oficial y en tanto por ciento"
 ### BEGIN HIDDEN TESTS
-assert abs(found[2012] - 15.315) < 1e-9, "2012: quien ganó erró el 15,315 %"
-assert abs(found[2014] - 6.656) < 1e-9, "2014: la clasificación la ganó GoogLeNet, con el 6,656 %"
+assert contracts.close(found[2012], 15.315), "2012: quien ganó erró el 15,315 %"
+assert contracts.close(found[2014], 6.656), "2014: la clasificación la ganó GoogLeNet, con el 6,656 %"
 made = [
     {"year": 1, "label": "a", "won": "no", "chart": 1.0, "official": 2.0, "supplied": None},
     {"year": 1, "label": "b", "won": "yes", "chart": 4.0, "official": 5.0, "supplied": 6.0},
     {"year": 1, "label": "c", "won": "no", "chart": 7.0, "official": 8.0, "supplied": 9.0},
+    {"year": 3, "label": "d", "won": "no", "chart": 1.5, "official": 1.5, "supplied": None},
     {"year": None, "label": "human", "won": None, "chart": 5.1, "official": 5.1, "supplied": None},
 ]
-assert winner_errors(made) == {1: 5.0}, "solo cuentan las filas con won igual a yes, estén donde estén"
+found = errors(made)
+assert list(found) == [1], "solo cuentan las filas con won igual a yes, estén donde estén"
+assert contracts.close(found[1], 5.0), "el error de un año es el de la fila que ganó, estén donde estén las demás"
 ### END HIDDEN TESTS
+
 
 # %% tests="n5-winners" case="supplied" points=5
-from tema9 import measuring, records
+from tema9 import contracts, measuring, records
 
-measuring.require_own(winner_errors)
-found = winner_errors(records.read("winners"), supplied_only=True)
-assert abs(found[2012] - 16.422) < 1e-9, "2012, solo con los datos dados: 16,422 %"
+errors = measuring.answer(winner_errors, contracts.mapping(contracts.number))
+found = errors(records.read("winners"), supplied_only=True)
+assert contracts.close(found[2012], 16.422), "2012, solo con los datos dados: 16,422 %"
 ### BEGIN HIDDEN TESTS
-assert abs(found[2013] - 11.743) < 1e-9, "2013, solo con los datos dados: 11,743 %"
-assert abs(found[2016] - 2.991) < 1e-9, "si no hay otra cifra, la oficial ya es solo con los datos dados"
-assert len(found) == 8 and all(value is not None for value in found.values()), "ningún año puede quedar vacío"
+assert contracts.close(found[2013], 11.743), "2013, solo con los datos dados: 11,743 %"
+assert contracts.close(found[2016], 2.991), "si no hay otra cifra, la oficial ya es solo con los datos dados"
+assert sorted(found) == list(range(2010, 2018)), "un ganador por año, de 2010 a 2017"
 ### END HIDDEN TESTS
+
 
 # %% explore=true
 ax = figures.winners(records.read("winners"), official=True)
@@ -601,8 +618,8 @@ for row in runs:
 # `top5_error`, estos dos en tanto por uno. Hay pruebas con dos filas, una para cada forma de evaluar.
 #
 # Dos pruebas solo se comparan si se evaluaron con **las mismas imágenes**: si su `dataset` es distinto, lanza
-# `ValueError`. También si falta alguna de las dos. Los nombres de las pruebas pueden ser números o cadenas: compáralos
-# como cadenas.
+# `ValueError`. También si falta alguna de las dos, o si está pero no se evaluó con las vistas que se piden. Los nombres
+# de las pruebas pueden ser números o cadenas: compáralos como cadenas.
 
 
 # %% solution="n5-ablation"
@@ -625,34 +642,36 @@ def increase(rows, changed, base, error="top5_error", changed_views="multi", bas
 tema9.check("n5-ablation")
 
 # %% tests="n5-ablation" case="lrn" points=5
-from tema9 import measuring, records
+from tema9 import contracts, measuring, records
 
-measuring.require_own(increase)
+points = measuring.answer(increase, contracts.number)
 rows = records.read("runs")
-found = increase(rows, "148", "145")
-assert found is not None and abs(found - 1.152) < 1e-6, "sin LRN el error top-5 sube de 18,210 a 19,362: 1,152 puntos"
+found = points(rows, "148", "145")
+assert contracts.close(found, 1.152), "sin LRN el error top-5 sube de 18,210 a 19,362: 1,152 puntos"
 ### BEGIN HIDDEN TESTS
-assert abs(increase(rows, "148", "145", error="top1_error") - 1.37) < 1e-6, "con top1_error se compara el top-1"
-assert abs(increase(rows, "145", "148") + 1.152) < 1e-6, "al revés, el error baja: el signo es el contrario"
+assert contracts.close(points(rows, "148", "145", error="top1_error"), 1.37), "con top1_error se compara el top-1"
+assert contracts.close(points(rows, "145", "148"), -1.152), "al revés, el error baja: el signo es el contrario"
 ### END HIDDEN TESTS
 
-# %% tests="n5-ablation" case="views" points=5
-from tema9 import measuring, records
 
-measuring.require_own(increase)
+# %% tests="n5-ablation" case="views" points=5
+from tema9 import contracts, measuring, records
+
+points = measuring.answer(increase, contracts.number)
 rows = records.read("runs")
-found = increase(rows, "145-2010", "145-2010", changed_views="centre")
-assert abs(found - 1.2966) < 1e-6, "con un recorte central en vez de diez vistas, el top-5 sube 1,2966 puntos"
+found = points(rows, "145-2010", "145-2010", changed_views="centre")
+assert contracts.close(found, 1.2966), "con un recorte central en vez de diez vistas, el top-5 sube 1,2966 puntos"
 ### BEGIN HIDDEN TESTS
-assert abs(increase(rows, "145-half", "145-2010") - 1.23) < 1e-6, "sin decir vistas, las dos pruebas son con diez"
+assert contracts.close(points(rows, "145-half", "145-2010"), 1.23), "sin decir vistas, las dos pruebas son con diez"
 made = [
     {"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.5, "top5_error": 0.4},
     {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3, "top5_error": 0.2},
     {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9, "top5_error": 0.25},
 ]
-assert abs(increase(made, "8", "7") - 5) < 1e-6, "el nombre de la prueba puede ser un número o una cadena"
-assert abs(increase(made, 8, 7, base_views="centre") + 15) < 1e-6, "usa las vistas que se piden en cada prueba"
+assert contracts.close(points(made, "8", "7"), 5), "el nombre de la prueba puede ser un número o una cadena"
+assert contracts.close(points(made, 8, 7, base_views="centre"), -15), "usa las vistas que se piden en cada prueba"
 ### END HIDDEN TESTS
+
 
 # %% tests="n5-ablation" case="same-images" points=5
 from tema9 import measuring, records
@@ -664,9 +683,13 @@ assert error == "ValueError", "145-half se evaluó en ILSVRC-2010 y 145 en ILSVR
 ### BEGIN HIDDEN TESTS
 assert measuring.raised_by(increase, rows, "148", "145") is None, "148 y 145 sí se pueden comparar"
 assert measuring.raised_by(increase, rows, "999", "145") == "ValueError", "una prueba que no está: ValueError"
+assert measuring.raised_by(increase, rows, "145", "999") == "ValueError", "también si la que no está es la de base"
 error = measuring.raised_by(increase, rows, "145", "148", base_views="centre")
 assert error == "ValueError", "148 no se evaluó con un recorte central: ValueError"
+error = measuring.raised_by(increase, rows, "148", "145", changed_views="centre")
+assert error == "ValueError", "148 no se evaluó con un recorte central: ValueError"
 ### END HIDDEN TESTS
+
 
 # %% explore=true
 printed = {"148": "1,2", "147": "0,3", "145-half": "1,2", "150": "no lo dice", "120-2012": "no lo dice"}
@@ -695,7 +718,7 @@ except NotImplementedError:
 #
 # Escribe la función que dice si dos errores se distinguen. Recibe los dos en **tanto por uno** y el número de imágenes,
 # y devuelve tres cosas: la diferencia (el segundo menos el primero) y su error típico, en **puntos porcentuales**, y si
-# la diferencia, sin signo, pasa de dos errores típicos.
+# la diferencia, sin signo, pasa de dos errores típicos (`True` o `False`; si es justo el doble, no pasa).
 
 
 # %% solution="n5-noise"
@@ -712,23 +735,28 @@ def compare(first, second, images):
 tema9.check("n5-noise")
 
 # %% tests="n5-noise" points=10
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(compare)
-result = compare(0.5, 0.5, 20000)
-assert result is not None and len(result) == 3, "devuelve tres cosas: diferencia, error típico y si se distinguen"
-assert abs(result[1] - 0.5) < 1e-9, "dos errores de 0,5 en 20 000 imágenes: el error típico es de 0,5 puntos"
+compared = measuring.answer(compare, contracts.together(contracts.number, contracts.number, contracts.boolean))
+_, se, _ = compared(0.5, 0.5, 20000)
+assert contracts.close(se, 0.5), "dos errores de 0,5 en 20 000 imágenes: el error típico es de 0,5 puntos"
 ### BEGIN HIDDEN TESTS
 import math
 
-for first, second, images in ((0.1857, 0.1871, 50000), (0.18, 0.20, 50000), (0.4, 0.1, 100), (0.02, 0.01, 3000), (0.2, 0.207, 20000)):
-    difference, se, clear = compare(first, second, images)
+cases = [(0.1857, 0.1871, 50000), (0.18, 0.20, 50000), (0.4, 0.1, 100), (0.02, 0.01, 3000), (0.2, 0.207, 20000)]
+cases += [(0.2, 0.2114, 10000), (0.2, 0.2116, 10000), (0.2, 0.215, 10000), (0.2, 0.1884, 10000)]
+for first, second, images in cases:
+    difference, se, clear = compared(first, second, images)
     expected = 100 * math.sqrt((first * (1 - first) + second * (1 - second)) / images)
     case = f"{first} y {second} en {images} imágenes"
-    assert abs(difference - 100 * (second - first)) < 1e-9, f"la diferencia, en puntos y con su signo: {case}"
-    assert abs(se - expected) < 1e-9, f"el error típico de la diferencia: {case}"
-    assert bool(clear) == (abs(difference) > 2 * expected), f"se distinguen si pasa de dos errores típicos: {case}"
+    assert contracts.close(difference, 100 * (second - first)), f"la diferencia, en puntos y con su signo: {case}"
+    assert contracts.close(se, expected), f"el error típico de la diferencia: {case}"
+    far = 100 * max(second - first, first - second) > 2 * expected
+    assert clear == far, f"se distinguen si la diferencia pasa de dos errores típicos: {case}"
+_, _, clear = compared(0.0, 0.5, 4)
+assert not clear, "50 puntos con un error típico de 25: la diferencia no pasa de dos errores típicos, los iguala"
 ### END HIDDEN TESTS
+
 
 # %% explore=true
 from tema9 import gallery

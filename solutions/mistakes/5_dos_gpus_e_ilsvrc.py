@@ -39,10 +39,20 @@ def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
 
 
 # %% probes="n5-grouped-conv"
+# Dos mapas y dos filtros de un píxel: cada filtro multiplica a un solo mapa, el suyo, y suma su sesgo.
+grouped_conv(torch.tensor([[[[1.0]], [[2.0]]]]), torch.tensor([[[[10.0]]], [[[100.0]]]]), torch.tensor([3.0, 4.0]))
+# Con 4 mapas y 6 filtros, los 3 primeros filtros leen los 2 primeros mapas, y los otros 3, los otros 2.
 grouped_conv(torch.arange(100.0).reshape(1, 4, 5, 5) % 7, torch.arange(108.0).reshape(6, 2, 3, 3) % 5, torch.arange(6.0))
+# Con tres trozos, relleno 1 y paso 2: los tres argumentos llegan a la convolución de cada trozo.
 grouped_conv(torch.arange(150.0).reshape(1, 6, 5, 5) % 7, torch.arange(54.0).reshape(3, 2, 3, 3) % 5, torch.arange(3.0), parts=3, stride=2, padding=1)
+# Con un trozo es una convolución normal; con tantos trozos como mapas, cada filtro lee uno. Hay dos imágenes.
+grouped_conv(torch.arange(96.0).reshape(2, 3, 4, 4) % 7, torch.arange(54.0).reshape(2, 3, 3, 3) % 5, torch.ones(2), parts=1)
 grouped_conv(torch.arange(150.0).reshape(1, 6, 5, 5) % 7, torch.arange(54.0).reshape(6, 1, 3, 3) % 5, torch.ones(6), parts=6)
+# Se pide sin el argumento `groups`: reparte tú los mapas, los filtros y los sesgos.
 measuring.passes(grouped_conv, "groups")
+# Tu función no debe escribir en los tensores que le dan.
+measuring.changes_its_inputs(grouped_conv, torch.ones(1, 2, 3, 3), torch.ones(2, 1, 2, 2), torch.ones(2))
+
 
 
 # %% wrong="n5-grouped-conv" name="channels-interleaved" fails=["two-parts", "any"]
@@ -129,10 +139,16 @@ def as_matrix(weight, parts=2):
 
 
 # %% probes="n5-block-diagonal"
+# Dos filtros y dos grupos de un canal: el primer filtro lee solo el primer canal; el segundo, solo el segundo.
 as_matrix(np.array([[1.0], [2.0]]))
+# Escribe la matriz en papel: 4 filtros en dos grupos de 2 canales, 4 filas y 4 columnas.
 as_matrix(np.arange(1.0, 9.0).reshape(4, 2))
+# Con tres grupos hay tres bloques, y con uno no falta ninguna conexión.
 as_matrix(np.arange(1.0, 13.0).reshape(6, 2), 3)
 as_matrix(np.arange(1.0, 13.0).reshape(3, 4), 1)
+# Tu función no debe escribir en los pesos que le dan.
+measuring.changes_its_inputs(as_matrix, np.arange(1.0, 9.0).reshape(4, 2))
+
 
 
 # %% wrong="n5-block-diagonal" name="no-zeros"
@@ -198,11 +214,26 @@ def gpu_parameters(layers):
     return weights + biases
 
 
+# %% right="n5-gpu-parameters" name="the-first-reads-the-image"
+def gpu_parameters(layers):
+    total = 0
+    for place, (side, inputs, outputs, both) in enumerate(layers):
+        depth = inputs if both or place == 0 else inputs / 2
+        total += (side * side * depth + 1) * outputs / 2
+    return round(total)
+
+
 # %% probes="n5-gpu-parameters"
+# CONV1: cada GPU guarda la mitad de los 96 filtros, cada uno con toda la profundidad y con su sesgo.
 gpu_parameters([(11, 3, 96, True)])
-gpu_parameters([(5, 96, 256, False)])
-gpu_parameters([(3, 256, 384, True), (3, 384, 384, False), (1, 64, 10, True)])
+# Se añade una capa con `both` a False: sus filtros leen la mitad de los canales.
+gpu_parameters([(11, 3, 96, True), (5, 96, 256, False)])
+# Se añade otra que lee los mapas de las dos: sus filtros vuelven a tener toda la profundidad.
+gpu_parameters([(11, 3, 96, True), (5, 96, 256, False), (3, 256, 384, True)])
+gpu_parameters([(1, 4, 8, True), (3, 8, 384, False), (1, 64, 10, True)])
+# Sin capas no hay parámetros.
 gpu_parameters([])
+
 
 
 # %% wrong="n5-gpu-parameters" name="no-biases"
@@ -297,10 +328,15 @@ def received(layers):
 
 
 # %% probes="n5-traffic"
-received([("CONV1", (3, 227, 227), True), ("CONV2", (96, 27, 27), False), ("CONV3", (256, 13, 13), True)])
-received([("A", (3, 5, 5), True), ("B", (8,), True), ("C", (10,), False), ("D", (12,), True)])
-received([("A", (4, 5, 5), False), ("B", (8, 2, 3), True)])
+# Una red de una capa: la imagen está en las dos GPU, y no se recibe nada.
 received([("CONV1", (3, 9, 9), True)])
+# Solo CONV3 comunica. ¿Cuántos de sus 256 mapas de 13x13 calculó la otra GPU?
+received([("CONV1", (3, 227, 227), True), ("CONV2", (96, 27, 27), False), ("CONV3", (256, 13, 13), True)])
+# Capas totalmente conectadas: se recibe la mitad de las neuronas de la entrada de las que leen todo.
+received([("A", (3, 5, 5), True), ("B", (8,), True), ("C", (10,), False), ("D", (12,), True)])
+# La entrada de B son 8 mapas de 2x3, y la otra GPU calculó la mitad.
+received([("A", (4, 5, 5), False), ("B", (8, 2, 3), True)])
+
 
 
 # %% wrong="n5-traffic" name="the-whole-volume"
@@ -366,11 +402,18 @@ def training_bytes(layers, image_values, batch_size, relu_in_place=True):
 
 
 # %% probes="n5-training-bytes"
+# Una capa que solo tiene 10 parámetros: cuenta cuántos valores se guardan por cada uno, y 4 bytes por valor.
 training_bytes([(0, 10, False)], 0, 1)
+# Sin capas quedan las 3 imágenes de 7 valores.
 training_bytes([], 7, 3)
+# Una capa de 5 activaciones, con dos imágenes y la ReLU encima.
 training_bytes([(5, 0, True)], 0, 2)
+# Dos capas con la ReLU aparte: solo la primera tiene ReLU.
 training_bytes([(5, 0, True), (3, 0, False)], 0, 2, relu_in_place=False)
+# Todo junto, con un minilote de 8: suma por separado parámetros, imágenes y activaciones.
 training_bytes([(100, 20, True), (30, 50, False)], 60, 8)
+training_bytes([(100, 20, True), (30, 50, False)], 60, 8, relu_in_place=False)
+
 
 
 # %% wrong="n5-training-bytes" name="no-gradients-of-activations"
@@ -465,8 +508,15 @@ def winner_errors(rows, supplied_only=False):
 
 
 # %% probes="n5-winners"
-winner_errors([{"year": 1, "label": "a", "won": "no", "chart": 1.0, "official": 2.0, "supplied": None}, {"year": 1, "label": "b", "won": "yes", "chart": 4.0, "official": 5.0, "supplied": 6.0}, {"year": 2, "label": "c", "won": "yes", "chart": 7.5, "official": 7.0, "supplied": None}, {"year": 2, "label": "d", "won": "no", "chart": 9.0, "official": 9.5, "supplied": 8.0}, {"year": None, "label": "human", "won": None, "chart": 5.1, "official": 5.25, "supplied": None}])
-winner_errors([{"year": 1, "label": "a", "won": "no", "chart": 1.0, "official": 2.0, "supplied": None}, {"year": 1, "label": "b", "won": "yes", "chart": 4.0, "official": 5.0, "supplied": 6.0}, {"year": 2, "label": "c", "won": "yes", "chart": 7.5, "official": 7.0, "supplied": None}, {"year": 2, "label": "d", "won": "no", "chart": 9.0, "official": 9.5, "supplied": 8.0}, {"year": None, "label": "human", "won": None, "chart": 5.1, "official": 5.25, "supplied": None}], supplied_only=True)
+# Una sola fila, la de quien ganó: sin más argumentos se pide su error oficial.
+winner_errors([{"year": 1, "won": "yes", "official": 5.0437, "supplied": 6.0518, "chart": 4.0, "label": "b"}])
+# La misma fila con `supplied_only=True`: se pide el error solo con los datos dados.
+winner_errors([{"year": 1, "won": "yes", "official": 5.0437, "supplied": 6.0518, "chart": 4.0, "label": "b"}], supplied_only=True)
+# Varias filas, con participaciones que no ganaron y con la marca humana, sin `supplied_only`: mira `won` y `year`.
+winner_errors([{"year": 1, "label": "a", "won": "no", "chart": 1.0, "official": 2.0, "supplied": None}, {"year": 1, "label": "b", "won": "yes", "chart": 4.0, "official": 5.0437, "supplied": 6.0518}, {"year": 2, "label": "c", "won": "yes", "chart": 7.5, "official": 7.0, "supplied": None}, {"year": 2, "label": "d", "won": "no", "chart": 9.0, "official": 9.5, "supplied": 8.0}, {"year": 3, "label": "e", "won": "no", "chart": 1.5, "official": 1.5, "supplied": None}, {"year": None, "label": "human", "won": None, "chart": 5.1, "official": 5.25, "supplied": None}])
+# Las mismas filas con `supplied_only=True`; en el año 2 `supplied` está vacío.
+winner_errors([{"year": 1, "label": "a", "won": "no", "chart": 1.0, "official": 2.0, "supplied": None}, {"year": 1, "label": "b", "won": "yes", "chart": 4.0, "official": 5.0437, "supplied": 6.0518}, {"year": 2, "label": "c", "won": "yes", "chart": 7.5, "official": 7.0, "supplied": None}, {"year": 2, "label": "d", "won": "no", "chart": 9.0, "official": 9.5, "supplied": 8.0}, {"year": 3, "label": "e", "won": "no", "chart": 1.5, "official": 1.5, "supplied": None}, {"year": None, "label": "human", "won": None, "chart": 5.1, "official": 5.25, "supplied": None}], supplied_only=True)
+
 
 
 # %% wrong="n5-winners" name="chart"
@@ -540,12 +590,26 @@ def increase(rows, changed, base, error="top5_error", changed_views="multi", bas
 
 
 # %% probes="n5-ablation"
-increase([{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.5, "top5_error": 0.4}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3, "top5_error": 0.21}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9, "top5_error": 0.25}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], "8", "7")
-increase([{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.5, "top5_error": 0.4}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3, "top5_error": 0.21}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9, "top5_error": 0.25}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], 8, 7, error="top1_error")
-increase([{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.5, "top5_error": 0.4}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3, "top5_error": 0.21}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9, "top5_error": 0.25}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], "7", "7", changed_views="centre")
-increase([{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.5, "top5_error": 0.4}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3, "top5_error": 0.21}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9, "top5_error": 0.25}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], "8", "7", base_views="centre")
-measuring.raised_by(increase, [{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.5, "top5_error": 0.4}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3, "top5_error": 0.21}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9, "top5_error": 0.25}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], "9", "7")
-measuring.raised_by(increase, [{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.5, "top5_error": 0.4}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3, "top5_error": 0.21}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9, "top5_error": 0.25}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], "99", "7")
+# Dos pruebas con una fila cada una: el error de la cambiada menos el de la base, por cien.
+increase([{"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.5, "top5_error": 0.25}, {"run": "7", "dataset": "a", "views": "multi", "top1_error": 0.3, "top5_error": 0.21}], "8", "7")
+# La prueba 7, un número en la tabla, tiene dos filas; sin decir vistas se comparan las de diez, "multi".
+increase([{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.512, "top5_error": 0.4137}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3071, "top5_error": 0.2109}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9013, "top5_error": 0.2536}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], "8", "7")
+increase([{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.512, "top5_error": 0.4137}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3071, "top5_error": 0.2109}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9013, "top5_error": 0.2536}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], "7", "8")
+# Las mismas filas con los nombres como números y con `error="top1_error"`.
+increase([{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.512, "top5_error": 0.4137}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3071, "top5_error": 0.2109}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9013, "top5_error": 0.2536}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], 8, 7, error="top1_error")
+# La prueba 7 consigo misma: con una vista y con diez.
+increase([{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.512, "top5_error": 0.4137}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3071, "top5_error": 0.2109}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9013, "top5_error": 0.2536}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], "7", "7", changed_views="centre")
+# La prueba 8 con diez vistas contra la 7 con una.
+increase([{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.512, "top5_error": 0.4137}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3071, "top5_error": 0.2109}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9013, "top5_error": 0.2536}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], "8", "7", base_views="centre")
+# Pruebas con distinto `dataset`: se pide un ValueError.
+measuring.raised_by(increase, [{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.512, "top5_error": 0.4137}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3071, "top5_error": 0.2109}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9013, "top5_error": 0.2536}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], "9", "7")
+# La prueba 99 no está en la tabla: se pide un ValueError, también si es la de base.
+measuring.raised_by(increase, [{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.512, "top5_error": 0.4137}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3071, "top5_error": 0.2109}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9013, "top5_error": 0.2536}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], "99", "7")
+measuring.raised_by(increase, [{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.512, "top5_error": 0.4137}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3071, "top5_error": 0.2109}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9013, "top5_error": 0.2536}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], "7", "99")
+# La prueba 8 está, pero no se evaluó con una vista: se pide un ValueError.
+measuring.raised_by(increase, [{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.512, "top5_error": 0.4137}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3071, "top5_error": 0.2109}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9013, "top5_error": 0.2536}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], "8", "7", changed_views="centre")
+measuring.raised_by(increase, [{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.512, "top5_error": 0.4137}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3071, "top5_error": 0.2109}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9013, "top5_error": 0.2536}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], "7", "8", base_views="centre")
+
 
 
 # %% wrong="n5-ablation" name="sign" fails=["lrn", "views"]
@@ -677,11 +741,22 @@ def compare(first, second, images):
 
 
 # %% probes="n5-noise"
+# Dos errores iguales, de 0,5, en 20 000 imágenes: la diferencia es 0; calcula el error típico en papel.
 compare(0.5, 0.5, 20000)
+# Un 18 y un 21 %: la diferencia es de 3 puntos; calcula su error típico con el enunciado delante.
 compare(0.18, 0.21, 5000)
+# El error baja mucho, con solo 100 imágenes: la diferencia es negativa, y se compara sin signo.
 compare(0.4, 0.1, 100)
+# Diferencias pequeñas, menores que dos errores típicos.
 compare(0.1857, 0.1871, 50000)
 compare(0.20, 0.207, 20000)
+compare(0.2, 0.2114, 10000)
+# Diferencias algo mayores que dos errores típicos, hacia arriba y hacia abajo.
+compare(0.2, 0.2116, 10000)
+compare(0.2, 0.1884, 10000)
+# Una diferencia que es justo el doble de su error típico: no pasa.
+compare(0.0, 0.5, 4)
+
 
 
 # %% wrong="n5-noise" name="one-sample"
@@ -746,4 +821,53 @@ def compare(first, second, images):
 def compare(first, second, images):
     points = 100 * (first - second)
     se = 100 * (first * (1 - first) / images + second * (1 - second) / images) ** 0.5
+    return points, se, abs(points) > 2 * se
+
+
+# %% wrong="n5-noise" name="normal-quantile"
+# Has comparado con 1,96 errores típicos, o con otro número menor que dos: aquí se piden dos.
+def compare(first, second, images):
+    points = 100 * (second - first)
+    se = 100 * (first * (1 - first) / images + second * (1 - second) / images) ** 0.5
+    return points, se, abs(points) > 1.96 * se
+
+
+# %% wrong="n5-noise" name="at-least-two"
+# Una diferencia que es justo el doble de su error típico no pasa de él: compara con >, y no con >=.
+def compare(first, second, images):
+    points = 100 * (second - first)
+    se = 100 * (first * (1 - first) / images + second * (1 - second) / images) ** 0.5
+    return points, se, abs(points) >= 2 * se
+
+
+# %% wrong="n5-noise" name="not-clear"
+# La respuesta está al revés: se pide True si los dos errores se distinguen.
+def compare(first, second, images):
+    points = 100 * (second - first)
+    se = 100 * (first * (1 - first) / images + second * (1 - second) / images) ** 0.5
+    return points, se, abs(points) <= 2 * se
+
+
+# %% wrong="n5-noise" name="difference-without-sign"
+# La diferencia se devuelve con su signo: quítaselo solo para compararla con dos errores típicos.
+def compare(first, second, images):
+    points = abs(100 * (second - first))
+    se = 100 * (first * (1 - first) / images + second * (1 - second) / images) ** 0.5
+    return points, se, points > 2 * se
+
+
+# %% wrong="n5-noise" name="only-the-difference-in-points"
+# La diferencia está en puntos, pero su error típico se ha quedado en tanto por uno: falta multiplicarlo por cien.
+def compare(first, second, images):
+    points = 100 * (second - first)
+    se = (first * (1 - first) / images + second * (1 - second) / images) ** 0.5
+    return points, se, abs(points) > 2 * se
+
+
+# %% wrong="n5-noise" name="pooled"
+# Has usado la media de los dos errores, p: cada uno tiene su varianza, p (1 - p) / n con su p, y se suman las dos.
+def compare(first, second, images):
+    points = 100 * (second - first)
+    p = (first + second) / 2
+    se = 100 * (2 * p * (1 - p) / images) ** 0.5
     return points, se, abs(points) > 2 * se
