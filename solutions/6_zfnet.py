@@ -93,12 +93,13 @@ SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimen
 # - `("pool", kernel_size, stride)`, sin relleno.
 #
 # Los tamaños se redondean hacia abajo. Después vienen capas totalmente conectadas, con sesgos, de las neuronas que dice
-# la lista `dense`. Devuelve dos números: los que entran en la primera totalmente conectada y los parámetros de la red.
+# la lista `dense`. Devuelve dos números enteros: cuántos valores entran en la primera totalmente conectada y cuántos
+# parámetros tiene la red entera.
 
 
 # %% solution="n6-literal"
 def network_size(layers, dense, side=227, channels=3):
-    """Devuelve (entradas de la primera capa densa, parámetros de la red entera)."""
+    """Devuelve (entradas de la primera capa densa, parámetros de la red entera), dos números enteros."""
     ### BEGIN SOLUTION
     parameters = 0
     for kind, kernel_size, stride, *rest in layers:
@@ -120,35 +121,37 @@ def network_size(layers, dense, side=227, channels=3):
 tema9.check("n6-literal")
 
 # %% tests="n6-literal" case="small" points=4
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(network_size)
-assert network_size([("conv", 3, 1, 0, 2)], [5], side=4, channels=1) == (8, 65), (
+size = measuring.answer(network_size, contracts.integers(2))
+assert size([("conv", 3, 1, 0, 2)], [5], side=4, channels=1) == [8, 65], (
     "4 px, un filtro de 3x3: salen 2x2x2 = 8; parámetros: (9 + 1)·2 + (8 + 1)·5 = 65"
 )
 ### BEGIN HIDDEN TESTS
-assert network_size([("conv", 3, 1, 1, 2)], [5], side=4, channels=1) == (32, 185), "con relleno 1 salen 4x4x2"
-assert network_size([("pool", 2, 2)], [3], side=5, channels=2) == (8, 27), "el pooling no tiene parámetros ni relleno"
-assert network_size([("conv", 3, 2, 0, 4), ("conv", 1, 1, 0, 6)], [2, 3], side=8, channels=1) == (54, 189), (
+assert size([("conv", 3, 1, 1, 2)], [5], side=4, channels=1) == [32, 185], "con relleno 1 salen 4x4x2"
+assert size([("pool", 2, 2)], [3], side=5, channels=2) == [8, 27], "el pooling no tiene parámetros ni relleno"
+assert size([("conv", 3, 2, 0, 4), ("conv", 1, 1, 0, 6)], [2, 3], side=8, channels=1) == [54, 189], (
     "cada convolución lee los canales que deja la anterior, y cada capa densa, las neuronas de la anterior"
 )
 ### END HIDDEN TESTS
 
-# %% tests="n6-literal" case="slide" points=6
-from tema9 import measuring
 
-measuring.require_own(network_size)
+# %% tests="n6-literal" case="slide" points=6
+from tema9 import contracts, measuring
+
+size = measuring.answer(network_size, contracts.integers(2))
 alexnet = [("conv", 11, 4, 0, 96), ("pool", 3, 2), ("conv", 5, 1, 2, 256), ("pool", 3, 2), ("conv", 3, 1, 1, 384)]
 alexnet += [("conv", 3, 1, 1, 384), ("conv", 3, 1, 1, 256), ("pool", 3, 2)]
-inputs, parameters = network_size(alexnet, [4096, 4096, 1000])
+inputs, parameters = size(alexnet, [4096, 4096, 1000])
 assert inputs == 9216, "en AlexNet entran 6·6·256 = 9216 números en FC6"
 assert parameters == 62378344, "AlexNet, como la lista la diapositiva, tiene 62 378 344 parámetros"
 ### BEGIN HIDDEN TESTS
 changed = [("conv", 7, 2, 0, 96), *alexnet[1:]]
-assert network_size(changed, [4096, 4096, 1000]) == (43264, 201818216), "cambiando solo CONV1: no salen los números"
+assert size(changed, [4096, 4096, 1000]) == [43264, 201818216], "cambiando solo CONV1: no salen los números"
 wider = [*changed[:4], ("conv", 3, 1, 1, 512), ("conv", 3, 1, 1, 1024), ("conv", 3, 1, 1, 512), ("pool", 3, 2)]
-assert network_size(wider, [4096, 4096, 1000]) == (86528, 386548840), "con los dos cambios: no salen los números"
+assert size(wider, [4096, 4096, 1000]) == [86528, 386548840], "con los dos cambios: no salen los números"
 ### END HIDDEN TESTS
+
 
 # %% explore=true
 alexnet = [("conv", 11, 4, 0, 96), ("pool", 3, 2), ("conv", 5, 1, 2, 256), ("pool", 3, 2), ("conv", 3, 1, 1, 384)]
@@ -173,8 +176,8 @@ except NotImplementedError:
 # de 3x3, todos los *poolings* de 3x3 con paso 2, y que los filtros son 96, 256, 384, 384 y 256.
 #
 # Encuentra los pasos y los rellenos, y devuelve las capas en un `nn.Sequential`: convoluciones y *poolings*, con una
-# ReLU detrás de cada convolución si quieres. Pista: prueba el paso de CONV2, y `ceil_mode=True` en los *poolings*, que
-# redondea hacia arriba.
+# ReLU justo detrás de cada convolución si quieres, y ninguna otra (salvo de relleno, si lo pones aparte). Pista: prueba
+# el paso de CONV2, y `ceil_mode=True` en los *poolings*, que redondea hacia arriba.
 
 
 # %% solution="n6-figure-3"
@@ -206,21 +209,32 @@ tema9.check("n6-figure-3")
 from tema9 import measuring
 
 measuring.require_own(zfnet_maps)
-rows = [row for row in measuring.module_rows(zfnet_maps, (1, 3, 224, 224)) if row[0] in ("Conv2d", "MaxPool2d")]
+layers = measuring.module_rows(zfnet_maps, (1, 3, 224, 224))
+rows = [row for row in layers if row[0] in ("Conv2d", "MaxPool2d")]
 kinds = ["Conv2d", "MaxPool2d", "Conv2d", "MaxPool2d", "Conv2d", "Conv2d", "Conv2d", "MaxPool2d"]
 assert [kind for kind, *_ in rows] == kinds, "el orden es CONV1, POOL1, CONV2, POOL2, CONV3, CONV4, CONV5, POOL3"
 assert rows[0][1] == (96, 110, 110), "CONV1 deja 96 mapas de 110x110"
 ### BEGIN HIDDEN TESTS
+import itertools
+
 sides = [shape[1] for _, shape, *_ in rows]
 assert sides == [110, 55, 26, 13, 13, 13, 13, 6], "los lados son 110, 55, 26, 13, 13, 13, 13 y 6"
 assert [shape[0] for kind, shape, *_ in rows if kind == "Conv2d"] == [96, 256, 384, 384, 256], "los filtros de la figura 3"
 kernels = [settings["kernel_size"] for *_, settings in rows]
 assert kernels == [7, 3, 5, 3, 3, 3, 3, 3], "los lados de los filtros y de las ventanas son los del enunciado"
 assert rows[2][3]["stride"] == 2, "CONV2 va con paso 2: es lo que la diapositiva calla"
-assert rows[0][3]["stride"] == 2 and rows[1][3]["stride"] == 2, "CONV1 y los poolings van con paso 2"
+strides = [settings["stride"] for *_, settings in rows]
+assert strides == [2, 2, 2, 2, 1, 1, 1, 2], "CONV1, CONV2 y los poolings van con paso 2, y las demás, con paso 1"
+assert {settings["dilation"] for *_, settings in rows} == {1}, "ninguna capa salta píxeles: sin `dilation`"
 weights = sum(parameters for _, _, parameters, _ in rows)
 assert weights == 3726464, "las convoluciones tienen 3 726 464 parámetros: revisa que no haya grupos y que haya sesgos"
+others = [kind for kind, *_ in layers if kind not in ("Conv2d", "MaxPool2d", "ReLU") and not kind.endswith("Pad2d")]
+assert not others, "se piden solo convoluciones, poolings, las ReLU y, si quieres, capas de relleno"
+pairs = itertools.pairwise(["the image", *(kind for kind, *_ in layers)])
+before_relu = {kind for kind, following in pairs if following == "ReLU"}
+assert before_relu <= {"Conv2d"}, "una ReLU solo puede ir justo detrás de una convolución"
 ### END HIDDEN TESTS
+
 
 # %% [markdown]
 # Ese paso de 2 en CONV2 es la línea que falta en la diapositiva: con él vuelven a entrar 9216 números en FC6. Y los
@@ -260,21 +274,22 @@ def first_to_see(layers, pixels):
 tema9.check("n6-receptive-field")
 
 # %% tests="n6-receptive-field" points=6
-from tema9 import measuring
+from tema9 import contracts, measuring
 from tema9.arithmetic import layer_table
 
-measuring.require_own(first_to_see)
-assert first_to_see([("A", 3, 1), ("B", 3, 1)], 5) == "B", "dos capas de 3x3 ven 5 píxeles: la segunda llega"
+first = measuring.answer(first_to_see, contracts.plain)
+assert first([("A", 3, 1), ("B", 3, 1)], 5) == "B", "dos capas de 3x3 ven 5 píxeles: la segunda llega"
 ### BEGIN HIDDEN TESTS
-assert first_to_see([("A", 3, 1), ("B", 3, 1)], 6) is None, "si ninguna llega, None"
-assert first_to_see([("A", 3, 2), ("B", 3, 2), ("C", 3, 1)], 15) == "C", "3, 7 y 15 píxeles: el paso se acumula"
+assert first([("A", 3, 1), ("B", 3, 1)], 6) is None, "si ninguna llega, None"
+assert first([("A", 3, 2), ("B", 3, 2), ("C", 3, 1)], 15) == "C", "3, 7 y 15 píxeles: el paso se acumula"
 for name in ("alexnet_slide", "zfnet_paper", "zfnet_slide"):
     rows = [row for row in layer_table(name) if row.receptive_field]
     layers = [(row.name, row.kernel_size, row.stride) for row in rows]
     for pixels in (12, 50, 99, 112, 171, 195, 196):
         expected = next((row.name for row in rows if row.receptive_field >= pixels), None)
-        assert first_to_see(layers, pixels) == expected, f"{name}, {pixels} píxeles: es {expected}"
+        assert first(layers, pixels) == expected, f"{name}, {pixels} píxeles: es {expected}"
 ### END HIDDEN TESTS
+
 
 # %% explore=true
 for name in ("alexnet_slide", "zfnet_paper", "zfnet_slide"):
@@ -375,8 +390,8 @@ ax = figures.bars(lost, "error con un tercio apagado (%)")
 #
 # Escribe la función que coloca los filtros en una rejilla, sin huecos, por filas. El peso 0 es el gris medio, 0,5, y el
 # peso mayor en valor absoluto llega a 0 o a 1: si $m$ es ese valor, un peso $w$ se pinta como $0.5 + w / (2 m)$. Con
-# `shared=True` hay **un** $m$ para todos los filtros; si no, uno para cada filtro, con sus tres canales juntos. Las
-# casillas que sobren quedan a 0,5.
+# `shared=True` hay **un** $m$ para todos los filtros; si no, uno para cada filtro, con sus tres canales juntos. Ningún
+# filtro es todo ceros, así que $m$ nunca es 0. Las casillas que sobren quedan a 0,5. No cambies los pesos que te dan.
 
 
 # %% solution="n6-filter-grid"
@@ -401,32 +416,34 @@ tema9.check("n6-filter-grid")
 # %% tests="n6-filter-grid" points=8
 import numpy as np
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(filter_grid)
+grid = measuring.answer(filter_grid, contracts.array)
 weights = np.zeros((2, 3, 1, 1))
 weights[0, :, 0, 0], weights[1, :, 0, 0] = (1.0, 0.0, -1.0), (0.5, 0.0, 0.0)
-image = filter_grid(weights, columns=2)
-assert np.shape(image) == (1, 2, 3), "dos filtros de 1x1 en dos columnas: una imagen de 1x2 con 3 canales al final"
-assert np.allclose(image[0, 0], [1.0, 0.5, 0.0]), "el peso 1 es blanco, el 0 gris medio y el -1 negro"
+image = grid(weights, columns=2)
+assert image.shape == (1, 2, 3), "dos filtros de 1x1 en dos columnas: una imagen de 1x2 con 3 canales al final"
+assert contracts.close(image[0, 0], [1.0, 0.5, 0.0]), "el peso 1 es blanco, el 0 gris medio y el -1 negro"
 ### BEGIN HIDDEN TESTS
-assert np.allclose(image[0, 1], [0.75, 0.5, 0.5]), "con una escala para todos, el peso 0,5 es 0,75"
-assert np.allclose(filter_grid(weights, 2, shared=False)[0, 1], [1.0, 0.5, 0.5]), "con una por filtro, es 1"
+assert contracts.close(image[0, 1], [0.75, 0.5, 0.5]), "con una escala para todos, el peso 0,5 es 0,75"
+assert contracts.close(grid(weights, 2, shared=False)[0, 1], [1.0, 0.5, 0.5]), "con una por filtro, es 1"
 draw = np.random.default_rng(6)
-weights = draw.normal(size=(5, 3, 4, 4))
-before = weights.copy()
-for shared in (True, False):
-    image = np.asarray(filter_grid(weights, 3, shared=shared))
-    assert image.shape == (8, 12, 3), "cinco filtros de 4x4 en tres columnas: 8x12"
-    assert np.allclose(image[4:, 8:], 0.5), "la casilla que sobra queda gris"
-    for place in range(5):
-        m = np.abs(weights if shared else weights[place]).max()
-        for channel in range(3):
-            tile = image[place // 3 * 4 : place // 3 * 4 + 4, place % 3 * 4 : place % 3 * 4 + 4, channel]
-            expected = 0.5 + weights[place, channel] / (2 * m)
-            assert np.allclose(tile, expected), f"no coincide el filtro {place}, canal {channel}, shared={shared}"
-assert np.array_equal(weights, before), "has modificado los pesos que te dan"
+for count, columns, side, height, width in ((5, 3, 4, 8, 12), (4, 2, 3, 6, 6), (2, 4, 2, 2, 8), (3, 1, 2, 6, 2)):
+    weights = draw.normal(size=(count, 3, side, side))
+    for shared in (True, False):
+        case = f"{count} filtros de {side}x{side} en {columns} columnas, shared={shared}"
+        image = grid(weights, columns, shared=shared)
+        assert image.shape == (height, width, 3), f"la imagen mide {height}x{width}: {case}"
+        expected = np.full((height, width, 3), 0.5)
+        for place, kernel in enumerate(weights):
+            top, left = place // columns * side, place % columns * side
+            m = max((weights if shared else kernel).max(), -(weights if shared else kernel).min())
+            for channel in range(3):
+                expected[top : top + side, left : left + side, channel] = 0.5 + kernel[channel] / (2 * m)
+        assert contracts.close(image, expected), f"los grises de los filtros o de las casillas que sobran: {case}"
+        assert not measuring.changes_its_inputs(filter_grid, weights, columns, shared), "has modificado los pesos"
 ### END HIDDEN TESTS
+
 
 # %% explore=true
 kernels = looking.filters(models.pretrained("alexnet_mini")).numpy()
@@ -471,23 +488,24 @@ tema9.check("n6-aliasing")
 # %% tests="n6-aliasing" points=8
 import numpy as np
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(apparent_frequency)
-assert abs(apparent_frequency(0.2, 4) - 0.05) < 1e-9, "con paso 4, una onda de 0,2 parece de 0,05 ciclos por píxel"
+seems = measuring.answer(apparent_frequency, contracts.number)
+assert contracts.close(seems(0.2, 4), 0.05), "con paso 4, una onda de 0,2 parece de 0,05 ciclos por píxel"
 ### BEGIN HIDDEN TESTS
-assert abs(apparent_frequency(0.2, 2) - 0.2) < 1e-9, "con paso 2 la de 0,2 se ve como es: no llega a 1/4"
-assert abs(apparent_frequency(0.1, 4) - 0.1) < 1e-9, "la de 0,1 se ve bien con paso 4: no llega a 1/8"
+assert contracts.close(seems(0.2, 2), 0.2), "con paso 2 la de 0,2 se ve como es: no llega a 1/4"
+assert contracts.close(seems(0.1, 4), 0.1), "la de 0,1 se ve bien con paso 4: no llega a 1/8"
 pixels = np.arange(0, 3840)
 for stride in (1, 2, 3, 4, 8):
     for cycles in (96, 480, 720, 864, 1200, 1632, 1900):
         frequency = cycles / 3840
         samples = np.cos(2 * np.pi * frequency * pixels)[::stride]
-        spectrum = np.abs(np.fft.rfft(samples))
+        spectrum = np.hypot(np.fft.rfft(samples).real, np.fft.rfft(samples).imag)
         seen = int(spectrum.argmax()) / len(samples) / stride
-        found = apparent_frequency(frequency, stride)
-        assert abs(found - seen) < 1e-9, f"{frequency} ciclos por píxel con paso {stride}: parece {seen:.4f}"
+        found = seems(frequency, stride)
+        assert contracts.close(found, seen), f"{frequency} ciclos por píxel con paso {stride}: parece {seen:.4f}"
 ### END HIDDEN TESTS
+
 
 # %% explore=true
 try:
@@ -524,7 +542,7 @@ def occlusion_map(model, image, label, size, stride, fill=0.0):
     image: tensor (C, alto, ancho), como lo lee la red.
     """
     ### BEGIN SOLUTION
-    colour = torch.as_tensor(fill, dtype=image.dtype).expand(len(image))[:, None, None]
+    colour = torch.as_tensor(fill).reshape(-1, 1, 1)
     tops = range(0, image.shape[1] - size + 1, stride)
     lefts = range(0, image.shape[2] - size + 1, stride)
     rows = []
@@ -542,58 +560,57 @@ def occlusion_map(model, image, label, size, stride, fill=0.0):
 tema9.check("n6-occlusion")
 
 # %% tests="n6-occlusion" case="map" points=8
-import numpy as np
 import torch
 
 from tema9 import measuring
+from tema9.contracts import close
 
 measuring.require_own(occlusion_map)
 image = torch.rand(3, 12, 14, generator=torch.Generator().manual_seed(1))
 found = measuring.with_classifier(occlusion_map, image.clone(), 2, 4, 2)
-assert found is not None and tuple(np.shape(found)) == (5, 6), "en 12x14 px, un cuadrado de 4 con paso 2 cabe en 5x6 sitios"
+assert found.shape == (5, 6), "en 12x14 px, un cuadrado de 4 con paso 2 cabe en 5x6 sitios"
 ### BEGIN HIDDEN TESTS
 for size, stride, label, seed in ((4, 2, 2, 0), (5, 3, 0, 1), (12, 1, 3, 2), (1, 4, 1, 3)):
     model = measuring.known_classifier(seed=seed)
     tops, lefts = range(0, 12 - size + 1, stride), range(0, 14 - size + 1, stride)
-    found = np.asarray(measuring.with_classifier(occlusion_map, image.clone(), label, size, stride, seed=seed))
+    found = measuring.with_classifier(occlusion_map, image.clone(), label, size, stride, seed=seed)
     case = f"cuadrado de {size}, paso {stride}, clase {label}"
     assert found.shape == (len(tops), len(lefts)), f"la forma no es la debida: {case}"
     for row, top in enumerate(tops):
         for column, left in enumerate(lefts):
             covered = image.clone()
             covered[:, top : top + size, left : left + size] = 0
-            with torch.no_grad():
-                expected = float(model(covered[None]).softmax(1)[0, label])
-            assert abs(float(found[row, column]) - expected) < 1e-4, f"no coincide en ({row}, {column}): {case}"
+            expected = model(covered[None]).softmax(1)[0, label]
+            assert close(found[row, column], expected), f"no coincide en ({row}, {column}): {case}"
 ### END HIDDEN TESTS
 
+
 # %% tests="n6-occlusion" case="fill" points=7
-import numpy as np
 import torch
 
 from tema9 import measuring
+from tema9.contracts import close
 
 measuring.require_own(occlusion_map)
 image = torch.rand(3, 10, 10, generator=torch.Generator().manual_seed(2))
 grey = measuring.with_classifier(occlusion_map, image.clone(), 1, 10, 1, 0.5)
-expected = measuring.known_classifier()(torch.full((1, 3, 10, 10), 0.5)).softmax(1)[0, 1].item()
-assert abs(float(np.asarray(grey).item()) - expected) < 1e-5, "tapada entera con 0,5, la red ve una imagen gris"
+expected = measuring.known_classifier()(torch.full((1, 3, 10, 10), 0.5)).softmax(1)[0, 1]
+assert close(grey, [[expected]]), "tapada entera con 0,5, la red ve una imagen gris"
 ### BEGIN HIDDEN TESTS
 colour = torch.tensor([0.2, 0.9, 0.4])
-found = np.asarray(measuring.with_classifier(occlusion_map, image.clone(), 3, 6, 4, colour))
+found = measuring.with_classifier(occlusion_map, image.clone(), 3, 6, 4, colour)
+assert found.shape == (2, 2), "en 10x10 px, un cuadrado de 6 con paso 4 cabe en 2x2 sitios"
 model = measuring.known_classifier()
 for row in range(2):
     for column in range(2):
         covered = image.clone()
         covered[:, 4 * row : 4 * row + 6, 4 * column : 4 * column + 6] = colour[:, None, None]
-        with torch.no_grad():
-            expected = float(model(covered[None]).softmax(1)[0, 3])
-        assert abs(float(found[row, column]) - expected) < 1e-4, "con un color por canal no coincide"
-again = np.asarray(measuring.with_classifier(occlusion_map, image.clone(), 3, 6, 4, colour))
-assert np.allclose(found, again), "la segunda vez sale otra cosa: ¿has modificado la imagen que te dan?"
+        expected = model(covered[None]).softmax(1)[0, 3]
+        assert close(found[row, column], expected), "con un color por canal no coincide"
 changed = measuring.changes_the_image(occlusion_map, image, 3, 6, 4)
 assert not changed, "has modificado la imagen que te dan: haz una copia"
 ### END HIDDEN TESTS
+
 
 # %% [markdown]
 # Pruébalo con dos redes que vienen con el curso. Las dos clasifican figuras dibujadas (círculo, anillo, cuadrado,
@@ -648,8 +665,8 @@ widgets.occlusion("la honrada")
 #
 # Escribe las dos mitades para un mapa, un array (alto, ancho). `pool` devuelve los máximos y, para cada uno, su sitio en
 # el mapa **aplanado** (fila por ancho más columna); si hay empate, el primero que se lee. `unpool` devuelve un mapa de
-# la forma pedida con cada valor en su sitio; si dos ventanas solapadas eligieron el mismo píxel, sus valores se
-# **suman**.
+# la forma pedida con cada valor en su sitio; si dos o más ventanas solapadas eligieron el mismo píxel, sus valores se
+# **suman**. No escribas en los arrays que te dan.
 
 
 # %% solution="n6-switches"
@@ -685,41 +702,50 @@ tema9.check("n6-switches")
 import numpy as np
 import torch
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(pool)
-result = pool(np.array([[1.0, 2.0], [4.0, 3.0]]), size=2, stride=2)
-assert result is not None and len(result) == 2, "devuelve dos arrays: los máximos y sus sitios"
-assert np.array_equal(result[0], [[4.0]]) and np.array_equal(result[1], [[2]]), "el máximo es 4 y está en el sitio 2"
+pooled = measuring.answer(pool, contracts.together(contracts.array, contracts.array))
+values, places = pooled(np.array([[1.0, 2.0], [4.0, 3.0]]), size=2, stride=2)
+assert contracts.close(values, [[4.0]]) and contracts.close(places, [[2]]), "el máximo es 4 y está en el sitio 2"
 ### BEGIN HIDDEN TESTS
 draw = np.random.default_rng(7)
-for height, width, size, stride in ((7, 7, 3, 2), (6, 9, 2, 2), (8, 5, 3, 1), (5, 6, 4, 3)):
-    a = draw.normal(size=(height, width))
-    values, places = pool(a.copy(), size=size, stride=stride)
-    expected = torch.nn.functional.max_pool2d(torch.from_numpy(a)[None, None], size, stride, return_indices=True)
-    case = f"{height}x{width}, ventana {size}, paso {stride}"
-    assert np.shape(values) == tuple(expected[0].shape[2:]), f"la forma no es la debida: {case}"
-    assert np.allclose(values, expected[0][0, 0].numpy()), f"los máximos no coinciden: {case}"
-    assert np.array_equal(places, expected[1][0, 0].numpy()), f"los sitios no coinciden: {case}"
-_, places = pool(np.zeros((3, 3)), size=3, stride=2)
-assert int(np.asarray(places)[0, 0]) == 0, "en un empate, el primero que se lee"
+for height, width, size, stride in ((7, 7, 3, 2), (6, 9, 2, 2), (8, 5, 3, 1), (5, 6, 4, 3), (7, 8, 2, 3)):
+    for a in (draw.normal(size=(height, width)), draw.normal(size=(height, width)) - 5):
+        values, places = pooled(a, size=size, stride=stride)
+        expected = torch.nn.functional.max_pool2d(torch.from_numpy(a)[None, None], size, stride, return_indices=True)
+        case = f"{height}x{width}, ventana {size}, paso {stride}"
+        assert values.shape == expected[0].shape[2:], f"la forma no es la debida: {case}"
+        assert contracts.close(values, expected[0][0, 0]), f"los máximos no coinciden: {case}"
+        assert places.tolist() == expected[1][0, 0].tolist(), f"los sitios no coinciden: {case}"
+_, places = pooled(np.zeros((3, 3)), size=3, stride=2)
+assert places.tolist() == [[0]], "en un empate, el primero que se lee"
+_, places = pooled(np.array([[1.0, 1.0, 2.0], [1.0, 2.0, 1.0], [2.0, 1.0, 1.0]]), size=3, stride=2)
+assert places.tolist() == [[2]], "en un empate, el primero que se lee, por filas"
+assert not measuring.changes_its_inputs(pool, a, size, stride), "tu función escribe en el mapa que le dan"
 ### END HIDDEN TESTS
+
 
 # %% tests="n6-switches" case="unpool" points=5
 import numpy as np
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(unpool)
-found = unpool(np.array([[5.0]]), np.array([[2]]), (2, 2))
-assert np.array_equal(found, [[0.0, 0.0], [5.0, 0.0]]), "el 5 va al sitio 2: fila 1, columna 0; los demás, cero"
+back = measuring.answer(unpool, contracts.array)
+found = back(np.array([[5.0]]), np.array([[2]]), (2, 2))
+assert contracts.close(found, [[0.0, 0.0], [5.0, 0.0]]), "el 5 va al sitio 2: fila 1, columna 0; los demás, cero"
 ### BEGIN HIDDEN TESTS
-found = unpool(np.array([[99.0, 99.0], [99.0, 99.0]]), np.array([[12, 12], [12, 12]]), (5, 5))
-assert found[2, 2] == 396.0, "cuatro ventanas eligieron el mismo píxel: sus valores se suman"
-assert found.sum() == 396.0, "los demás píxeles son cero"
-found = unpool(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[0, 3], [9, 3]]), (3, 4))
-assert np.array_equal(found, [[1, 0, 0, 6], [0, 0, 0, 0], [0, 3, 0, 0]]), "no coincide en un mapa de 3x4"
+found = back(np.array([[99.0, 99.0], [99.0, 99.0]]), np.array([[12, 12], [12, 12]]), (5, 5))
+assert found.shape == (5, 5), "el mapa tiene la forma pedida"
+assert contracts.close(found[2, 2], 396), "cuatro ventanas eligieron el mismo píxel: sus valores se suman"
+assert contracts.close(found.sum(), 396), "los demás píxeles son cero"
+found = back(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[0, 3], [9, 3]]), (3, 4))
+assert contracts.close(found, [[1, 0, 0, 6], [0, 0, 0, 0], [0, 3, 0, 0]]), "no coincide en un mapa de 3x4"
+found = back(np.array([[-1.5, 2.0, -3.0]]), np.array([[5, 1, 5]]), (3, 2))
+assert contracts.close(found, [[0, 2], [0, 0], [0, -4.5]]), "los valores pueden ser negativos"
+values, places = np.array([[1.0, 2.0]]), np.array([[3, 3]])
+assert not measuring.changes_its_inputs(unpool, values, places, (2, 2)), "tu función escribe en los arrays que le dan"
 ### END HIDDEN TESTS
+
 
 # %% [markdown]
 # ¿Y qué pasa en la ReLU? Aquí se separan tres métodos. Sea $a$ lo que entró en la ReLU hacia delante y $g$ la señal que
@@ -734,8 +760,9 @@ assert np.array_equal(found, [[1, 0, 0, 6], [0, 0, 0, 0], [0, 3, 0, 0]]), "no co
 # Escribe dos funciones. `relu_back` devuelve la señal que sale de la ReLU hacia atrás, según la regla. `project` es una
 # *deconvnet* de una capa: convolución con paso `stride` y sesgos, ReLU y *max pooling* de 3x3 con paso 2; deja la
 # activación **más fuerte** del mapa `map` después del *pooling*, y la lleva a los píxeles con la regla `"deconvnet"`:
-# sitio del máximo, ReLU, filtros traspuestos (sin sesgos). Puedes usar `F.conv2d`, `F.max_pool2d` con
-# `return_indices=True` y `F.conv_transpose2d`.
+# sitio del máximo, ReLU, filtros traspuestos (sin sesgos). Si la ReLU apaga el mapa entero, la proyección es cero.
+# Puedes usar `F.conv2d`, `F.max_pool2d` con `return_indices=True` y `F.conv_transpose2d`. No escribas en los tensores
+# que te dan.
 
 
 # %% solution="n6-deconvnet"
@@ -757,8 +784,9 @@ def relu_back(signal, before, rule):
 def project(image, weight, bias, map, stride=2):
     """Lleva a los píxeles la activación más fuerte de un mapa.
 
-    image: tensor (C, alto, ancho). weight: (K, C, lado, lado). bias: (K,). Devuelve un tensor como la imagen, de
-    (alto' - 1) · stride + lado píxeles de alto, con alto' el de la convolución, y lo mismo de ancho.
+    image: tensor (C, alto, ancho). weight: (K, C, lado, lado). bias: (K,). Devuelve un tensor con los C canales de la
+    imagen y (alto' - 1) · stride + lado píxeles de alto, con alto' el de la salida de la convolución, y lo mismo de
+    ancho: son los píxeles que leen los filtros, y pueden ser algunos menos que los de la imagen.
     """
     ### BEGIN SOLUTION
     before = F.conv2d(image[None], weight, bias, stride=stride)
@@ -775,58 +803,73 @@ def project(image, weight, bias, map, stride=2):
 tema9.check("n6-deconvnet")
 
 # %% tests="n6-deconvnet" case="rules" points=5
-import numpy as np
 import torch
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(relu_back)
+back = measuring.answer(relu_back, contracts.array)
 signal, before = torch.tensor([2.0, -3.0, 5.0, -7.0]), torch.tensor([1.0, 1.0, -1.0, -1.0])
-found = relu_back(signal, before, "gradient")
-assert np.allclose(np.asarray(found), [2, -3, 0, 0]), "gradiente: pasa donde entró algo positivo, con su signo"
+found = back(signal, before, "gradient")
+assert contracts.close(found, [2, -3, 0, 0]), "gradiente: pasa donde entró algo positivo, con su signo"
 ### BEGIN HIDDEN TESTS
-assert np.allclose(np.asarray(relu_back(signal, before, "deconvnet")), [2, 0, 5, 0]), "deconvnet: pasa lo positivo de la señal"
-assert np.allclose(np.asarray(relu_back(signal, before, "guided")), [2, 0, 0, 0]), "guiada: las dos condiciones a la vez"
+assert contracts.close(back(signal, before, "deconvnet"), [2, 0, 5, 0]), "deconvnet: pasa lo positivo de la señal"
+assert contracts.close(back(signal, before, "guided"), [2, 0, 0, 0]), "guiada: las dos condiciones a la vez"
+zeros = torch.zeros(4)
+for rule in ("gradient", "guided"):
+    assert contracts.close(back(signal, zeros, rule), [0, 0, 0, 0]), "donde entró un 0 no pasa nada: 0 no es positivo"
 generator = torch.Generator().manual_seed(8)
 signal, before = torch.randn(2, 3, 4, generator=generator), torch.randn(2, 3, 4, generator=generator)
-assert np.allclose(np.asarray(relu_back(signal, before, "guided")), (signal * (signal > 0) * (before > 0)).numpy()), (
-    "no coincide con números al azar"
-)
+for rule, expected in {
+    "gradient": signal * (before > 0),
+    "deconvnet": signal * (signal > 0),
+    "guided": signal * (signal > 0) * (before > 0),
+}.items():
+    assert contracts.close(back(signal, before, rule), expected), f"no coincide con números al azar: {rule}"
+    assert not measuring.changes_its_inputs(relu_back, signal, before, rule), "tu función escribe en sus argumentos"
 ### END HIDDEN TESTS
 
+
 # %% tests="n6-deconvnet" case="layer" points=8
-import numpy as np
 import torch
 
-from tema9 import measuring
+from tema9 import contracts, measuring
 
-measuring.require_own(project)
+pixels = measuring.answer(project, contracts.array)
 image, weight = torch.zeros(1, 9, 9), torch.ones(1, 1, 3, 3)
 image[0, 4, 4] = 1.0
-found = project(image, weight, torch.zeros(1), 0)
-assert found is not None and tuple(np.shape(found)) == (1, 9, 9), "la proyección tiene la forma de la imagen"
+found = pixels(image, weight, torch.zeros(1), 0)
+assert found.shape == (1, 9, 9), "la convolución deja 4x4, y (4 - 1) · 2 + 3 son 9 píxeles: la forma es (1, 9, 9)"
 ### BEGIN HIDDEN TESTS
 generator = torch.Generator().manual_seed(9)
-for channels, kernels, side, stride, size, chosen in ((3, 4, 3, 2, 15, 1), (2, 3, 5, 1, 11, 2), (1, 2, 7, 2, 21, 0)):
-    image = torch.randn(channels, size, size, generator=generator)
+for channels, kernels, side, stride, height, width, chosen in (
+    (3, 4, 3, 2, 15, 15, 1),
+    (2, 3, 5, 1, 11, 14, 2),
+    (1, 2, 7, 2, 21, 17, 0),
+    (2, 3, 3, 3, 16, 24, 1),
+    (1, 3, 2, 1, 9, 9, 2),
+):
+    image = torch.randn(channels, height, width, generator=generator)
     weight = torch.randn(kernels, channels, side, side, generator=generator)
     bias = torch.randn(kernels, generator=generator)
     maps = torch.nn.functional.conv2d(image[None], weight, bias, stride=stride).clamp(min=0)
-    pooled = torch.nn.functional.max_pool2d(maps, 3, 2)
-    value = float(pooled[0, chosen].max())
-    covered = 2 * (pooled.shape[2] - 1) + 3  # lo que leen las ventanas del pooling
-    at = int(maps[0, chosen, :covered, :covered].argmax())
-    row, column = divmod(at, covered)
+    down, right = ((length - 3) // 2 * 2 + 3 for length in maps.shape[2:])  # lo que leen las ventanas del pooling
+    read = maps[0, chosen, :down, :right]
+    row, column = divmod(int(read.argmax()), right)
     expected = torch.zeros(channels, (maps.shape[2] - 1) * stride + side, (maps.shape[3] - 1) * stride + side)
     top, left = row * stride, column * stride
-    expected[:, top : top + side, left : left + side] = value * weight[chosen]
-    found = project(image, weight, bias, chosen, stride=stride)
-    case = f"{kernels} filtros de {side}x{side}, paso {stride}, mapa {chosen}"
-    assert tuple(np.shape(found)) == tuple(expected.shape), f"la forma no es la debida: {case}"
-    assert np.allclose(np.asarray(found), expected.numpy(), atol=1e-4), (
+    expected[:, top : top + side, left : left + side] = read.max() * weight[chosen]
+    found = pixels(image, weight, bias, chosen, stride=stride)
+    case = f"{kernels} filtros de {side}x{side}, paso {stride}, mapa {chosen}, imagen de {height}x{width}"
+    assert found.shape == expected.shape, f"la forma no es la debida: {case}"
+    assert contracts.close(found, expected), (
         f"tiene que ser el filtro del mapa, por el valor de la activación, en el sitio del máximo: {case}"
     )
+assert contracts.close(pixels(image, weight, bias - 1000, chosen, stride=stride), torch.zeros_like(expected)), (
+    "si la ReLU apaga el mapa entero, la activación más fuerte es 0 y no pinta nada"
+)
+assert not measuring.changes_its_inputs(project, image, weight, bias, chosen), "tu función escribe en sus argumentos"
 ### END HIDDEN TESTS
+
 
 # %% [markdown]
 # Con una capa la *deconvnet* pinta el filtro en su sitio. Con cuatro capas ya no es un filtro: es lo que la red ha

@@ -291,9 +291,13 @@ def known_classifier(classes: int = 4, seed: int = 0) -> torch.nn.Sequential:
 
 
 @measure
-def with_classifier(work: Callable[..., Any], *args: Any, seed: int = 0, **kwargs: Any) -> Any:
-    """Call `work(model, *args)` with the `known_classifier` of that seed, and return what it returns."""
-    return work(known_classifier(seed=seed), *args, **kwargs)
+def with_classifier(work: Callable[..., Any], *args: Any, seed: int = 0, **kwargs: Any) -> np.ndarray:
+    """Call `work(model, *args)` with the `known_classifier` of that seed, and return what it returns, an array.
+
+    Raises:
+        AssertionError: the work returns no array of numbers.
+    """
+    return contracts.array(work(known_classifier(seed=seed), *args, **kwargs))
 
 
 @measure

@@ -55,10 +55,16 @@ def network_size(layers, dense, side=227, channels=3):
 
 
 # %% probes="n6-literal"
+# Una imagen de 4 px y un filtro de 3x3: calcula en papel cuántos valores entran en la capa densa y cuántos parámetros hay.
 network_size([("conv", 3, 1, 0, 2)], [5], side=4, channels=1)
+# Un pooling solo: no tiene parámetros ni relleno, y el tamaño se redondea hacia abajo.
+network_size([("pool", 3, 2)], [3], side=6, channels=2)
+# Dos convoluciones con un pooling en medio, con relleno y paso en la primera, y dos capas densas.
 network_size([("conv", 3, 2, 1, 4), ("pool", 2, 2), ("conv", 1, 1, 0, 6)], [7, 3], side=11, channels=3)
 network_size([("conv", 5, 2, 0, 4), ("conv", 3, 1, 1, 5), ("pool", 3, 2)], [2], side=20, channels=2)
-network_size([("pool", 3, 2)], [3], side=6, channels=2)
+# La red de la diapositiva, sin decir el lado ni los canales de la imagen.
+network_size([("conv", 11, 4, 0, 96), ("pool", 3, 2), ("conv", 5, 1, 2, 256), ("pool", 3, 2)], [4096, 4096, 1000])
+
 
 
 # %% wrong="n6-literal" name="no-biases"
@@ -238,10 +244,24 @@ def zfnet_maps():
 
 
 # %% probes="n6-figure-3"
-measuring.module_rows(zfnet_maps, (1, 3, 224, 224))[0][1]
+# Mira qué deja CONV1 con una imagen de 224: 96 mapas de 110x110.
+measuring.module_rows(zfnet_maps, (1, 3, 224, 224))[0][1] if measuring.module_rows(zfnet_maps, (1, 3, 224, 224))[0][0] == "Conv2d" else measuring.module_rows(zfnet_maps, (1, 3, 224, 224))[1][1]
+# Mira el orden de las capas: CONV1, POOL1, CONV2, POOL2, CONV3, CONV4, CONV5 y POOL3.
+[row[0] for row in measuring.module_rows(zfnet_maps, (1, 3, 224, 224)) if row[0] in ("Conv2d", "MaxPool2d")]
+# Mira los filtros de cada convolución, que son los de la figura 3.
 [row[1][0] for row in measuring.module_rows(zfnet_maps, (1, 3, 224, 224)) if row[0] == "Conv2d"]
+# Mira el lado de los mapas después de cada convolución y de cada pooling.
 [row[1][1] for row in measuring.module_rows(zfnet_maps, (1, 3, 224, 224)) if row[0] in ("Conv2d", "MaxPool2d")]
+# Mira los parámetros de cada convolución: dependen de la profundidad de los filtros, de los grupos y de los sesgos.
 [row[2] for row in measuring.module_rows(zfnet_maps, (1, 3, 224, 224)) if row[0] == "Conv2d"]
+# Mira los lados de los filtros y de las ventanas, y los pasos.
+[row[3]["kernel_size"] for row in measuring.module_rows(zfnet_maps, (1, 3, 224, 224)) if row[0] in ("Conv2d", "MaxPool2d")]
+[row[3]["stride"] for row in measuring.module_rows(zfnet_maps, (1, 3, 224, 224)) if row[0] in ("Conv2d", "MaxPool2d")]
+[row[3]["dilation"] for row in measuring.module_rows(zfnet_maps, (1, 3, 224, 224)) if row[0] in ("Conv2d", "MaxPool2d")]
+# Se piden solo convoluciones, poolings, capas de relleno si quieres, y las ReLU, cada una justo detrás de una convolución.
+[row[0] for row in measuring.module_rows(zfnet_maps, (1, 3, 224, 224)) if row[0] not in ("Conv2d", "MaxPool2d", "ReLU") and not row[0].endswith("Pad2d")]
+[before for before, row in zip([None] + [one[0] for one in measuring.module_rows(zfnet_maps, (1, 3, 224, 224))], measuring.module_rows(zfnet_maps, (1, 3, 224, 224))) if row[0] == "ReLU" and before != "Conv2d"]
+
 
 
 # %% wrong="n6-figure-3" name="conv2-stride-one"
@@ -428,8 +448,14 @@ def first_to_see(layers, pixels):
 
 
 # %% probes="n6-receptive-field"
+# Dos capas de 3x3 con paso 1: dibuja qué píxeles lee una unidad de la segunda.
+first_to_see([("A", 3, 1), ("B", 3, 1)], 5)
+# Ahora se pide un píxel más de los que ve la última.
+first_to_see([("A", 3, 1), ("B", 3, 1)], 6)
+# Con pasos: calcula en papel el campo de cada capa, y busca la primera que llega a ver esos píxeles.
 [first_to_see([("A", 3, 2), ("B", 3, 2), ("C", 3, 1), ("D", 3, 1)], pixels) for pixels in range(2, 26)]
 [first_to_see([("A", 11, 4), ("B", 3, 2), ("C", 5, 1), ("D", 3, 2)], pixels) for pixels in range(2, 80)]
+
 
 
 # %% wrong="n6-receptive-field" name="no-strides"
@@ -526,10 +552,18 @@ def filter_grid(weights, columns, shared=True):
 
 
 # %% probes="n6-filter-grid"
+# Dos filtros de un píxel en dos columnas, con una escala para los dos: el peso mayor en valor absoluto es 1.
 filter_grid(np.array([1.0, 0.0, -1.0, 0.5, 0.0, 0.0]).reshape(2, 3, 1, 1), 2)
+# Los mismos, cada uno con su escala: el mayor del segundo es 0,5.
 filter_grid(np.array([1.0, 0.0, -1.0, 0.5, 0.0, 0.0]).reshape(2, 3, 1, 1), 2, shared=False)
+# Tres filtros de 2x2 en dos columnas: sobra una casilla, y el peso mayor en valor absoluto es negativo.
 filter_grid(np.sin(np.arange(3 * 3 * 4.0)).reshape(3, 3, 2, 2) - 0.5, 2)
 filter_grid(np.sin(np.arange(3 * 3 * 4.0)).reshape(3, 3, 2, 2) * np.arange(1.0, 4)[:, None, None, None], 2, shared=False)
+# Menos filtros que columnas: la imagen mide igualmente columns · lado de ancho.
+filter_grid(np.array([1.0, 0.0, -1.0, 0.5, 0.0, 0.0]).reshape(2, 3, 1, 1), 3)
+# Tu función no debe escribir en los pesos que le dan.
+measuring.changes_its_inputs(filter_grid, np.array([1.0, 0.0, -1.0, 0.5, 0.0, 0.0]).reshape(2, 3, 1, 1), 2)
+
 
 
 # %% wrong="n6-filter-grid" name="clipped"
@@ -660,9 +694,21 @@ def apparent_frequency(frequency, stride):
 
 
 # %% probes="n6-aliasing"
-np.array([apparent_frequency(f, 4) for f in (0.03, 0.1, 0.2, 0.24, 0.3, 0.41, 0.49)])
-np.array([apparent_frequency(f, 2) for f in (0.03, 0.1, 0.2, 0.24, 0.3, 0.41, 0.49)])
-np.array([apparent_frequency(f, 3) for f in (0.03, 0.1, 0.2, 0.24, 0.3, 0.41, 0.49)])
+# Con paso 4, las frecuencias que se ven no pasan de 1/8: una de 0,1 se ve como es.
+apparent_frequency(0.1, 4)
+# Con paso 4, una de 0,2 no se distingue de la de 0,2 − 1/4, que sin signo es más baja.
+apparent_frequency(0.2, 4)
+# Más altas: se pliegan más de una vez.
+apparent_frequency(0.3, 4)
+apparent_frequency(0.41, 4)
+apparent_frequency(0.49, 4)
+# Con otros pasos el tope es otro: 1/(2s).
+apparent_frequency(0.2, 2)
+apparent_frequency(0.3, 2)
+apparent_frequency(0.41, 3)
+apparent_frequency(0.24, 8)
+apparent_frequency(0.41, 1)
+
 
 
 # %% wrong="n6-aliasing" name="nothing-folds"
@@ -739,11 +785,18 @@ def occlusion_map(model, image, label, size, stride, fill=0.0):
 
 
 # %% probes="n6-occlusion"
+# Un cuadrado tan grande como la imagen solo cabe en un sitio, y la red ve una imagen toda a 0.
+measuring.with_classifier(occlusion_map, torch.arange(300.0).reshape(3, 10, 10) % 7 / 7, 1, 10, 1)
+# Un cuadrado de 4 con paso 4 en 12x12 píxeles: cuenta en cuántos sitios cabe, y mira en papel qué filas y columnas tapa.
 measuring.with_classifier(occlusion_map, torch.arange(432.0).reshape(3, 12, 12) % 11 / 11, 1, 4, 4)
+# Con una imagen que no es cuadrada y un paso con el que sobran píxeles: el cuadrado tiene que caber entero.
 measuring.with_classifier(occlusion_map, torch.arange(504.0).reshape(3, 12, 14) % 7 / 7, 2, 5, 3, seed=1)
+# Con `fill`: un número para todos los canales, o un tensor con uno por canal.
 measuring.with_classifier(occlusion_map, torch.arange(300.0).reshape(3, 10, 10) % 7 / 7, 3, 6, 4, 0.5)
 measuring.with_classifier(occlusion_map, torch.arange(300.0).reshape(3, 10, 10) % 7 / 7, 0, 6, 4, torch.tensor([0.2, 0.9, 0.4]))
+# Tu función no debe escribir en la imagen que le dan.
 measuring.changes_the_image(occlusion_map, torch.arange(300.0).reshape(3, 10, 10) % 7 / 7, 0, 6, 4)
+
 
 
 # %% wrong="n6-occlusion" name="logit"
@@ -947,13 +1000,28 @@ def unpool(values, places, shape):
 
 
 # %% probes="n6-switches"
+# Un mapa de 2x2 con una sola ventana: ¿cuál es el máximo, y qué número le toca en el mapa aplanado?
 pool(np.array([[1.0, 2.0], [4.0, 3.0]]), size=2, stride=2)
+# Un mapa de 7 filas y 9 columnas, con ventanas de 3 y paso 2, que se solapan.
 pool(np.sin(np.arange(63.0)).reshape(7, 9) * 5)
+# Con otros lados y pasos, y con todos los valores negativos.
 pool(np.cos(np.arange(40.0)).reshape(8, 5), size=3, stride=1)
+pool(np.cos(np.arange(56.0)).reshape(7, 8) - 5, size=2, stride=3)
+# En un empate se toma el primero que se lee, por filas.
 pool(np.zeros((3, 3)))
+pool(np.array([[1.0, 1.0, 2.0], [1.0, 2.0, 1.0], [2.0, 1.0, 1.0]]))
+# `pool` no debe escribir en el mapa que le dan.
+measuring.changes_its_inputs(pool, np.sin(np.arange(63.0)).reshape(7, 9))
+# Un solo valor, al sitio 2 de un mapa de 2x2.
 unpool(np.array([[5.0]]), np.array([[2]]), (2, 2))
+# Un mapa de 3 filas y 4 columnas: el sitio 9 es la fila 2, columna 1; el sitio 3 sale dos veces.
 unpool(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[0, 3], [9, 3]]), (3, 4))
+# Dos, o más, ventanas que eligieron el mismo píxel, con valores de cualquier signo.
 unpool(np.array([[9.0, 9.0]]), np.array([[1, 1]]), (2, 5))
+unpool(np.array([[-1.5, 2.0, -3.0, 4.0]]), np.array([[5, 1, 5, 5]]), (3, 2))
+# `unpool` no debe escribir en los arrays que le dan.
+measuring.changes_its_inputs(unpool, np.array([[9.0, 9.0]]), np.array([[1, 1]]), (2, 5))
+
 
 
 # %% wrong="n6-switches" name="last-one-wins" fails=["unpool"]
@@ -1166,9 +1234,27 @@ def project(image, weight, bias, map, stride=2):
 
 
 # %% probes="n6-deconvnet"
-torch.stack([relu_back(torch.tensor([2.0, -3.0, 5.0, -7.0]), torch.tensor([1.0, 1.0, -1.0, -1.0]), rule) for rule in ("gradient", "deconvnet", "guided")])
+# Cuatro valores con todas las combinaciones de signos: escribe en papel cuáles pasan con cada regla.
+relu_back(torch.tensor([2.0, -3.0, 5.0, -7.0]), torch.tensor([1.0, 1.0, -1.0, -1.0]), "gradient")
+relu_back(torch.tensor([2.0, -3.0, 5.0, -7.0]), torch.tensor([1.0, 1.0, -1.0, -1.0]), "deconvnet")
+relu_back(torch.tensor([2.0, -3.0, 5.0, -7.0]), torch.tensor([1.0, 1.0, -1.0, -1.0]), "guided")
+# Lo mismo donde entró un 0, que no es positivo.
+relu_back(torch.tensor([2.0, -3.0]), torch.tensor([0.0, 0.0]), "gradient")
+relu_back(torch.tensor([2.0, -3.0]), torch.tensor([0.0, 0.0]), "guided")
+# `relu_back` no debe escribir en los tensores que le dan.
+[measuring.changes_its_inputs(relu_back, torch.tensor([2.0, -3.0]), torch.tensor([1.0, -1.0]), rule) for rule in ("gradient", "deconvnet", "guided")]
+# Un filtro de 1x1 que vale 2: queda una sola activación, y se pinta multiplicada otra vez por 2, donde estaba el máximo.
+project(torch.arange(9.0).reshape(1, 3, 3), torch.full((1, 1, 1, 1), 2.0), torch.zeros(1), 0, stride=1)
+# Con paso 2, dos canales y tres filtros: tiene que ser el filtro del mapa, por el valor de la activación, en su sitio.
 project(torch.sin(torch.arange(242.0)).reshape(2, 11, 11), torch.cos(torch.arange(54.0)).reshape(3, 2, 3, 3), torch.tensor([0.3, 0.1, 0.2]), 1)
-project(torch.sin(torch.arange(162.0)).reshape(2, 9, 9), torch.cos(torch.arange(54.0)).reshape(3, 2, 3, 3), torch.tensor([0.5, -0.1, 0.2]), 2, stride=1)
+# Con una imagen que no es cuadrada, y con otros pasos y lados.
+project(torch.sin(torch.arange(198.0)).reshape(2, 9, 11), torch.cos(torch.arange(54.0)).reshape(3, 2, 3, 3), torch.tensor([0.5, -0.1, 0.2]), 2, stride=1)
+project(torch.sin(torch.arange(320.0)).reshape(1, 16, 20), torch.cos(torch.arange(8.0)).reshape(2, 1, 2, 2), torch.tensor([0.5, -0.1]), 0, stride=3)
+# Con unos sesgos tan negativos que la ReLU apaga el mapa entero: la proyección es cero.
+project(torch.sin(torch.arange(162.0)).reshape(2, 9, 9), torch.cos(torch.arange(54.0)).reshape(3, 2, 3, 3), torch.full((3,), -1000.0), 1)
+# `project` no debe escribir en los tensores que le dan.
+measuring.changes_its_inputs(project, torch.sin(torch.arange(162.0)).reshape(2, 9, 9), torch.cos(torch.arange(54.0)).reshape(3, 2, 3, 3), torch.zeros(3), 1)
+
 
 
 # %% wrong="n6-deconvnet" name="rules-swapped" fails=["rules"]
