@@ -548,10 +548,9 @@ def winner_errors(rows, supplied_only=False):
     ### BEGIN SOLUTION
     errors = {}
     for row in rows:
-        if row["year"] is None or row["won"] != "yes":
-            continue
-        supplied = row["supplied"] if supplied_only else None
-        errors[row["year"]] = row["official"] if supplied is None else supplied
+        if row["won"] == "yes":
+            supplied = row["supplied"] if supplied_only else None
+            errors[row["year"]] = row["official"] if supplied is None else supplied
     return errors
     ### END SOLUTION
 

@@ -679,7 +679,7 @@ def pool(a, size=3, stride=2):
     for y in range(rows):
         for x in range(columns):
             window = a[y * stride : y * stride + size, x * stride : x * stride + size]
-            down, right = divmod(int(window.argmax()), size)
+            down, right = divmod(window.argmax(), size)
             places[y, x] = (y * stride + down) * a.shape[1] + x * stride + right
             values[y, x] = window[down, right]
     return values, places
@@ -690,7 +690,7 @@ def unpool(values, places, shape):
     """Devuelve un mapa de esa forma con cada valor en su sitio, sumados si coinciden."""
     ### BEGIN SOLUTION
     result = np.zeros(shape[0] * shape[1])
-    np.add.at(result, np.asarray(places).ravel(), np.asarray(values, dtype=float).ravel())
+    np.add.at(result, places.ravel(), values.ravel())
     return result.reshape(shape)
     ### END SOLUTION
 

@@ -38,6 +38,12 @@ def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
     return F.conv2d(x, full, bias, stride=stride, padding=padding)
 
 
+# %% equivalent="n5-grouped-conv"
+# Los mapas, los filtros y los sesgos se parten en los mismos trozos, así que zip no deja ninguno fuera.
+# pieces = zip(x.chunk(parts, dim=1), weight.chunk(parts), bias.chunk(parts), strict=True) => pieces = zip(x.chunk(parts, dim=1), weight.chunk(parts), bias.chunk(parts))
+# pieces = zip(x.chunk(parts, dim=1), weight.chunk(parts), bias.chunk(parts), strict=True) => pieces = zip(x.chunk(parts, dim=1), weight.chunk(parts), bias.chunk(parts), strict=False)
+
+
 # %% probes="n5-grouped-conv"
 # Dos mapas y dos filtros de un píxel: cada filtro multiplica a un solo mapa, el suyo, y suma su sesgo.
 grouped_conv(torch.tensor([[[[1.0]], [[2.0]]]]), torch.tensor([[[[10.0]]], [[[100.0]]]]), torch.tensor([3.0, 4.0]))

@@ -447,6 +447,11 @@ def first_to_see(layers, pixels):
     return names[0] if names else None
 
 
+# %% equivalent="n6-receptive-field"
+# Una función que acaba sin `return` devuelve None.
+# return None => pass
+
+
 # %% probes="n6-receptive-field"
 # Dos capas de 3x3 con paso 1: dibuja qué píxeles lee una unidad de la segunda.
 first_to_see([("A", 3, 1), ("B", 3, 1)], 5)
@@ -693,6 +698,11 @@ def apparent_frequency(frequency, stride):
     return frequency
 
 
+# %% equivalent="n6-aliasing"
+# El menor de dos números no depende de su orden.
+# return min(folded, 1 / stride - folded) => return min(1 / stride - folded, folded)
+
+
 # %% probes="n6-aliasing"
 # Con paso 4, las frecuencias que se ven no pasan de 1/8: una de 0,1 se ve como es.
 apparent_frequency(0.1, 4)
@@ -782,6 +792,13 @@ def occlusion_map(model, image, label, size, stride, fill=0.0):
     with torch.no_grad():
         logits = model(batch)
     return F.softmax(logits, dim=1)[:, label].reshape(rows, columns).numpy()
+
+
+# %% equivalent="n6-occlusion"
+# Sin no_grad sale lo mismo; solo se guarda de más.
+# with torch.no_grad(): ; rows.append(model(covered).softmax(dim=1)[:, label]) => rows.append(model(covered).softmax(dim=1)[:, label])
+# Una lista de filas es la misma matriz.
+# return torch.stack(rows) => return rows
 
 
 # %% probes="n6-occlusion"
@@ -997,6 +1014,11 @@ def unpool(values, places, shape):
     for value, place in zip(np.ravel(values), np.ravel(places)):
         result[place // shape[1], place % shape[1]] += value
     return result
+
+
+# %% equivalent="n6-switches"
+# Los sitios son los mismos números, en un array de enteros o de coma flotante.
+# values, places = (np.empty((rows, columns)), np.empty((rows, columns), dtype=int)) => values, places = (np.empty((rows, columns)), np.empty((rows, columns)))
 
 
 # %% probes="n6-switches"
