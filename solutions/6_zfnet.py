@@ -184,7 +184,7 @@ except NotImplementedError:
 def zfnet_maps():
     """Devuelve un nn.Sequential con las capas de ZFNet hasta POOL3, para imágenes de 224x224x3."""
     ### BEGIN SOLUTION
-    return nn.Sequential(
+    layers = [
         nn.Conv2d(3, 96, 7, stride=2, padding=1),  # 110
         nn.ReLU(),
         nn.MaxPool2d(3, 2, ceil_mode=True),  # 55
@@ -198,7 +198,8 @@ def zfnet_maps():
         nn.Conv2d(384, 256, 3, padding=1),
         nn.ReLU(),
         nn.MaxPool2d(3, 2),  # 6
-    )
+    ]
+    return nn.Sequential(*layers)
     ### END SOLUTION
 
 
@@ -772,12 +773,8 @@ def relu_back(signal, before, rule):
     rule: "gradient", "deconvnet" o "guided".
     """
     ### BEGIN SOLUTION
-    passes = torch.ones_like(signal)
-    if rule in ("gradient", "guided"):
-        passes = passes * (before > 0)
-    if rule in ("deconvnet", "guided"):
-        passes = passes * (signal > 0)
-    return signal * passes
+    passes = signal if rule == "gradient" else F.relu(signal)
+    return passes if rule == "deconvnet" else passes * (before > 0)
     ### END SOLUTION
 
 
@@ -864,6 +861,13 @@ for channels, kernels, side, stride, height, width, chosen in (
     assert contracts.close(found, expected), (
         f"tiene que ser el filtro del mapa, por el valor de la activación, en el sitio del máximo: {case}"
     )
+spot = torch.zeros(1, 8, 8)
+spot[0, 2, 3], spot[0, 7, 7] = 4.0, 9.0
+expected_spot = torch.zeros(1, 8, 8)
+expected_spot[0, 2, 3] = 4.0
+assert contracts.close(pixels(spot, torch.ones(1, 1, 1, 1), torch.zeros(1), 0, stride=1), expected_spot), (
+    "en un mapa de 8x8, las ventanas de 3x3 con paso 2 no llegan a la última fila: se busca después del pooling"
+)
 assert contracts.close(pixels(image, weight, bias - 1000, chosen, stride=stride), torch.zeros_like(expected)), (
     "si la ReLU apaga el mapa entero, la activación más fuerte es 0 y no pinta nada"
 )

@@ -1255,11 +1255,18 @@ def project(image, weight, bias, map, stride=2):
     return F.conv_transpose2d(keep, weight, stride=stride).squeeze(0)
 
 
+# %% equivalent="n6-deconvnet"
+# Lo que queda de la ReLU y del pooling no es negativo, así que la segunda ReLU no lo cambia.
+# signal = F.relu(signal.reshape(before.shape)) => signal = signal.reshape(before.shape)
+# Sin la primera ReLU, un máximo negativo lo apaga la segunda.
+# pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True) => pooled, places = F.max_pool2d(before, 3, 2, return_indices=True)
+
+
 # %% probes="n6-deconvnet"
-# Cuatro valores con todas las combinaciones de signos: escribe en papel cuáles pasan con cada regla.
-relu_back(torch.tensor([2.0, -3.0, 5.0, -7.0]), torch.tensor([1.0, 1.0, -1.0, -1.0]), "gradient")
-relu_back(torch.tensor([2.0, -3.0, 5.0, -7.0]), torch.tensor([1.0, 1.0, -1.0, -1.0]), "deconvnet")
-relu_back(torch.tensor([2.0, -3.0, 5.0, -7.0]), torch.tensor([1.0, 1.0, -1.0, -1.0]), "guided")
+# Seis valores con todas las combinaciones de signos: escribe en papel cuáles pasan con cada regla.
+relu_back(torch.tensor([2.0, -3.0, 5.0, -7.0, 0.5, 0.25]), torch.tensor([1.0, 1.0, -1.0, -1.0, 0.3, -0.3]), "gradient")
+relu_back(torch.tensor([2.0, -3.0, 5.0, -7.0, 0.5, 0.25]), torch.tensor([1.0, 1.0, -1.0, -1.0, 0.3, -0.3]), "deconvnet")
+relu_back(torch.tensor([2.0, -3.0, 5.0, -7.0, 0.5, 0.25]), torch.tensor([1.0, 1.0, -1.0, -1.0, 0.3, -0.3]), "guided")
 # Lo mismo donde entró un 0, que no es positivo.
 relu_back(torch.tensor([2.0, -3.0]), torch.tensor([0.0, 0.0]), "gradient")
 relu_back(torch.tensor([2.0, -3.0]), torch.tensor([0.0, 0.0]), "guided")
@@ -1267,6 +1274,8 @@ relu_back(torch.tensor([2.0, -3.0]), torch.tensor([0.0, 0.0]), "guided")
 [measuring.changes_its_inputs(relu_back, torch.tensor([2.0, -3.0]), torch.tensor([1.0, -1.0]), rule) for rule in ("gradient", "deconvnet", "guided")]
 # Un filtro de 1x1 que vale 2: queda una sola activación, y se pinta multiplicada otra vez por 2, donde estaba el máximo.
 project(torch.arange(9.0).reshape(1, 3, 3), torch.full((1, 1, 1, 1), 2.0), torch.zeros(1), 0, stride=1)
+# En un mapa de 8x8 las ventanas de 3x3 con paso 2 no llegan a la última fila: se busca el máximo después del pooling.
+project(torch.arange(64.0).reshape(1, 8, 8) % 61, torch.ones(1, 1, 1, 1), torch.zeros(1), 0, stride=1)
 # Con paso 2, dos canales y tres filtros: tiene que ser el filtro del mapa, por el valor de la activación, en su sitio.
 project(torch.sin(torch.arange(242.0)).reshape(2, 11, 11), torch.cos(torch.arange(54.0)).reshape(3, 2, 3, 3), torch.tensor([0.3, 0.1, 0.2]), 1)
 # Con una imagen que no es cuadrada, y con otros pasos y lados.
