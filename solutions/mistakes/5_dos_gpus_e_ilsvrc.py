@@ -124,6 +124,45 @@ def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
 def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
     return F.conv2d(x, weight, bias, stride=stride, padding=padding, groups=parts)
 
+
+# %% wrong="n5-grouped-conv" name="biases-of-the-first-part"
+# Los filtros de los demás trozos llevan los sesgos del primero: reparte también los sesgos.
+def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
+    c = x.shape[1] // parts
+    k = weight.shape[0] // parts
+    return torch.cat([F.conv2d(x[:, i * c:(i + 1) * c], weight[i * k:(i + 1) * k], bias[:k], stride, padding) for i in range(parts)], 1)
+
+
+# %% wrong="n5-grouped-conv" name="split-takes-sizes"
+# Los trozos no son los que tocan: ¿has usado `split`, que recibe el tamaño de cada uno, y no `chunk`, que recibe
+# cuántos son?
+def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
+    return torch.cat([F.conv2d(a, w, b, stride=stride, padding=padding) for a, w, b in zip(x.split(parts, 1), weight.split(parts), bias.split(parts))], 1)
+
+
+# %% wrong="n5-grouped-conv" name="whole-input"
+# Cada trozo de filtros lee su trozo de los mapas: parece que le das la entrada entera.
+def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
+    return torch.cat([F.conv2d(x, w, b, stride=stride, padding=padding) for w, b in zip(weight.chunk(parts), bias.chunk(parts))], 1)
+
+
+# %% wrong="n5-grouped-conv" name="joined-along-the-images"
+# Las salidas se juntan por los mapas (dim=1), y las has juntado por las imágenes (dim=0).
+def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
+    return torch.cat([F.conv2d(a, w, b, stride=stride, padding=padding) for a, w, b in zip(x.chunk(parts, 1), weight.chunk(parts), bias.chunk(parts))])
+
+
+# %% wrong="n5-grouped-conv" name="no-padding" fails=["any"]
+# Falta pasar el relleno a la convolución de cada trozo.
+def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
+    return torch.cat([F.conv2d(a, w, b, stride=stride) for a, w, b in zip(x.chunk(parts, 1), weight.chunk(parts), bias.chunk(parts))], 1)
+
+
+# %% wrong="n5-grouped-conv" name="only-the-stride" fails=["any"]
+# Falta pasar el paso a la convolución de cada trozo.
+def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
+    return torch.cat([F.conv2d(a, w, b, padding=padding) for a, w, b in zip(x.chunk(parts, 1), weight.chunk(parts), bias.chunk(parts))], 1)
+
 # %% [markdown]
 # ## n5-block-diagonal
 
@@ -149,6 +188,8 @@ def as_matrix(weight, parts=2):
 as_matrix(np.array([[1.0], [2.0]]))
 # Escribe la matriz en papel: 4 filtros en dos grupos de 2 canales, 4 filas y 4 columnas.
 as_matrix(np.arange(1.0, 9.0).reshape(4, 2))
+# Los pesos pueden tener decimales.
+as_matrix(np.array([[0.25], [-1.5]]))
 # Con tres grupos hay tres bloques, y con uno no falta ninguna conexión.
 as_matrix(np.arange(1.0, 13.0).reshape(6, 2), 3)
 as_matrix(np.arange(1.0, 13.0).reshape(3, 4), 1)
@@ -200,6 +241,27 @@ def as_matrix(weight, parts=2):
         other = parts - 1 - part
         matrix[part * rows : (part + 1) * rows, other * depth : (other + 1) * depth] = weight[part * rows : (part + 1) * rows]
     return matrix
+
+
+# %% wrong="n5-block-diagonal" name="rows-dealt-out"
+# Los filtros de un grupo van seguidos: los primeros K / parts son del primero. Los has repartido alternos.
+def as_matrix(weight, parts=2):
+    m = np.zeros((len(weight), weight.shape[1] * parts))
+    for k in range(len(weight)):
+        p = k % parts
+        m[k, p * weight.shape[1]:(p + 1) * weight.shape[1]] = weight[k]
+    return m
+
+
+# %% wrong="n5-block-diagonal" name="matrix-of-integers"
+# La matriz es de números enteros, y los pesos pierden sus decimales: hazla de coma flotante.
+def as_matrix(weight, parts=2):
+    K, d = weight.shape
+    m = np.zeros((K, d * parts), dtype=int)
+    for k in range(K):
+        p = k // (K // parts)
+        m[k, p * d:(p + 1) * d] = weight[k]
+    return m
 
 # %% [markdown]
 # ## n5-gpu-parameters
@@ -311,6 +373,24 @@ def gpu_parameters(layers):
         total += (side * depth + 1) * (outputs // 2)
     return total
 
+
+# %% wrong="n5-gpu-parameters" name="one-bias-a-layer"
+# Cuentas un sesgo por capa: hay uno por filtro.
+def gpu_parameters(layers):
+    t = 0
+    for k, c, n, both in layers:
+        t += k * k * (c if both else c // 2) * (n // 2) + 1
+    return t
+
+
+# %% wrong="n5-gpu-parameters" name="whole-network"
+# Cuentas los parámetros de una red sin repartir: cada GPU guarda la mitad de los filtros.
+def gpu_parameters(layers):
+    t = 0
+    for k, c, n, both in layers:
+        t += (k * k * c + 1) * n
+    return t
+
 # %% [markdown]
 # ## n5-traffic
 
@@ -385,6 +465,24 @@ def received(layers):
 # Se piden valores: los has multiplicado por los 4 bytes de cada uno.
 def received(layers):
     return {name: 4 * int(np.prod(shape)) // 2 for name, shape, both in layers[1:] if both}
+
+
+# %% wrong="n5-traffic" name="sum-of-the-sides"
+# Has sumado los números de la forma: los valores de un volumen son su producto.
+def received(layers):
+    return {n: sum(s) // 2 for n, s, b in layers[1:] if b}
+
+
+# %% wrong="n5-traffic" name="by-its-name" fails=["all"]
+# La que nunca comunica es la primera capa de la lista, se llame como se llame.
+def received(layers):
+    return {n: int(np.prod(s)) // 2 for n, s, b in layers if b and n != 'CONV1'}
+
+
+# %% wrong="n5-traffic" name="both-the-other-way"
+# Has puesto las capas que no comunican: comunica la que tiene `both` a True.
+def received(layers):
+    return {n: int(np.prod(s)) // 2 for n, s, b in layers[1:] if not b}
 
 # %% [markdown]
 # ## n5-training-bytes
@@ -493,6 +591,59 @@ def training_bytes(layers, image_values, batch_size, relu_in_place=True):
     activations = sum(count * (2 if not relu_in_place else 1) for count, _, relu in layers)
     return 4 * (3 * parameters + batch_size * (image_values + 2 * activations))
 
+
+# %% wrong="n5-training-bytes" name="relu-without-gradient"
+# Una ReLU que escribe aparte guarda su salida y también su gradiente: te falta una de las dos.
+def training_bytes(layers, image_values, batch_size, relu_in_place=True):
+    t = 0
+    for a, p, r in layers:
+        t += 3 * p + 2 * batch_size * a
+        if r and (not relu_in_place):
+            t += batch_size * a
+    return 4 * (t + batch_size * image_values)
+
+
+# %% wrong="n5-training-bytes" name="one-image"
+# Has contado los valores de una sola imagen: hay tantas como dice `batch_size`.
+def training_bytes(layers, image_values, batch_size, relu_in_place=True):
+    t = 0
+    for a, p, r in layers:
+        t += 3 * p + 2 * batch_size * a
+        if r and (not relu_in_place):
+            t += 2 * batch_size * a
+    return 4 * (t + image_values)
+
+
+# %% wrong="n5-training-bytes" name="activations-of-one-image"
+# Las activaciones se guardan para cada imagen del minilote: multiplícalas por `batch_size`.
+def training_bytes(layers, image_values, batch_size, relu_in_place=True):
+    t = 0
+    for a, p, r in layers:
+        t += 3 * p + 2 * a
+        if r and (not relu_in_place):
+            t += 2 * a
+    return 4 * (t + batch_size * image_values)
+
+
+# %% wrong="n5-training-bytes" name="relu-never-apart"
+# Si `relu_in_place` es False, las capas con ReLU guardan otra salida y otro gradiente: no los cuentas.
+def training_bytes(layers, image_values, batch_size, relu_in_place=True):
+    t = 0
+    for a, p, r in layers:
+        t += 3 * p + 2 * batch_size * a
+    return 4 * (t + batch_size * image_values)
+
+
+# %% wrong="n5-training-bytes" name="images-in-every-layer"
+# Cuentas las imágenes en cada capa: se guardan una vez.
+def training_bytes(layers, image_values, batch_size, relu_in_place=True):
+    t = 0
+    for a, p, r in layers:
+        t += 3 * p + batch_size * (2 * a + image_values)
+        if r and (not relu_in_place):
+            t += 2 * batch_size * a
+    return 4 * t
+
 # %% [markdown]
 # ## n5-winners
 
@@ -565,6 +716,38 @@ def winner_errors(rows, supplied_only=False):
 # Las cifras de la tabla ya están en tanto por ciento y así se piden: no las dividas entre cien.
 def winner_errors(rows, supplied_only=False):
     return {row["year"]: (row["supplied"] if supplied_only and row["supplied"] else row["official"]) / 100 for row in rows if row["won"] == "yes"}
+
+
+# %% wrong="n5-winners" name="years-missing" fails=["supplied"]
+# Con `supplied_only=True` faltan años: donde `supplied` está vacío vale la cifra oficial.
+def winner_errors(rows, supplied_only=False):
+    e = {}
+    for r in rows:
+        if r['won'] == 'yes':
+            if supplied_only:
+                if r['supplied'] is not None:
+                    e[r['year']] = r['supplied']
+            else:
+                e[r['year']] = r['official']
+    return e
+
+
+# %% wrong="n5-winners" name="by-label"
+# Las claves de tu diccionario son los nombres (`label`): se piden los años (`year`).
+def winner_errors(rows, supplied_only=False):
+    return {r['label']: r['supplied'] if supplied_only and r['supplied'] else r['official'] for r in rows if r['won'] == 'yes'}
+
+
+# %% wrong="n5-winners" name="rounded"
+# Has redondeado las cifras: se piden como están en la tabla.
+def winner_errors(rows, supplied_only=False):
+    return {r['year']: round(r['supplied'] if supplied_only and r['supplied'] else r['official'], 1) for r in rows if r['won'] == 'yes'}
+
+
+# %% wrong="n5-winners" name="years-as-text"
+# Las claves de tu diccionario son cadenas: se piden los años como están en la tabla, como números.
+def winner_errors(rows, supplied_only=False):
+    return {str(r['year']): r['supplied'] if supplied_only and r['supplied'] else r['official'] for r in rows if r['won'] == 'yes'}
 
 # %% [markdown]
 # ## n5-ablation
@@ -727,6 +910,90 @@ def increase(rows, changed, base, error="top5_error", changed_views="multi", bas
         raise ValueError("imágenes distintas")
     return 100 * (found[0][error] - found[1][error])
 
+
+# %% wrong="n5-ablation" name="index-error" fails=["same-images"]
+# Cuando falta una prueba se pide un ValueError, y sale un IndexError: ¿coges el primer elemento de una lista vacía?
+def increase(rows, changed, base, error='top5_error', changed_views='multi', base_views='multi'):
+    a = [r for r in rows if str(r['run']) == str(changed) and r['views'] == changed_views][0]
+    b = [r for r in rows if str(r['run']) == str(base) and r['views'] == base_views][0]
+    if a['dataset'] != b['dataset']:
+        raise ValueError('x')
+    return 100 * (a[error] - b[error])
+
+
+# %% wrong="n5-ablation" name="key-error" fails=["same-images"]
+# Cuando falta una prueba se pide un ValueError, y sale un KeyError: ¿buscas en un diccionario una clave que no está?
+def increase(rows, changed, base, error='top5_error', changed_views='multi', base_views='multi'):
+    table = {(str(r['run']), r['views']): r for r in rows}
+    a, b = (table[str(changed), changed_views], table[str(base), base_views])
+    if a['dataset'] != b['dataset']:
+        raise ValueError('x')
+    return 100 * (a[error] - b[error])
+
+
+# %% wrong="n5-ablation" name="no-error-when-missing" fails=["same-images"]
+# Cuando falta una prueba tu función no lanza ningún error: se pide un ValueError.
+def increase(rows, changed, base, error='top5_error', changed_views='multi', base_views='multi'):
+    a = b = None
+    for r in rows:
+        if str(r['run']) == str(changed) and r['views'] == changed_views:
+            a = r
+        if str(r['run']) == str(base) and r['views'] == base_views:
+            b = r
+    if a is None or b is None:
+        return None
+    if a['dataset'] != b['dataset']:
+        raise ValueError('x')
+    return 100 * (a[error] - b[error])
+
+
+# %% wrong="n5-ablation" name="views-swapped" fails=["views"]
+# `changed_views` son las vistas de la prueba cambiada, y `base_views`, las de la base: están cruzadas.
+def increase(rows, changed, base, error='top5_error', changed_views='multi', base_views='multi'):
+    a = b = None
+    for r in rows:
+        if str(r['run']) == str(changed) and r['views'] == base_views:
+            a = r
+        if str(r['run']) == str(base) and r['views'] == changed_views:
+            b = r
+    if a is None or b is None:
+        raise ValueError('y')
+    if a['dataset'] != b['dataset']:
+        raise ValueError('x')
+    return 100 * (a[error] - b[error])
+
+
+# %% wrong="n5-ablation" name="refuses-other-views" fails=["views"]
+# Lanzas un error si las vistas son distintas, y se pueden comparar: lo que tiene que coincidir es `dataset`.
+def increase(rows, changed, base, error='top5_error', changed_views='multi', base_views='multi'):
+    a = b = None
+    for r in rows:
+        if str(r['run']) == str(changed) and r['views'] == changed_views:
+            a = r
+        if str(r['run']) == str(base) and r['views'] == base_views:
+            b = r
+    if a is None or b is None:
+        raise ValueError('y')
+    if a['dataset'] != b['dataset'] or a['views'] != b['views']:
+        raise ValueError('x')
+    return 100 * (a[error] - b[error])
+
+
+# %% wrong="n5-ablation" name="without-sign" fails=["lrn", "views"]
+# Has quitado el signo: si el error baja, el resultado es negativo.
+def increase(rows, changed, base, error='top5_error', changed_views='multi', base_views='multi'):
+    a = b = None
+    for r in rows:
+        if str(r['run']) == str(changed) and r['views'] == changed_views:
+            a = r
+        if str(r['run']) == str(base) and r['views'] == base_views:
+            b = r
+    if a is None or b is None:
+        raise ValueError('y')
+    if a['dataset'] != b['dataset']:
+        raise ValueError('x')
+    return abs(100 * (a[error] - b[error]))
+
 # %% [markdown]
 # ## n5-noise
 
@@ -877,3 +1144,27 @@ def compare(first, second, images):
     p = (first + second) / 2
     se = 100 * (2 * p * (1 - p) / images) ** 0.5
     return points, se, abs(points) > 2 * se
+
+
+# %% wrong="n5-noise" name="hundred-inside-the-root"
+# El error típico se multiplica por cien después de la raíz: parece que el 100 está dentro.
+def compare(first, second, images):
+    d = 100 * (second - first)
+    se = (100 * (first * (1 - first) / images + second * (1 - second) / images)) ** 0.5
+    return (d, se, abs(d) > 2 * se)
+
+
+# %% wrong="n5-noise" name="twice-the-images"
+# Divides la suma de las varianzas por 2n: cada una se divide por n, y se suman.
+def compare(first, second, images):
+    d = 100 * (second - first)
+    se = 100 * ((first * (1 - first) + second * (1 - second)) / (2 * images)) ** 0.5
+    return (d, se, abs(d) > 2 * se)
+
+
+# %% wrong="n5-noise" name="order-of-the-answer"
+# Devuelve primero la diferencia y después su error típico: están al revés.
+def compare(first, second, images):
+    d = 100 * (second - first)
+    se = 100 * (first * (1 - first) / images + second * (1 - second) / images) ** 0.5
+    return (se, d, abs(d) > 2 * se)

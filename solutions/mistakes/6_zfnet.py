@@ -209,6 +209,93 @@ def network_size(layers, dense, side=227, channels=3):
         inputs = neurons
     return parameters, entering
 
+
+# %% wrong="n6-literal" name="pool-with-weights"
+# Un pooling no tiene parámetros: solo toma máximos.
+def network_size(layers, dense, side=227, channels=3):
+    p = 0
+    for l in layers:
+        if l[0] == 'conv':
+            side = (side + 2 * l[3] - l[1]) // l[2] + 1
+            p += (l[1] ** 2 * channels + 1) * l[4]
+            channels = l[4]
+        else:
+            side = (side - l[1]) // l[2] + 1
+            p += l[1] ** 2 * channels
+    n = e = side * side * channels
+    for d in dense:
+        p += (n + 1) * d
+        n = d
+    return (e, p)
+
+
+# %% wrong="n6-literal" name="no-dense-layers"
+# Los parámetros de la red son también los de las capas densas: te faltan.
+def network_size(layers, dense, side=227, channels=3):
+    p = 0
+    for l in layers:
+        if l[0] == 'conv':
+            side = (side + 2 * l[3] - l[1]) // l[2] + 1
+            p += (l[1] ** 2 * channels + 1) * l[4]
+            channels = l[4]
+        else:
+            side = (side - l[1]) // l[2] + 1
+    return (side * side * channels, p)
+
+
+# %% wrong="n6-literal" name="pool-padded" fails=["slide"]
+# El pooling no lleva relleno: ¿le has dejado el de la convolución anterior?
+def network_size(layers, dense, side=227, channels=3):
+    p = 0
+    pad = 0
+    for l in layers:
+        if l[0] == 'conv':
+            pad = l[3]
+            p += (l[1] ** 2 * channels + 1) * l[4]
+            channels = l[4]
+        side = (side + 2 * pad - l[1]) // l[2] + 1
+    n = e = side * side * channels
+    for d in dense:
+        p += (n + 1) * d
+        n = d
+    return (e, p)
+
+
+# %% wrong="n6-literal" name="no-dense-biases"
+# Faltan los sesgos de las capas densas: uno por neurona.
+def network_size(layers, dense, side=227, channels=3):
+    p = 0
+    for l in layers:
+        if l[0] == 'conv':
+            side = (side + 2 * l[3] - l[1]) // l[2] + 1
+            p += (l[1] ** 2 * channels + 1) * l[4]
+            channels = l[4]
+        else:
+            side = (side - l[1]) // l[2] + 1
+    n = e = side * side * channels
+    for d in dense:
+        p += n * d
+        n = d
+    return (e, p)
+
+
+# %% wrong="n6-literal" name="no-conv-biases"
+# Faltan los sesgos de las convoluciones: uno por filtro.
+def network_size(layers, dense, side=227, channels=3):
+    p = 0
+    for l in layers:
+        if l[0] == 'conv':
+            side = (side + 2 * l[3] - l[1]) // l[2] + 1
+            p += l[1] ** 2 * channels * l[4]
+            channels = l[4]
+        else:
+            side = (side - l[1]) // l[2] + 1
+    n = e = side * side * channels
+    for d in dense:
+        p += (n + 1) * d
+        n = d
+    return (e, p)
+
 # %% [markdown]
 # ## n6-figure-3
 
@@ -423,6 +510,36 @@ def zfnet_maps():
         nn.MaxPool2d(3, 2),
     )
 
+
+# %% wrong="n6-figure-3" name="average-pool"
+# Falta POOL1, o no es un `nn.MaxPool2d`: los poolings toman el máximo.
+def zfnet_maps():
+    return nn.Sequential(nn.Conv2d(3, 96, 7, 2, 1), nn.ReLU(), nn.AvgPool2d(3, 2, ceil_mode=True), nn.Conv2d(96, 256, 5, 2), nn.ReLU(), nn.MaxPool2d(3, 2, ceil_mode=True), nn.Conv2d(256, 384, 3, padding=1), nn.ReLU(), nn.Conv2d(384, 384, 3, padding=1), nn.ReLU(), nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2))
+
+
+# %% wrong="n6-figure-3" name="with-lrn"
+# Has puesto una `nn.LocalResponseNorm`: aquí se piden solo las convoluciones y los poolings, con sus ReLU.
+def zfnet_maps():
+    return nn.Sequential(nn.Conv2d(3, 96, 7, 2, 1), nn.ReLU(), nn.MaxPool2d(3, 2, ceil_mode=True), nn.LocalResponseNorm(5), nn.Conv2d(96, 256, 5, 2), nn.ReLU(), nn.MaxPool2d(3, 2, ceil_mode=True), nn.Conv2d(256, 384, 3, padding=1), nn.ReLU(), nn.Conv2d(384, 384, 3, padding=1), nn.ReLU(), nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2))
+
+
+# %% wrong="n6-figure-3" name="pools-of-two"
+# Las ventanas de los poolings son de 3x3, y las tuyas, de 2x2.
+def zfnet_maps():
+    return nn.Sequential(nn.Conv2d(3, 96, 7, 2, 1), nn.ReLU(), nn.MaxPool2d(2, 2), nn.Conv2d(96, 256, 5, 2), nn.ReLU(), nn.MaxPool2d(2, 2), nn.Conv2d(256, 384, 3, padding=1), nn.ReLU(), nn.Conv2d(384, 384, 3, padding=1), nn.ReLU(), nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2, 2))
+
+
+# %% wrong="n6-figure-3" name="no-last-pool"
+# Falta POOL3, la última capa.
+def zfnet_maps():
+    return nn.Sequential(nn.Conv2d(3, 96, 7, 2, 1), nn.ReLU(), nn.MaxPool2d(3, 2, ceil_mode=True), nn.Conv2d(96, 256, 5, 2), nn.ReLU(), nn.MaxPool2d(3, 2, ceil_mode=True), nn.Conv2d(256, 384, 3, padding=1), nn.ReLU(), nn.Conv2d(384, 384, 3, padding=1), nn.ReLU(), nn.Conv2d(384, 256, 3, padding=1), nn.ReLU())
+
+
+# %% wrong="n6-figure-3" name="channels-do-not-match"
+# La red no se puede calcular: una convolución no espera los canales que deja la anterior. Revísalos uno por uno.
+def zfnet_maps():
+    return nn.Sequential(nn.Conv2d(3, 96, 7, 2, 1), nn.ReLU(), nn.MaxPool2d(3, 2, ceil_mode=True), nn.Conv2d(96, 256, 5, 2), nn.ReLU(), nn.MaxPool2d(3, 2, ceil_mode=True), nn.Conv2d(256, 384, 3, padding=1), nn.ReLU(), nn.Conv2d(256, 384, 3, padding=1), nn.ReLU(), nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2))
+
 # %% [markdown]
 # ## n6-receptive-field
 
@@ -511,7 +628,7 @@ def first_to_see(layers, pixels):
 
 
 # %% wrong="n6-receptive-field" name="strictly-more"
-# Basta con que vea `pixels`: es mayor o igual.
+# Te falta un píxel: basta con que vea `pixels`, ni uno más, y antes de la primera capa se ve uno.
 def first_to_see(layers, pixels):
     field, jump = 1, 1
     for name, kernel_size, stride in layers:
@@ -532,6 +649,40 @@ def first_to_see(layers, pixels):
             found = name
         jump *= stride
     return found
+
+
+# %% wrong="n6-receptive-field" name="returns-the-field"
+# Devuelves el campo receptivo: se pide el nombre de la capa.
+def first_to_see(layers, pixels):
+    f = j = 1
+    for n, k, s in layers:
+        f += (k - 1) * j
+        if f >= pixels:
+            return f
+        j *= s
+
+
+# %% wrong="n6-receptive-field" name="none-as-text"
+# Devuelves la cadena "None", con comillas: se pide el valor None.
+def first_to_see(layers, pixels):
+    f = j = 1
+    for n, k, s in layers:
+        f += (k - 1) * j
+        if f >= pixels:
+            return n
+        j *= s
+    return 'None'
+
+
+# %% wrong="n6-receptive-field" name="returns-the-place"
+# Devuelves el número de la capa: se pide su nombre.
+def first_to_see(layers, pixels):
+    f = j = 1
+    for i, (n, k, s) in enumerate(layers):
+        f += (k - 1) * j
+        if f >= pixels:
+            return i
+        j *= s
 
 # %% [markdown]
 # ## n6-filter-grid
@@ -682,6 +833,58 @@ def filter_grid(weights, columns, shared=True):
         grid[top : top + side, left : left + side] = 0.5 + kernel.transpose(1, 2, 0) / (2 * m)
     return grid
 
+
+# %% wrong="n6-filter-grid" name="one-row-too-many"
+# Cuando los filtros llenan justas las filas, te sobra una: el número de filas es n / columns, redondeado hacia arriba.
+def filter_grid(weights, columns, shared=True):
+    n, c, k, _ = weights.shape
+    rows = n // columns + 1
+    g = np.full((rows * k, columns * k, 3), 0.5)
+    for i, w in enumerate(weights):
+        m = np.abs(weights if shared else w).max()
+        r, q = divmod(i, columns)
+        g[r * k:(r + 1) * k, q * k:(q + 1) * k] = 0.5 + w.transpose(1, 2, 0) / (2 * m)
+    return g
+
+
+# %% wrong="n6-filter-grid" name="kernels-transposed"
+# Cada filtro sale traspuesto: pasa los canales al final sin cambiar filas por columnas.
+def filter_grid(weights, columns, shared=True):
+    n, c, k, _ = weights.shape
+    rows = -(-n // columns)
+    g = np.full((rows * k, columns * k, 3), 0.5)
+    for i, w in enumerate(weights):
+        m = np.abs(weights if shared else w).max()
+        r, q = divmod(i, columns)
+        g[r * k:(r + 1) * k, q * k:(q + 1) * k] = 0.5 + w.transpose(2, 1, 0) / (2 * m)
+    return g
+
+
+# %% wrong="n6-filter-grid" name="black-background"
+# Las casillas que sobran quedan a 0,5, y las tuyas están a 0.
+def filter_grid(weights, columns, shared=True):
+    n, c, k, _ = weights.shape
+    rows = -(-n // columns)
+    g = np.zeros((rows * k, columns * k, 3))
+    for i, w in enumerate(weights):
+        m = np.abs(weights if shared else w).max()
+        r, q = divmod(i, columns)
+        g[r * k:(r + 1) * k, q * k:(q + 1) * k] = 0.5 + w.transpose(1, 2, 0) / (2 * m)
+    return g
+
+
+# %% wrong="n6-filter-grid" name="divides-by-m"
+# Divides por m, y es por 2m: así los grises no se salen de 0 a 1.
+def filter_grid(weights, columns, shared=True):
+    n, c, k, _ = weights.shape
+    rows = -(-n // columns)
+    g = np.full((rows * k, columns * k, 3), 0.5)
+    for i, w in enumerate(weights):
+        m = np.abs(weights if shared else w).max()
+        r, q = divmod(i, columns)
+        g[r * k:(r + 1) * k, q * k:(q + 1) * k] = 0.5 + w.transpose(1, 2, 0) / m
+    return g
+
 # %% [markdown]
 # ## n6-aliasing
 
@@ -757,6 +960,25 @@ def apparent_frequency(frequency, stride):
 def apparent_frequency(frequency, stride):
     folded = frequency % (2 / stride)
     return min(folded, 2 / stride - folded)
+
+
+# %% wrong="n6-aliasing" name="always-folds"
+# Por debajo de 1/(2s) la frecuencia se ve como es: no le restes nada.
+def apparent_frequency(frequency, stride):
+    return abs(frequency - 1 / stride)
+
+
+# %% wrong="n6-aliasing" name="signed"
+# Se pide una frecuencia de 0 en adelante: quítale el signo.
+def apparent_frequency(frequency, stride):
+    return frequency - round(frequency * stride) / stride
+
+
+# %% wrong="n6-aliasing" name="remainder-of-the-half"
+# Las muestras se repiten cada 1/s, no cada 1/(2s): el resto es el de dividir por 1/s.
+def apparent_frequency(frequency, stride):
+    f = frequency % (1 / (2 * stride))
+    return f
 
 # %% [markdown]
 # ## n6-occlusion
@@ -976,6 +1198,76 @@ def occlusion_map(model, image, label, size, stride, fill=0.0):
                 result[row, column] = model(covered[None]).softmax(1)[0, label]
     return result
 
+
+# %% wrong="n6-occlusion" name="colour-without-axes" fails=["fill"]
+# Con un número va bien, y con un color por canal, no: dale al color la forma (C, 1, 1).
+def occlusion_map(model, image, label, size, stride, fill=0.0):
+    h = (image.shape[1] - size) // stride + 1
+    w = (image.shape[2] - size) // stride + 1
+    out = torch.zeros(h, w)
+    for r in range(h):
+        for q in range(w):
+            c = image.clone()
+            c[:, r * stride:r * stride + size, q * stride:q * stride + size] = fill
+            out[r, q] = model(c[None]).softmax(1)[0, label]
+    return out
+
+
+# %% wrong="n6-occlusion" name="no-batch"
+# La red recibe un lote, con cuatro ejes: a la imagen le falta el primero, `[None]`.
+def occlusion_map(model, image, label, size, stride, fill=0.0):
+    h = (image.shape[1] - size) // stride + 1
+    w = (image.shape[2] - size) // stride + 1
+    out = torch.zeros(h, w)
+    for r in range(h):
+        for q in range(w):
+            c = image.clone()
+            c[:, r * stride:r * stride + size, q * stride:q * stride + size] = torch.as_tensor(fill).reshape(-1, 1, 1)
+            out[r, q] = model(c).softmax(1)[0, label]
+    return out
+
+
+# %% wrong="n6-occlusion" name="sigmoid"
+# La probabilidad de una clase entre varias es la softmax de los logits, no la sigmoide del suyo.
+def occlusion_map(model, image, label, size, stride, fill=0.0):
+    h = (image.shape[1] - size) // stride + 1
+    w = (image.shape[2] - size) // stride + 1
+    out = torch.zeros(h, w)
+    for r in range(h):
+        for q in range(w):
+            c = image.clone()
+            c[:, r * stride:r * stride + size, q * stride:q * stride + size] = torch.as_tensor(fill).reshape(-1, 1, 1)
+            out[r, q] = model(c[None]).sigmoid()[0, label]
+    return out
+
+
+# %% wrong="n6-occlusion" name="places-without-the-stride"
+# El mapa tiene la forma debida, pero los cuadrados no están en su sitio: ¿multiplicas la fila y la columna por el paso?
+def occlusion_map(model, image, label, size, stride, fill=0.0):
+    h = (image.shape[1] - size) // stride + 1
+    w = (image.shape[2] - size) // stride + 1
+    out = torch.zeros(h, w)
+    for r in range(h):
+        for q in range(w):
+            c = image.clone()
+            c[:, r:r + size, q:q + size] = torch.as_tensor(fill).reshape(-1, 1, 1)
+            out[r, q] = model(c[None]).softmax(1)[0, label]
+    return out
+
+
+# %% wrong="n6-occlusion" name="one-channel"
+# Se tapan todos los canales: has tapado solo el primero.
+def occlusion_map(model, image, label, size, stride, fill=0.0):
+    h = (image.shape[1] - size) // stride + 1
+    w = (image.shape[2] - size) // stride + 1
+    out = torch.zeros(h, w)
+    for r in range(h):
+        for q in range(w):
+            c = image.clone()
+            c[0, r * stride:r * stride + size, q * stride:q * stride + size] = torch.as_tensor(fill).reshape(-1, 1, 1)[0]
+            out[r, q] = model(c[None]).softmax(1)[0, label]
+    return out
+
 # %% [markdown]
 # ## n6-switches
 
@@ -1040,7 +1332,7 @@ unpool(np.array([[5.0]]), np.array([[2]]), (2, 2))
 unpool(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[0, 3], [9, 3]]), (3, 4))
 # Dos, o más, ventanas que eligieron el mismo píxel, con valores de cualquier signo.
 unpool(np.array([[9.0, 9.0]]), np.array([[1, 1]]), (2, 5))
-unpool(np.array([[-1.5, 2.0, -3.0, 4.0]]), np.array([[5, 1, 5, 5]]), (3, 2))
+unpool(np.array([[4.0, 2.0, -1.5, -3.0]]), np.array([[5, 1, 5, 5]]), (3, 2))
 # `unpool` no debe escribir en los arrays que le dan.
 measuring.changes_its_inputs(unpool, np.array([[9.0, 9.0]]), np.array([[1, 1]]), (2, 5))
 
@@ -1211,6 +1503,113 @@ def pool(a, size=3, stride=2):
 
 def unpool(values, places, shape):
     return np.full(shape, np.sum(values) / (shape[0] * shape[1]))
+
+
+# %% wrong="n6-switches" name="row-and-column" fails=["pool"]
+# Das la fila y la columna de cada máximo: se pide un solo número, fila por ancho más columna.
+def pool(a, size=3, stride=2):
+    v, p = F.max_pool2d(torch.as_tensor(a)[None, None], size, stride, return_indices=True)
+    v, p = (v[0, 0].numpy(), p[0, 0].numpy())
+    return (v, np.stack(np.divmod(p, a.shape[1]), -1))
+
+
+def unpool(values, places, shape):
+    result = np.zeros(shape[0] * shape[1])
+    np.add.at(result, places.ravel(), values.ravel())
+    return result.reshape(shape)
+
+
+# %% wrong="n6-switches" name="starts-at-zero" fails=["pool"]
+# Los valores de una ventana pueden ser todos negativos: no empieces a buscar el máximo en 0.
+def pool(a, size=3, stride=2):
+    rows = (a.shape[0] - size) // stride + 1
+    cols = (a.shape[1] - size) // stride + 1
+    v = np.zeros((rows, cols))
+    p = np.zeros((rows, cols), int)
+    for y in range(rows):
+        for x in range(cols):
+            for i in range(size):
+                for j in range(size):
+                    if a[y * stride + i, x * stride + j] > v[y, x]:
+                        v[y, x] = a[y * stride + i, x * stride + j]
+                        p[y, x] = (y * stride + i) * a.shape[1] + x * stride + j
+    return (v, p)
+
+
+def unpool(values, places, shape):
+    result = np.zeros(shape[0] * shape[1])
+    np.add.at(result, places.ravel(), values.ravel())
+    return result.reshape(shape)
+
+
+# %% wrong="n6-switches" name="square-maps-only" fails=["pool"]
+# El mapa puede no ser cuadrado: las columnas se cuentan con su ancho, no con su alto.
+def pool(a, size=3, stride=2):
+    rows = (a.shape[0] - size) // stride + 1
+    cols = rows
+    v = np.zeros((rows, cols))
+    p = np.zeros((rows, cols), int)
+    for y in range(rows):
+        for x in range(cols):
+            w = a[y * stride:y * stride + size, x * stride:x * stride + size]
+            v[y, x] = w.max()
+            i, j = divmod(w.argmax(), size)
+            p[y, x] = (y * stride + i) * a.shape[1] + x * stride + j
+    return (v, p)
+
+
+def unpool(values, places, shape):
+    result = np.zeros(shape[0] * shape[1])
+    np.add.at(result, places.ravel(), values.ravel())
+    return result.reshape(shape)
+
+
+# %% wrong="n6-switches" name="ties-by-columns" fails=["pool"]
+# En un empate lees por columnas: el primero es el primero por filas.
+def pool(a, size=3, stride=2):
+    rows = (a.shape[0] - size) // stride + 1
+    cols = (a.shape[1] - size) // stride + 1
+    v = np.zeros((rows, cols))
+    p = np.zeros((rows, cols), int)
+    for y in range(rows):
+        for x in range(cols):
+            w = a[y * stride:y * stride + size, x * stride:x * stride + size]
+            v[y, x] = w.max()
+            j, i = divmod(w.T.argmax(), size)
+            p[y, x] = (y * stride + i) * a.shape[1] + x * stride + j
+    return (v, p)
+
+
+def unpool(values, places, shape):
+    result = np.zeros(shape[0] * shape[1])
+    np.add.at(result, places.ravel(), values.ravel())
+    return result.reshape(shape)
+
+
+# %% wrong="n6-switches" name="flat" fails=["unpool"]
+# Devuelves el mapa aplanado: dale la forma pedida.
+def pool(a, size=3, stride=2):
+    v, p = F.max_pool2d(torch.as_tensor(a)[None, None], size, stride, return_indices=True)
+    return (v[0, 0].numpy(), p[0, 0].numpy())
+
+
+def unpool(values, places, shape):
+    r = np.zeros(shape[0] * shape[1])
+    np.add.at(r, places.ravel(), values.ravel())
+    return r
+
+
+# %% wrong="n6-switches" name="largest-one-wins" fails=["unpool"]
+# Si dos ventanas eligieron el mismo píxel, sus valores se suman: te quedas con el mayor.
+def pool(a, size=3, stride=2):
+    v, p = F.max_pool2d(torch.as_tensor(a)[None, None], size, stride, return_indices=True)
+    return (v[0, 0].numpy(), p[0, 0].numpy())
+
+
+def unpool(values, places, shape):
+    r = np.zeros(shape[0] * shape[1])
+    np.maximum.at(r, places.ravel(), values.ravel())
+    return r.reshape(shape)
 
 # %% [markdown]
 # ## n6-deconvnet
@@ -1498,3 +1897,120 @@ def project(image, weight, bias, map, stride=2):
     signal[0, map, places[0, map].flatten()[strongest]] = pooled[0, map].flatten()[strongest]
     signal = F.relu(signal.reshape(before.shape))
     return F.conv_transpose2d(signal, weight)[0]
+
+
+# %% wrong="n6-deconvnet" name="before-the-pooling" fails=["layer"]
+# Se deja la activación más fuerte de las que quedan después del pooling: has buscado en el mapa de antes.
+def relu_back(signal, before, rule):
+    masks = {'gradient': before > 0, 'deconvnet': signal > 0, 'guided': (before > 0) & (signal > 0)}
+    return signal * masks[rule]
+
+
+def project(image, weight, bias, map, stride=2):
+    before = F.conv2d(image[None], weight, bias, stride=stride)
+    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
+    s = torch.zeros_like(before)
+    m = F.relu(before)[0, map]
+    k = m.argmax()
+    s[0, map].view(-1)[k] = m.max()
+    return F.conv_transpose2d(s, weight, stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="strongest-of-all-maps" fails=["layer"]
+# Se pide la activación más fuerte del mapa `map`: has tomado la más fuerte de todos los mapas.
+def relu_back(signal, before, rule):
+    masks = {'gradient': before > 0, 'deconvnet': signal > 0, 'guided': (before > 0) & (signal > 0)}
+    return signal * masks[rule]
+
+
+def project(image, weight, bias, map, stride=2):
+    before = F.conv2d(image[None], weight, bias, stride=stride)
+    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
+    s = torch.zeros_like(before).flatten()
+    k = pooled[0].argmax()
+    kk = places[0].flatten()[k]
+    c = int(k) // pooled[0, 0].numel()
+    s = s.view(1, before.shape[1], -1)
+    s[0, c, kk] = pooled[0].max()
+    s = s.view(before.shape)
+    return F.conv_transpose2d(s, weight, stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="batch-axis" fails=["layer"]
+# Sobra el eje del lote: se pide (C, alto, ancho).
+def relu_back(signal, before, rule):
+    masks = {'gradient': before > 0, 'deconvnet': signal > 0, 'guided': (before > 0) & (signal > 0)}
+    return signal * masks[rule]
+
+
+def project(image, weight, bias, map, stride=2):
+    before = F.conv2d(image[None], weight, bias, stride=stride)
+    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
+    k = pooled[0, map].argmax()
+    s = torch.zeros_like(before)
+    s[0, map].view(-1)[places[0, map].flatten()[k]] = pooled[0, map].max()
+    return F.conv_transpose2d(s, weight, stride=stride)
+
+
+# %% wrong="n6-deconvnet" name="place-after-the-pooling" fails=["layer"]
+# Has puesto el valor en su sitio del mapa reducido: su sitio en el de antes lo dicen los índices del pooling.
+def relu_back(signal, before, rule):
+    masks = {'gradient': before > 0, 'deconvnet': signal > 0, 'guided': (before > 0) & (signal > 0)}
+    return signal * masks[rule]
+
+
+def project(image, weight, bias, map, stride=2):
+    before = F.conv2d(image[None], weight, bias, stride=stride)
+    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
+    k = pooled[0, map].argmax()
+    s = torch.zeros_like(before)
+    s[0, map].view(-1)[k] = pooled[0, map].max()
+    return F.conv_transpose2d(s, weight, stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="guided-as-or" fails=["rules"]
+# En la guiada tienen que cumplirse las dos condiciones a la vez: te basta con una.
+def relu_back(signal, before, rule):
+    masks = {'gradient': before > 0, 'deconvnet': signal > 0, 'guided': (before > 0) | (signal > 0)}
+    return signal * masks[rule]
+
+
+def project(image, weight, bias, map, stride=2):
+    before = F.conv2d(image[None], weight, bias, stride=stride)
+    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
+    k = pooled[0, map].argmax()
+    s = torch.zeros_like(before)
+    s[0, map].view(-1)[places[0, map].flatten()[k]] = pooled[0, map].max()
+    return F.conv_transpose2d(s, weight, stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="returns-the-mask" fails=["rules"]
+# Devuelves la máscara, unos y ceros: lo que pasa es la señal, con su valor.
+def relu_back(signal, before, rule):
+    masks = {'gradient': before > 0, 'deconvnet': signal > 0, 'guided': (before > 0) & (signal > 0)}
+    return masks[rule].float()
+
+
+def project(image, weight, bias, map, stride=2):
+    before = F.conv2d(image[None], weight, bias, stride=stride)
+    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
+    k = pooled[0, map].argmax()
+    s = torch.zeros_like(before)
+    s[0, map].view(-1)[places[0, map].flatten()[k]] = pooled[0, map].max()
+    return F.conv_transpose2d(s, weight, stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="before-at-least-zero" fails=["rules"]
+# Donde entró un 0 no pasa nada: la condición es a > 0, y no a >= 0.
+def relu_back(signal, before, rule):
+    masks = {'gradient': before >= 0, 'deconvnet': signal >= 0, 'guided': (before >= 0) & (signal >= 0)}
+    return signal * masks[rule]
+
+
+def project(image, weight, bias, map, stride=2):
+    before = F.conv2d(image[None], weight, bias, stride=stride)
+    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
+    k = pooled[0, map].argmax()
+    s = torch.zeros_like(before)
+    s[0, map].view(-1)[places[0, map].flatten()[k]] = pooled[0, map].max()
+    return F.conv_transpose2d(s, weight, stride=stride)[0]
