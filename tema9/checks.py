@@ -98,13 +98,14 @@ def judged(entry: Mapping[str, Any], results: Sequence[Any]) -> dict[str, str]:
         if not failed:
             continue
         errors = [results[place].error for place in mine if isinstance(results[place], Raised)]
-        first = next(filter(is_ours, errors), None)
+        refusals = [error for error in errors if is_ours(error)]
+        at_once = isinstance(results[failed[0]], Raised) and results[failed[0]].error in refusals
         if any(isinstance(error, NotImplementedError) for error in errors):
             problems[group] = f"todavía no has escrito `{group}`; quita el `raise NotImplementedError()`."
-        elif first is not None:  # a refusal of ours says more than where it happened
-            problems[group] = str(first)
-        elif together := mistakes.get(joined(marks[place] for place in mine)):
-            problems[group] = together
+        elif not at_once and (known := mistakes.get(joined(marks[place] for place in mine))):
+            problems[group] = known
+        elif refusals:  # a refusal of ours says more than where it happened
+            problems[group] = str(refusals[0])
         else:
             problems[group] = _where(entry["probes"][failed[0]], results[failed[0]])
     return problems

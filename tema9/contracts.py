@@ -92,6 +92,8 @@ def _key(key, subject):
     key = _plain(key, subject)
     if isinstance(key, list):
         key = tuple(key)
+    if isinstance(key, float) and key.is_integer():
+        key = int(key)  # the same key for a dict
     try:
         hash(key)
     except TypeError:

@@ -141,6 +141,12 @@ def test_a_mapping_is_the_same_in_every_type(kind):
     assert contracts.mapping(contracts.integer)(kind({"C1": np.int64(156), np.str_("S2"): 12})) == {"C1": 156, "S2": 12}
 
 
+def test_a_key_is_the_same_as_an_integer_and_as_a_whole_float():
+    assert repr(contracts.mapping(contracts.text)({2015.0: "ResNet", np.int64(2012): "AlexNet"})) == (
+        "{2015: 'ResNet', 2012: 'AlexNet'}"
+    )
+
+
 def test_what_is_inside_is_named_where_it_is_refused():
     with pytest.raises(
         contracts.Unlike, match=r"tu función devuelve, en 'C1', 156\.0, un `float`, y se pide un número"
