@@ -1217,6 +1217,18 @@ assert contracts.close(scores[0], scores[2], tolerance=1e-3), (
 assert reached[6].min() >= 0 and reached[7].min() >= 0, "entre FC6, FC7 y FC8 falta una ReLU"
 assert scores.min() < 0 < scores.max(), "la salida son puntuaciones sin ReLU ni softmax: las hay de los dos signos"
 assert not contracts.close(scores.logsumexp(dim=1), [0, 0, 0], tolerance=1e-3), "la salida está normalizada: el softmax va con la función de pérdida"
+convolutions = [(3, 96, 11), (96, 256, 5), (256, 384, 3), (384, 384, 3), (384, 256, 3)]
+parts = [torch.nn.Conv2d(*sizes, device="meta") for sizes in convolutions]
+parts += [torch.nn.Linear(*sizes, device="meta") for sizes in ((9216, 4096), (4096, 4096), (4096, 10))]
+fc6, fc7, fc8 = measuring.known_weights(torch.nn.ModuleList(parts).to_empty(device="cpu"))[5:]
+with torch.no_grad():
+    expected = [torch.relu(fc6(reached[5].flatten(1)))]
+    expected += [torch.relu(fc7(expected[0]))]
+    expected += [fc8(expected[1])]
+for name, found, wanted in zip(("FC7", "FC8", "la salida"), reached[6:], expected, strict=True):
+    scale = wanted.max()
+    close = contracts.close(found.flatten(1) / scale, wanted / scale, tolerance=1e-4)
+    assert close, f"a {name} no le llegan los valores correctos: ¿hay una ReLU detrás de FC6 y de FC7, y solo ahí?"
 dropped = measuring.dropped_inputs(alexnet_slide, images[:1], num_classes=10)
 assert max(dropped[:6]) < 0.05, "al entrenar hay dropout antes de FC6 o entre las convoluciones, y ahí no va"
 assert min(dropped[6:]) > 0.05, "al entrenar falta dropout a la salida de FC6 o de FC7"

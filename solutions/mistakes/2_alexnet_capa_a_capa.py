@@ -1723,6 +1723,15 @@ def alexnet_slide(num_classes=1000):
     )
 ]
 
+# %% equivalent="n2-alexnet-module"
+# La beta de PyTorch, si no se da otra, es la del artículo.
+# return nn.LocalResponseNorm(size=5, alpha=0.0005, beta=0.75, k=2) => return nn.LocalResponseNorm(size=5, alpha=0.0005, k=2)
+# Con filas de números en vez de mapas, Dropout2d apaga números sueltos, como Dropout.
+# fc6 = [nn.Linear(256 * 6 * 6, 4096), nn.ReLU(), nn.Dropout(0.5)] => fc6 = [nn.Linear(256 * 6 * 6, 4096), nn.ReLU(), nn.Dropout2d(0.5)]
+# fc7 = [nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(0.5)] => fc7 = [nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout2d(0.5)]
+# POOL1 y POOL2, con sus normalizaciones, son iguales y no aprenden nada.
+# return nn.Sequential(*conv1, *pool1, *conv2, *pool2, *conv3, *conv4, *conv5, *pool3, *fc6, *fc7, fc8) => return nn.Sequential(*conv1, *pool2, *conv2, *pool2, *conv3, *conv4, *conv5, *pool3, *fc6, *fc7, fc8)
+
 
 # %% wrong="n2-alexnet-module" name="no-relu" fails=["layers"]
 # Falta la ReLU detrás de las convoluciones: la diapositiva no la escribe, pero la red la tiene.
