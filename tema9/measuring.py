@@ -372,7 +372,9 @@ def parameter_groups(work: Callable[..., Any], *args: Any, **kwargs: Any) -> lis
     model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 6, 3, bias=False), *head)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     groups = work(model, *args, **kwargs)
-    if groups is None or not isinstance(groups, Iterable) or isinstance(groups, dict | str):
+    if groups is None:
+        raise contracts.Unlike("tu función no devuelve nada: ¿falta el `return`?")
+    if not isinstance(groups, Iterable) or isinstance(groups, dict | str):
         raise contracts.Unlike(
             f"{contracts.RETURNED} un `{type(groups).__name__}`, y se pide una lista de diccionarios"
         )
@@ -385,7 +387,8 @@ def parameter_groups(work: Callable[..., Any], *args: Any, **kwargs: Any) -> lis
             raise contracts.Unlike(f"{subject} un diccionario sin la clave {missing[0]!r}")
         params = group["params"]
         if not isinstance(params, Iterable):
-            raise contracts.Unlike(f"{subject} `params` no es una lista de parámetros")
+            kind = type(params).__name__
+            raise contracts.Unlike(f"{subject} en 'params', un `{kind}`, y se pide una lista de parámetros")
         params = [params] if isinstance(params, torch.Tensor) else list(itertools.islice(params, FEW))
         params = [part[1] if isinstance(part, tuple) and len(part) == 2 else part for part in params]  # with its name
         numbers = {key: contracts.number(group[key], f"{subject} en {key!r},") for key in ("lr", "weight_decay")}
@@ -428,7 +431,9 @@ def training_loop(
         setattr(data, part, split)
         taught.append((split.images.clone(), split.labels.clone()))
     orders: list[list[list[int]]] = []
-    states, modes, validating = [], set(), True
+    states: list[torch.Tensor] = []
+    modes: set[tuple[str, bool]] = set()
+    validating = True
 
     def named(seen):
         """The part from which some images come, and their numbers."""
@@ -484,6 +489,7 @@ def training_loop(
     }
 
 
+@torch.enable_grad()  # the work may have left it disabled
 def _reference_steps(orders, images, labels, rate):
     """The weights of the small model after each epoch of these batches."""
     model, states = _small_layers(), []

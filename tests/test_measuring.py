@@ -221,10 +221,10 @@ def test_parameter_groups_come_as_names_and_numbers():
 @pytest.mark.parametrize(
     ("returned", "words"),
     [
-        (None, "`NoneType`"),
+        (None, "no devuelve nada"),
         ([[]], "en su grupo 1, un `list`"),
         ([{"params": [], "lr": 1}], "sin la clave 'weight_decay'"),
-        ([{"params": 3, "lr": 1, "weight_decay": 0}], "`params` no es una lista"),
+        ([{"params": 3, "lr": 1, "weight_decay": 0}], "en 'params', un `int`, y se pide una lista"),
         ([{"params": [], "lr": "1", "weight_decay": 0}], "en 'lr', '1', un `str`, y se pide un número"),
     ],
 )
@@ -261,6 +261,19 @@ def test_training_loop_scripts_the_validation_and_sees_what_is_kept():
     assert watched["batches"] == [[4, 4, 2]] * 4 and watched["learns"]
     assert watched["complete"] and watched["shuffles"] and len(watched["weights"]) == 4
     assert watched["modes"] == [("train", True), ("validation", False)]
+
+
+def test_training_loop_takes_a_loop_that_leaves_gradients_disabled():
+    def switching(model, data, epochs, **settings):
+        torch.set_grad_enabled(True)
+        errors = a_loop(model, data, epochs, rate=0.01)
+        torch.set_grad_enabled(False)
+        return errors
+
+    try:
+        assert measuring.training_loop(switching, [50, 20])["follows"]
+    finally:
+        torch.set_grad_enabled(True)
 
 
 def test_training_loop_knows_the_weights_that_the_same_batches_give():

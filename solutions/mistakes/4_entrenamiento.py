@@ -1267,7 +1267,7 @@ def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
 
 
 # %% wrong="n4-loop" name="zero-grad-each-epoch" fails=["steps"]
-# Pones los gradientes a cero una vez por época: hay que hacerlo en cada minilote.
+# Con un minilote por época sale bien y con varios no: zero_grad(), backward() y step() van, las tres, en cada minilote.
 def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
     optimizer, generator = torch.optim.SGD(model.parameters(), rate, 0.9), torch.Generator().manual_seed(seed)
     errors, best = [], None
@@ -1277,6 +1277,27 @@ def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
         for batch in torch.randperm(len(data.train.labels), generator=generator).split(batch_size):
             F.cross_entropy(model(data.train.images[batch]), data.train.labels[batch]).backward()
             optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            wrong = model(data.validation.images).argmax(1) != data.validation.labels
+        errors.append(100 * wrong.float().mean().item())
+        if errors[-1] < min(errors[:-1], default=999):
+            best = copy.deepcopy(model.state_dict())
+    model.load_state_dict(best)
+    return errors
+
+
+# %% wrong="n4-loop" name="one-step-each-epoch" fails=["steps"]
+# Con un minilote por época sale bien y con varios no: zero_grad(), backward() y step() van, las tres, en cada minilote.
+def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
+    optimizer, generator = torch.optim.SGD(model.parameters(), rate, 0.9), torch.Generator().manual_seed(seed)
+    errors, best = [], None
+    for _ in range(epochs):
+        model.train()
+        for batch in torch.randperm(len(data.train.labels), generator=generator).split(batch_size):
+            optimizer.zero_grad()
+            F.cross_entropy(model(data.train.images[batch]), data.train.labels[batch]).backward()
+        optimizer.step()
         model.eval()
         with torch.no_grad():
             wrong = model(data.validation.images).argmax(1) != data.validation.labels
@@ -1372,7 +1393,7 @@ def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
 
 
 # %% wrong="n4-loop" name="no-momentum" fails=["steps"]
-# Falta el momento: SGD no lleva ninguno si no le das momentum=0.9.
+# Los pasos no llevan momento: ¿le das momentum=0.9 a SGD, y creas el optimizador una sola vez, fuera de los bucles?
 def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
     optimizer, generator = torch.optim.SGD(model.parameters(), rate), torch.Generator().manual_seed(seed)
     errors, best = [], None
