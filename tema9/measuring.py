@@ -484,7 +484,7 @@ def training_loop(
         "modes": sorted(modes),
         "learns": len(states) > 0 and not any(map(torch.equal, [start, *states], states)),
         "weights": states,
-        "follows": len(states) > 0 and contracts.close(states, expected, tolerance=1e-9),
+        "follows": len(states) > 0 and contracts.close(states, expected, tolerance=1e-7),
         "kept": [number for number, state in enumerate(states, 1) if torch.equal(state, _flat(model))],
     }
 

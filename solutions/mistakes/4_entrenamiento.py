@@ -1014,6 +1014,7 @@ measuring.training_loop(train, [50, 20, 40], batch_size=8)["shuffles"]
     measuring.training_loop(train, [50, 40], batch_size=8), measuring.training_loop(train, [50, 40], batch_size=8, seed=7)
 )
 # Con un minilote por época: gradientes a cero, pérdida, backward y un paso de SGD con momento 0,9, tu tasa y nada más.
+# ¿Van las imágenes y las etiquetas con los mismos índices?
 measuring.training_loop(train, [50, 20, 40], batch_size=22)["weights"]
 measuring.training_loop(train, [50, 20, 40], batch_size=22, rate=0.1)["weights"]
 # La tasa es la misma en todas las épocas, suba o baje el error.
@@ -2067,3 +2068,25 @@ def ensemble_probabilities(logits):
 def ensemble_probabilities(logits):
     shifted = np.exp(logits - np.max(logits, axis=2, keepdims=True))
     return np.median(shifted / shifted.sum(axis=2, keepdims=True), axis=0)
+
+
+# %% wrong="n4-ensemble" name="softmax-over-images"
+# La softmax va sobre las clases (el último eje), no sobre las imágenes.
+def ensemble_probabilities(logits):
+    shifted = np.exp(logits - np.max(logits, axis=1, keepdims=True))
+    return (shifted / shifted.sum(axis=1, keepdims=True)).mean(axis=0)
+
+
+# %% wrong="n4-ensemble" name="averages-exponentials"
+# Promedias las exponenciales antes de normalizar: una red con números muy grandes manda. Normaliza cada red antes.
+def ensemble_probabilities(logits):
+    with np.errstate(all="ignore"):
+        mean = np.exp(logits).mean(axis=0)
+        return mean / mean.sum(axis=1, keepdims=True)
+
+
+# %% wrong="n4-ensemble" name="logarithms"
+# Devuelves logaritmos de probabilidades: se piden las probabilidades, entre 0 y 1.
+def ensemble_probabilities(logits):
+    shifted = logits - np.max(logits, axis=2, keepdims=True)
+    return (shifted - np.log(np.exp(shifted).sum(axis=2, keepdims=True))).mean(axis=0)
