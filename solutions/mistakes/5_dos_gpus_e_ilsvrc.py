@@ -299,9 +299,17 @@ gpu_parameters([(11, 3, 96, True), (5, 96, 256, False)])
 # Se añade otra que lee los mapas de las dos: sus filtros vuelven a tener toda la profundidad.
 gpu_parameters([(11, 3, 96, True), (5, 96, 256, False), (3, 256, 384, True)])
 gpu_parameters([(1, 4, 8, True), (3, 8, 384, False), (1, 64, 10, True)])
-# Sin capas no hay parámetros.
-gpu_parameters([])
 
+
+
+# %% wrong="n5-gpu-parameters" name="returns-in-the-loop"
+# Devuelves los parámetros de la primera capa y no sigues: ¿está el `return` dentro del bucle?
+def gpu_parameters(layers):
+    total = 0
+    for side, inputs, outputs, both in layers:
+        depth = inputs if both else inputs // 2
+        total += (side**2 * depth + 1) * (outputs // 2)
+        return total
 
 
 # %% wrong="n5-gpu-parameters" name="no-biases"
@@ -898,7 +906,7 @@ def increase(rows, changed, base, error="top5_error", changed_views="multi", bas
 
 
 # %% wrong="n5-ablation" name="names-not-as-strings"
-# Comparas números con cadenas, que nunca son iguales: convierte los nombres de las pruebas en cadenas.
+# No encuentras una prueba que está: ¿comparas números con cadenas, que nunca son iguales? Convierte en cadenas los dos.
 def increase(rows, changed, base, error="top5_error", changed_views="multi", base_views="multi"):
     found = []
     for run, views in ((changed, changed_views), (base, base_views)):

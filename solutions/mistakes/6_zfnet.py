@@ -1487,7 +1487,7 @@ def unpool(values, places, shape):
 
 
 # %% wrong="n6-switches" name="average" fails=["unpool"]
-# Repartes el valor por toda la ventana: va entero al sitio del máximo.
+# Repartes los valores por todo el mapa: cada uno va entero a su sitio.
 def pool(a, size=3, stride=2):
     rows = (a.shape[0] - size) // stride + 1
     columns = (a.shape[1] - size) // stride + 1
@@ -1708,6 +1708,25 @@ def project(image, weight, bias, map, stride=2):
     return F.conv_transpose2d(signal, weight, stride=stride)[0]
 
 
+# %% wrong="n6-deconvnet" name="ignores-before" fails=["rules"]
+# No miras lo que entró en la ReLU: en el gradiente y en la guiada, donde entró algo negativo o 0 no pasa nada.
+def relu_back(signal, before, rule):
+    passes = torch.ones_like(signal)
+    if rule in ("deconvnet", "guided"):
+        passes = passes * (signal > 0)
+    return signal * passes
+
+
+def project(image, weight, bias, map, stride=2):
+    before = F.conv2d(image[None], weight, bias, stride=stride)
+    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
+    strongest = pooled[0, map].argmax()
+    signal = torch.zeros_like(before).flatten(2)
+    signal[0, map, places[0, map].flatten()[strongest]] = pooled[0, map].flatten()[strongest]
+    signal = F.relu(signal.reshape(before.shape))
+    return F.conv_transpose2d(signal, weight, stride=stride)[0]
+
+
 # %% wrong="n6-deconvnet" name="guided-as-deconvnet" fails=["rules"]
 # La guiada cumple las dos condiciones: también mira lo que entró en la ReLU.
 def relu_back(signal, before, rule):
@@ -1730,7 +1749,7 @@ def project(image, weight, bias, map, stride=2):
 
 
 # %% wrong="n6-deconvnet" name="before-not-strict" fails=["rules"]
-# La derivada de la ReLU se toma donde entró algo positivo; has usado el valor absoluto de lo que entró.
+# La señal pasa donde entró algo positivo, y la dejas pasar también donde entró algo negativo: ¿miras solo si es 0?
 def relu_back(signal, before, rule):
     passes = torch.ones_like(signal)
     if rule in ("gradient", "guided"):
