@@ -177,6 +177,8 @@ def conv_output_size(size, kernel_size, stride=1, padding=0):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n1-conv-output-size")
 
 # %% tests="n1-conv-output-size" case="values" points=7
@@ -289,6 +291,8 @@ def conv2d(image, weight, bias):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n1-conv2d")
 
 # %% tests="n1-conv2d" case="one-channel" points=5
@@ -427,6 +431,8 @@ def subsampling(maps, coefficient, bias):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n1-subsampling")
 
 # %% tests="n1-subsampling" points=10
@@ -491,6 +497,8 @@ max_pool_parameters = 0
 ### END SOLUTION
 
 # %% explore=true
+import tema9
+
 tema9.check("n1-s2-parameters")
 
 # %% tests="n1-s2-parameters" points=5
@@ -557,6 +565,8 @@ def c3_table(maps=6):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n1-c3-table")
 
 # %% tests="n1-c3-table" case="table" points=10
@@ -652,6 +662,8 @@ def lenet5_parameters(modern, in_channels=1, num_classes=10):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n1-parameter-count")
 
 # %% tests="n1-parameter-count" case="original" points=5
@@ -810,6 +822,8 @@ class LeNet5(nn.Module):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n1-lenet5-module")
 
 # %% tests="n1-lenet5-module" case="shapes" points=7
@@ -931,6 +945,8 @@ def evaluate(model, data, batch_size=100):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n1-train-step")
 
 # %% tests="n1-train-step" case="step" points=6

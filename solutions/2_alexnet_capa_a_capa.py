@@ -71,9 +71,10 @@ from IPython.display import Markdown
 from torch import nn
 
 import tema9
-from tema9 import figures, measuring, models
+from tema9 import figures, measuring, models, notebook
 from tema9.arithmetic import MIB, spanish
 
+notebook.prepare()  # una prueba que falla se muestra en una línea
 figures.describe_pictures()  # cada figura, con su texto alternativo
 
 # La lista de la diapositiva "Full (simplified) AlexNet architecture", capa por capa.
@@ -174,6 +175,8 @@ def conv_output_shape(in_shape, out_channels, kernel_size, stride=1, padding=0):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n2-conv1-volume")
 
 # %% tests="n2-conv1-volume" points=8
@@ -253,6 +256,8 @@ def conv_params(in_channels, out_channels, kernel_size, bias=True, groups=1):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n2-conv-params")
 
 # %% tests="n2-conv-params" case="counts" points=6
@@ -352,6 +357,8 @@ def max_pool_layer(in_shape, kernel_size, stride):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n2-pool1")
 
 # %% tests="n2-pool1" case="volume" points=4
@@ -447,6 +454,8 @@ def trace_shapes(in_shape, layers):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n2-layer-table")
 
 # %% tests="n2-layer-table" case="volumes" points=9
@@ -610,6 +619,8 @@ def count_parameters(rows):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n2-total-parameters")
 
 # %% tests="n2-total-parameters" case="weights" points=4
@@ -720,6 +731,8 @@ def multiply_adds(rows):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n2-multiply-adds")
 
 # %% tests="n2-multiply-adds" case="convolutions" points=6
@@ -824,6 +837,8 @@ def training_memory(n_parameters, in_shape, out_shapes, batch_size=1):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n2-memory")
 
 # %% tests="n2-memory" case="fixed" points=5
@@ -994,6 +1009,8 @@ def pad_like_2012(images):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n2-input-224")
 
 # %% tests="n2-input-224" case="floor" points=3
@@ -1137,6 +1154,8 @@ def alexnet_slide(num_classes=1000):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n2-alexnet-module")
 
 # %% tests="n2-alexnet-module" case="parameters" points=4
@@ -1295,6 +1314,8 @@ def receptive_fields(layers):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n2-receptive-field")
 
 # %% tests="n2-receptive-field" points=5

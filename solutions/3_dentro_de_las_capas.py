@@ -70,9 +70,10 @@ from torch import nn
 
 import tema9
 import tema9.data
-from tema9 import experiments, figures, measuring
+from tema9 import experiments, figures, measuring, notebook
 from tema9.arithmetic import spanish
 
+notebook.prepare()  # una prueba que falla se muestra en una línea
 figures.describe_pictures()  # cada figura, con su texto alternativo
 torch.manual_seed(0)
 torch.set_num_threads(1)  # con redes tan pequeñas, más hilos no ganan tiempo y estorban en una máquina ocupada
@@ -222,6 +223,8 @@ def lrn(a, n=5, alpha=1e-4, beta=0.75, k=2.0):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n3-lrn")
 
 # %% tests="n3-lrn" case="one-pixel" points=5
@@ -298,6 +301,8 @@ def torch_arguments(n=5, alpha=1e-4, beta=0.75, k=2.0, divides=False):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n3-lrn-alpha")
 
 # %% tests="n3-lrn-alpha" points=6
@@ -385,6 +390,8 @@ def counterexamples():
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n3-order")
 
 # %% tests="n3-order" case="commute" points=3
@@ -479,6 +486,8 @@ def max_pool(maps, kernel_size, stride=None, padding=0):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n3-max-pool")
 
 # %% tests="n3-max-pool" points=8
@@ -536,6 +545,8 @@ def pooled_sides(side, kernel_size, stride, times=3, ceil=False):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n3-overlapping")
 
 # %% tests="n3-overlapping" points=5
@@ -602,6 +613,8 @@ def dropout_inverted(x, p, u, training):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n3-dropout")
 
 # %% tests="n3-dropout" case="2012" points=6
@@ -723,6 +736,8 @@ def distinct_views(side, size):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n3-random-views")
 
 # %% tests="n3-random-views" case="views" points=5
@@ -835,6 +850,8 @@ def light(images, values, vectors, alphas):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n3-pca-lighting")
 
 # %% tests="n3-pca-lighting" case="pca" points=6
@@ -954,6 +971,8 @@ def average_answer(logits):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n3-ten-crops")
 
 # %% tests="n3-ten-crops" case="views" points=6

@@ -73,9 +73,10 @@ import tema9
 import tema9.data
 import tema9.models
 import tema9.training
-from tema9 import experiments, figures, measuring, recipes
+from tema9 import experiments, figures, measuring, notebook, recipes
 from tema9.arithmetic import spanish
 
+notebook.prepare()  # una prueba que falla se muestra en una línea
 figures.describe_pictures()  # cada figura, con su texto alternativo
 torch.manual_seed(0)
 torch.set_num_threads(1)  # con redes tan pequeñas, más hilos no ganan tiempo y estorban en una máquina ocupada
@@ -133,6 +134,8 @@ def step_2012(w, v, g, rate, momentum=0.9, weight_decay=5e-4):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n4-rule-2012")
 
 # %% tests="n4-rule-2012" case="one-step" points=6
@@ -210,6 +213,8 @@ def step_torch(w, b, g, rate, momentum=0.9, weight_decay=5e-4):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n4-rule-torch")
 
 # %% tests="n4-rule-torch" points=8
@@ -285,6 +290,8 @@ def difference(rates, w=1.0, momentum=0.9, weight_decay=5e-4):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n4-equivalence")
 
 # %% tests="n4-equivalence" case="constant-rate" points=4
@@ -383,6 +390,8 @@ def parameter_groups(model, rate, weight_decay):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n4-parameter-groups")
 
 # %% tests="n4-parameter-groups" points=8
@@ -448,6 +457,8 @@ def plateau_rates(errors, rate, patience=3, factor=0.1, drops=3):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n4-plateau")
 
 # %% tests="n4-plateau" case="toy" points=4
@@ -582,6 +593,8 @@ def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n4-loop")
 
 # %% tests="n4-loop" case="steps" points=6
@@ -721,6 +734,8 @@ def diagnosis():
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n4-diagnosis")
 
 # %% tests="n4-diagnosis" case="in-the-curves" points=6
@@ -869,6 +884,8 @@ def ensemble_probabilities(logits):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n4-ensemble")
 
 # %% tests="n4-ensemble" case="probabilities" points=5

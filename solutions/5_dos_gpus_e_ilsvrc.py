@@ -65,9 +65,10 @@ import torch
 import torch.nn.functional as F
 
 import tema9
-from tema9 import figures, records
+from tema9 import figures, notebook, records
 from tema9.arithmetic import MIB, crossing_values, layer_table, spanish
 
+notebook.prepare()  # una prueba que falla se muestra en una línea
 figures.describe_pictures()  # cada figura, con su texto alternativo
 torch.manual_seed(0)
 torch.set_num_threads(1)  # con tan poco trabajo, más hilos no ganan tiempo
@@ -115,6 +116,8 @@ def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n5-grouped-conv")
 
 # %% tests="n5-grouped-conv" case="two-parts" points=6
@@ -189,6 +192,8 @@ def as_matrix(weight, parts=2):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n5-block-diagonal")
 
 # %% tests="n5-block-diagonal" points=8
@@ -251,6 +256,8 @@ def gpu_parameters(layers):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n5-gpu-parameters")
 
 # %% tests="n5-gpu-parameters" points=8
@@ -311,6 +318,8 @@ def received(layers):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n5-traffic")
 
 # %% tests="n5-traffic" case="conv3" points=5
@@ -438,6 +447,8 @@ def training_bytes(layers, image_values, batch_size, relu_in_place=True):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n5-training-bytes")
 
 # %% tests="n5-training-bytes" points=10
@@ -555,6 +566,8 @@ def winner_errors(rows, supplied_only=False):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n5-winners")
 
 # %% tests="n5-winners" case="official" points=5
@@ -637,6 +650,8 @@ def increase(rows, changed, base, error="top5_error", changed_views="multi", bas
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n5-ablation")
 
 # %% tests="n5-ablation" case="lrn" points=5
@@ -730,6 +745,8 @@ def compare(first, second, images):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n5-noise")
 
 # %% tests="n5-noise" points=10

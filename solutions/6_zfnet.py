@@ -68,9 +68,10 @@ from torch import nn
 
 import tema9
 import tema9.data
-from tema9 import figures, gallery, looking, models, records
+from tema9 import figures, gallery, looking, models, notebook, records
 from tema9.arithmetic import layer_table, spanish
 
+notebook.prepare()  # una prueba que falla se muestra en una línea
 figures.describe_pictures()  # cada figura, con su texto alternativo
 torch.manual_seed(0)
 torch.set_num_threads(1)  # con redes tan pequeñas, más hilos no ganan tiempo y estorban en una máquina ocupada
@@ -118,6 +119,8 @@ def network_size(layers, dense, side=227, channels=3):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n6-literal")
 
 # %% tests="n6-literal" case="small" points=4
@@ -204,6 +207,8 @@ def zfnet_maps():
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n6-figure-3")
 
 # %% tests="n6-figure-3" points=10
@@ -272,6 +277,8 @@ def first_to_see(layers, pixels):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n6-receptive-field")
 
 # %% tests="n6-receptive-field" points=6
@@ -412,6 +419,8 @@ def filter_grid(weights, columns, shared=True):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n6-filter-grid")
 
 # %% tests="n6-filter-grid" points=8
@@ -484,6 +493,8 @@ def apparent_frequency(frequency, stride):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n6-aliasing")
 
 # %% tests="n6-aliasing" points=8
@@ -558,6 +569,8 @@ def occlusion_map(model, image, label, size, stride, fill=0.0):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n6-occlusion")
 
 # %% tests="n6-occlusion" case="map" points=8
@@ -697,6 +710,8 @@ def unpool(values, places, shape):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n6-switches")
 
 # %% tests="n6-switches" case="pool" points=5
@@ -797,6 +812,8 @@ def project(image, weight, bias, map, stride=2):
 
 
 # %% explore=true
+import tema9
+
 tema9.check("n6-deconvnet")
 
 # %% tests="n6-deconvnet" case="rules" points=5
