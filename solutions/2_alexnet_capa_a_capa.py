@@ -1228,7 +1228,7 @@ images = 60 * torch.randn(2, 3, 227, 227, generator=torch.Generator().manual_see
 images = images[[0, 1, 0]]  # la tercera es la primera otra vez
 reached = measuring.layer_inputs(alexnet_slide, images, num_classes=10)
 scores = reached[-1]
-assert tuple(scores.shape) == (3, 10), "con tres imágenes salen tres filas de puntuaciones: (N, num_classes)"
+assert scores.dim() == 2 and len(scores) == 3, "con tres imágenes salen tres filas de puntuaciones: (N, num_classes)"
 assert contracts.close(scores[0], scores[2], tolerance=1e-3), (
     "al evaluar, de la misma imagen salen dos respuestas: el dropout tiene que apagarse"
 )
@@ -1236,14 +1236,13 @@ assert contracts.close(scores[0], scores[2], tolerance=1e-3), (
 assert reached[6].min() >= 0 and reached[7].min() >= 0, "entre FC6, FC7 y FC8 falta una ReLU"
 assert scores.min() < 0 < scores.max(), "la salida son puntuaciones sin ReLU ni softmax: las hay de los dos signos"
 assert not contracts.close(scores.logsumexp(dim=1), [0, 0, 0], tolerance=1e-3), "la salida está normalizada: el softmax va con la función de pérdida"
-convolutions = [(3, 96, 11), (96, 256, 5), (256, 384, 3), (384, 384, 3), (384, 256, 3)]
-parts = [torch.nn.Conv2d(*sizes, device="meta") for sizes in convolutions]
-parts += [torch.nn.Linear(*sizes, device="meta") for sizes in ((9216, 4096), (4096, 4096), (4096, 10))]
-fc6, fc7, fc8 = measuring.known_weights(torch.nn.ModuleList(parts).to_empty(device="cpu"))[5:]
+shapes = measuring.parameter_shapes(alexnet_slide, num_classes=10)
+weights = measuring.known_weights(torch.nn.ParameterList(torch.empty(shape) for shape in shapes))
 with torch.no_grad():
-    expected = [torch.relu(fc6(reached[5].flatten(1)))]
-    expected += [torch.relu(fc7(expected[0]))]
-    expected += [fc8(expected[1])]
+    fc6, bias6, fc7, bias7, fc8, bias8 = (part.flatten(1) if part.dim() > 1 else part for part in [*weights][-6:])
+    expected = [torch.relu(reached[5].flatten(1) @ fc6.T + bias6)]
+    expected += [torch.relu(expected[0] @ fc7.T + bias7)]
+    expected += [expected[1] @ fc8.T + bias8]
 for name, found, wanted in zip(("FC7", "FC8", "la salida"), reached[6:], expected, strict=True):
     scale = wanted.max()
     close = contracts.close(found.flatten(1) / scale, wanted / scale, tolerance=1e-4)
