@@ -526,6 +526,8 @@ def _module(work, args, kwargs, device):
         module = work(*args, **kwargs)
     kind = type(module).__name__
     assert isinstance(module, torch.nn.Module), f"se esperaba un torch.nn.Module y ha llegado un {kind}"
+    lazy = any(torch.nn.parameter.is_lazy(parameter) for parameter in module.parameters())
+    assert not lazy, "di en cada capa cuántos números recibe: usa `nn.Linear` y no `nn.LazyLinear`, y así las demás"
     return module
 
 

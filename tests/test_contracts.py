@@ -147,6 +147,17 @@ def test_a_key_is_the_same_as_an_integer_and_as_a_whole_float():
     )
 
 
+def test_a_record_has_its_keys_and_exactly_those_where_that_is_asked():
+    pair = {"alpha": contracts.number, "size": contracts.integer}
+    assert contracts.record(**pair)({"size": 5, "alpha": 1, "more": None}) == {"alpha": 1.0, "size": 5}
+    assert contracts.exactly(**pair)({"size": 5, "alpha": 1}) == {"alpha": 1.0, "size": 5}
+    with pytest.raises(contracts.Unlike, match="con la clave 'more', y se piden solo alpha, size"):
+        contracts.exactly(**pair)({"size": 5, "alpha": 1, "more": None})
+    with pytest.raises(contracts.Unlike, match="sin la clave 'size'"):
+        contracts.exactly(**pair)({"alpha": 1})
+    assert contracts.optional(contracts.integer)(None) is None and contracts.optional(contracts.integer)(3) == 3
+
+
 def test_what_is_inside_is_named_where_it_is_refused():
     with pytest.raises(
         contracts.Unlike, match=r"tu función devuelve, en 'C1', 156\.0, un `float`, y se pide un número"

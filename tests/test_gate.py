@@ -35,8 +35,9 @@ def found(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_notebook_whose_tests_and_probes_see_all_passes_the_gate(found):
-    row = found()
+def test_a_notebook_whose_tests_and_probes_see_all_passes_and_all_refuse_a_forbidden_type_in_the_same_words(found):
+    whole = mini.SOURCE.replace("contracts.plain", "contracts.integer")
+    row = found(whole, mini.BANK[: mini.BANK.index('# %% wrong="n1-size" name="float"')])
     assert row.problems == [] and row.mutants == row.killed > 10 and row.retypings > 5
 
 

@@ -314,3 +314,8 @@ def test_changes_the_image_sees_a_write():
     assert measuring.changes_the_image(lambda model, x, how: x.add_(how), image, 1.0)
     assert not measuring.changes_the_image(lambda model, x, how: x + how, image, 1.0)
     assert not image.any()
+
+
+def test_a_layer_that_does_not_say_its_inputs_is_refused_in_words():
+    with pytest.raises(AssertionError, match=r"usa `nn\.Linear` y no `nn\.LazyLinear`"):
+        measuring.parameter_shapes(lambda: nn.LazyLinear(10))

@@ -97,7 +97,7 @@ def judgement(source: Source, exercise: Exercise, text: str, change: Callable[[d
     if failed is None or ticked:  # otherwise they agree that it is wrong
         beside = names()
         visible = all(border.run_beside(border.visible_part(test.text), beside) for test in exercise.tests)
-    return Judgement(failed is None, visible, ticked, said, failed.message if failed else "")
+    return Judgement(failed is None, visible, ticked, said, failed.message if failed is not None else "")
 
 
 def in_child(seconds: float, function: Callable[..., Any], *args: Any) -> Any:

@@ -112,6 +112,7 @@ RETYPINGS: dict[str, Retyping] = {
     "int -> np.int64": _leaves((int,), np.int64),
     "int -> np.uint8": _leaves((int,), lambda n: np.uint8(n) if 0 <= n < 256 else n),
     "int -> IntEnum": _leaves((int,), _enum),
+    "int -> float": _leaves((int,), float),
     "float -> np.float64": _leaves((float,), np.float64),
     "float -> np.float32": _leaves((float,), np.float32),
     "float -> Fraction": _leaves((float,), lambda x: Fraction(x) if np.isfinite(x) else x),
