@@ -1,5 +1,7 @@
 """The kill matrix: every wrong answer of the bank loses what it should, every right one loses nothing."""
 
+import re
+
 import pytest
 
 from tema9 import checks
@@ -44,9 +46,7 @@ def test_the_check_cell_recognises_every_answer_of_the_bank(exercise, outcomes):
             assert said == f"✔ {exercise.name}: correcto."
         elif checks.explanations(exercise.name, said) != [answer.explanation]:
             refused = [
-                verdict.message for verdict in outcome.verdicts.values() if "tu función devuelve" in verdict.message
+                re.search(r"y se piden? .*|no devuelve nada.*", verdict.message)
+                for verdict in outcome.verdicts.values()
             ]
-            refused += [
-                verdict.message for verdict in outcome.verdicts.values() if "no devuelve nada" in verdict.message
-            ]
-            assert any(message in said for message in refused), f"{answer.name}: {said}"
+            assert any(words and words[0] in said for words in refused), f"{answer.name}: {said}"
