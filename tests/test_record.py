@@ -272,8 +272,8 @@ def test_a_gradebook_that_moves_takes_everything_with_it_and_overwrites_nothing(
 @pytest.fixture
 def weaker(root, tmp_path):
     """A test that was wrong and is right now: Luis wins by it, Ana and Eva lose."""
-    before, after = "assert size(32, 5) == 28", "assert size(32, 5) == 27"
-    hidden_before, hidden_after = "assert size(55, 3, s=2) == 27", "assert size(55, 3, s=2) == 26"
+    before, after = "assert side(32, 5) == 28", "assert side(32, 5) == 27"
+    hidden_before, hidden_after = "assert side(55, 3, s=2) == 27", "assert side(55, 3, s=2) == 26"
     edited = mini.SOURCE.replace(before, after).replace(hidden_before, hidden_after)
     with mini.as_course(two_notebooks(tmp_path, edited)):
         yield root

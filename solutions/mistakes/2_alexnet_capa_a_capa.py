@@ -1442,7 +1442,7 @@ def pad_like_2012(images):
 
 
 # %% probes="n2-input-224"
-# Sin decir el redondeo se redondea hacia abajo: con 227 la división es exacta, y con 224 no.
+# Sin decir el redondeo se redondea hacia abajo: con un lado la división es exacta, y con 224 no.
 conv_output_size(227, 11, 4)
 conv_output_size(224, 11, 4)
 # Hacia abajo, con relleno en los dos bordes: dibuja la fila y cuenta las ventanas que caben enteras.

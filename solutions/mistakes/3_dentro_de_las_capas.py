@@ -1248,7 +1248,6 @@ measuring.changes_its_inputs(average_answer, np.arange(80.0).reshape(10, 2, 4) *
 # %% equivalent="n3-ten-crops"
 # Una lista de arrays de la misma forma, y un tensor, valen como array.
 # return np.stack(crops + [crop[..., ::-1] for crop in crops]) => return crops + [crop[..., ::-1] for crop in crops]
-# return torch.tensor(logits).softmax(dim=2).mean(dim=0).numpy() => return torch.tensor(logits).softmax(dim=2).mean(dim=0)
 
 
 # %% wrong="n3-ten-crops" name="averages-logits" fails=["average"]

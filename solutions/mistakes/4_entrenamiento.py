@@ -998,7 +998,7 @@ def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
 measuring.training_loop(train, [50, 20, 40], batch_size=8)["result"]
 # Se entrena con data.train en modo de entrenamiento y se mide en data.validation en modo de evaluación, y nada más.
 measuring.training_loop(train, [50, 20, 40], batch_size=8)["modes"]
-# 22 imágenes en minilotes de 8 (o de 5, o de 128): el último es más corto, y también cuenta.
+# 22 imágenes en minilotes de 8 (o de otro tamaño): el último es más corto, y también cuenta.
 measuring.training_loop(train, [50, 20, 40], batch_size=8)["batches"]
 measuring.training_loop(train, [50, 40], batch_size=5)["batches"]
 measuring.training_loop(train, [50, 40], images=150)["batches"]
@@ -1478,7 +1478,7 @@ def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
 
 
 # %% wrong="n4-loop" name="fixed-batch-size" fails=["steps"]
-# Usas siempre minilotes de 128: pon el tamaño que recibe la función.
+# Usas siempre el mismo tamaño de minilote: pon el que recibe la función.
 def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
     optimizer, generator = torch.optim.SGD(model.parameters(), rate, 0.9), torch.Generator().manual_seed(seed)
     errors, best = [], None
@@ -1783,9 +1783,6 @@ def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
 # %% equivalent="n4-loop"
 # Without `no_grad` the error is the same; it takes more memory.
 # with torch.no_grad(): ; answers = model(data.validation.images).argmax(dim=1) => answers = model(data.validation.images).argmax(dim=1)
-# A tensor without axes is a number too.
-# errors.append(100 * (answers != data.validation.labels).float().mean().item()) => errors.append(100 * (answers != data.validation.labels).float().mean())
-# errors.append(100 * (answers != data.validation.labels).float().mean().item()) => errors.append(100 * (answers != data.validation.labels).float().mean().detach())
 
 # %% [markdown]
 # ## n4-diagnosis

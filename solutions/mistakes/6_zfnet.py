@@ -331,7 +331,7 @@ def zfnet_maps():
 
 
 # %% probes="n6-figure-3"
-# Mira qué deja CONV1 con una imagen de 224: 96 mapas de 110x110.
+# Mira qué deja CONV1 con una imagen de 224, y compáralo con la figura.
 measuring.module_rows(zfnet_maps, (1, 3, 224, 224))[0][1] if measuring.module_rows(zfnet_maps, (1, 3, 224, 224))[0][0] == "Conv2d" else measuring.module_rows(zfnet_maps, (1, 3, 224, 224))[1][1]
 # Mira el orden de las capas: CONV1, POOL1, CONV2, POOL2, CONV3, CONV4, CONV5 y POOL3.
 [row[0] for row in measuring.module_rows(zfnet_maps, (1, 3, 224, 224)) if row[0] in ("Conv2d", "MaxPool2d")]
