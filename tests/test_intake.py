@@ -181,6 +181,15 @@ def test_litter_is_passed_over_in_silence(tmp_path):
     assert left_out == [] and list(found) == ["ana/1_lenet5/1_lenet5.ipynb"]
 
 
+def test_an_entry_of_a_zip_without_a_name_is_passed_over(tmp_path):
+    place = tmp_path / "in.zip"
+    with zipfile.ZipFile(place, "w") as out:
+        out.writestr(zipfile.ZipInfo(""), b"x")
+        out.writestr("ana/1_lenet5.ipynb", NOTEBOOK)
+    handed_in, _ = intake.gather(place, NAMES, intake.Limits())
+    assert len(handed_in) == 1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
 def test_no_change_of_a_zip_s_bytes_makes_it_crash_or_names_another_place(seed, tmp_path):

@@ -226,7 +226,7 @@ def _of_zip(archive, prefix, left_out):
         parts = [
             part for part in PurePosixPath(entry.filename.replace("\\", "/")).parts if part not in ("/", "..", ".")
         ]
-        if entry.is_dir() or not parts:
+        if entry.filename.endswith("/") or not parts:
             continue
         path = prefix.joinpath(*parts)
         if stat.S_ISLNK(entry.external_attr >> 16):
