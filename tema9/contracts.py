@@ -173,7 +173,7 @@ def sequence(of: Contract, count: int | None = None, what: str = "una lista") ->
             _refuse(found, subject, what)
         if count is not None and len(found) != count:
             raise Unlike(f"{subject} {len(found)} valores, y se piden {count}")
-        return [of(item, f"{subject}, en su elemento {place},") for place, item in enumerate(found)]
+        return [of(item, _in(subject, f"su elemento {place}")) for place, item in enumerate(found)]
 
     return contract
 
@@ -203,7 +203,7 @@ def together(*contracts: Contract) -> Contract:
         if len(found) != len(contracts):
             raise Unlike(f"{subject} {len(found)} valores, y se piden {len(contracts)}")
         parts = zip(contracts, found, strict=True)
-        return [of(item, f"{subject}, en su valor {place},") for place, (of, item) in enumerate(parts, 1)]
+        return [of(item, _in(subject, f"su valor {place}")) for place, (of, item) in enumerate(parts, 1)]
 
     return contract
 
@@ -214,7 +214,7 @@ def mapping(of: Contract) -> Contract:
     def contract(value: Any, subject: str = RETURNED) -> dict[Any, Any]:
         if not isinstance(value, Mapping):
             _refuse(plain(value, subject), subject, "un diccionario")
-        return {_key(key, subject): of(item, f"{subject}, en {key!r},") for key, item in value.items()}
+        return {_key(key, subject): of(item, _in(subject, repr(key))) for key, item in value.items()}
 
     return contract
 
@@ -227,7 +227,7 @@ def record(**fields: Contract) -> Contract:
             _refuse(plain(value, subject), subject, "un diccionario")
         if missing := [key for key in fields if key not in value]:
             raise Unlike(f"{subject} un diccionario sin la clave {missing[0]!r}")
-        return {key: of(value[key], f"{subject}, en {key!r},") for key, of in fields.items()}
+        return {key: of(value[key], _in(subject, repr(key))) for key, of in fields.items()}
 
     return contract
 
@@ -270,6 +270,11 @@ def close(found: Any, expected: Any, tolerance: float = 1e-4) -> bool:
         near = np.abs(one - other) <= tolerance * np.maximum(1, np.abs(other))
     numbers_near = near & np.isfinite(one) & np.isfinite(other)
     return bool(np.all(numbers_near | (one == other) | (np.isnan(one) & np.isnan(other))))
+
+
+def _in(subject, place):
+    """The subject of a sentence about a part of a value."""
+    return f"{subject.removesuffix(',')}, en {place},"
 
 
 def _refuse(found, subject, wanted):

@@ -163,6 +163,8 @@ def test_what_is_inside_is_named_where_it_is_refused():
         contracts.Unlike, match=r"tu función devuelve, en 'C1', 156\.0, un `float`, y se pide un número"
     ):
         contracts.mapping(contracts.integer)({"C1": 156.0})
+    with pytest.raises(contracts.Unlike, match=r"devuelve, en su elemento 0, en 'side', 2\.5, un `float`, y se pide"):
+        contracts.sequence(contracts.record(side=contracts.integer))([{"side": 2.5}])
     with pytest.raises(contracts.Unlike, match="en su valor 2, None, y se pide un número entero"):
         contracts.together(contracts.integers(3), contracts.integer)([(1, 2, 3), None])
 

@@ -255,7 +255,8 @@ def warm_up(source: Source) -> None:
 
 def forbidden(found: Judgement) -> bool:
     """Whether an answer was refused for its type: all three say so, in the words of its contract."""
-    return found.agreed and not found.full and "y se pide" in found.message and found.message in found.said
+    _, asked, wanted = found.message.rpartition("y se pide")
+    return found.agreed and not found.full and bool(asked) and wanted in found.said
 
 
 def _retyped(source, exercise, text, name, what):
