@@ -166,11 +166,14 @@ def probe(entry: Mapping[str, Any], namespace: Mapping[str, Any]) -> list[Any]:
         work = given[name] = namespace[name]
         text = entry["contracts"].get(name)
         try:
-            if callable(work):
+            contract = eval(text, vars(contracts).copy()) if text else None
+            if not callable(work):
+                given[name] = contract(work, f"`{name}` es") if contract else work
+            elif contract:
+                given[CALLED + name] = measuring.answer(work, contract)
+            else:
                 measuring.require_own(work)
-                given[CALLED + name] = measuring.answer(work, eval(text, vars(contracts).copy())) if text else work
-            elif text:
-                given[name] = eval(text, vars(contracts).copy())(work, f"`{name}` es")
+                given[CALLED + name] = work
         except AssertionError as error:
             refused[name] = Raised(error)
     results = []

@@ -15,7 +15,7 @@ EXERCISES = {exercise.name: source for source in sources.all_sources() for exerc
 def test_a_sample_of_the_mutants_and_all_retypings_of_the_solution_fare_as_they_should(name):
     """`tema9 mistakes --mutants` tries all of them, and all the answers of the bank; CI runs it."""
     source = EXERCISES[name]
-    row = gate.sample_of(source, bank.load(source), source.exercises[name], most=12)
+    row = gate.row_of(source, bank.load(source), source.exercises[name], most=12)
     assert not row.problems
     assert row.mutants == row.killed + row.equivalent > 5
 

@@ -201,29 +201,25 @@ def rows(chosen: list[Source], exercise: str | None = None, track: Callable[[lis
             yield waiting.result()
 
 
-def row_of(source: Source, bank: banks.Bank, exercise: Exercise) -> Row:
-    """Return what the gate finds of one exercise: its bank, its mutants and its retypings."""
+def row_of(source: Source, bank: banks.Bank, exercise: Exercise, most: int | None = None) -> Row:
+    """Return what the gate finds of one exercise: its bank, its mutants and its retypings.
+
+    Args:
+        source: the notebook; bank: its bank; exercise: of it.
+        most: a sample of so many mutants is tried, and of the right answers only the solution; None for all.
+    """
     row = Row(exercise.name)
     warm_up(source)
-    for answer in (banks.solution(exercise), *bank.answers[exercise.name]):
+    answers = [banks.solution(exercise), *(bank.answers[exercise.name] if most is None else ())]
+    for answer in answers:
         found = in_child(60, judgement, source, exercise, answer.text)
         if not found.agreed or found.full != answer.right:
             row.problems.append(f"the answer {answer.name}: {_told(found)}")
-    for mutant, found in survivors(source, bank, exercise, row):
-        row.problems.append(f"{mutant.before} => {mutant.after}: {_told(found)}")
-    for answer in (banks.solution(exercise), *bank.answers[exercise.name]):
-        if answer.right:
-            row.problems += refused_retypings(source, exercise, answer, row)
-    return row
-
-
-def sample_of(source: Source, bank: banks.Bank, exercise: Exercise, most: int) -> Row:
-    """Return what the gate finds of some mutants of an exercise and of the retypings of its solution."""
-    row = Row(exercise.name)
-    warm_up(source)
     for mutant, found in survivors(source, bank, exercise, row, most):
         row.problems.append(f"{mutant.before} => {mutant.after}: {_told(found)}")
-    row.problems += refused_retypings(source, exercise, banks.solution(exercise), row)
+    for answer in answers:
+        if answer.right:
+            row.problems += refused_retypings(source, exercise, answer, row)
     return row
 
 

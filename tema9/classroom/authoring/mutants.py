@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from tema9.classroom.sandbox.border import lines_of_region
+
 # The operators that replace one another.
 ARITHMETIC = {
     ast.Add: (ast.Sub, ast.Mult),
@@ -79,12 +81,11 @@ class Mutant:
 
 def mutants(text: str) -> list[Mutant]:
     """Return the mutants of a solution: one for each small change between its BEGIN and END SOLUTION, no two alike."""
-    tree, lines = ast.parse(text), _lines_of_the_solution(text)
+    tree, lines = ast.parse(text), lines_of_region(text, "SOLUTION")
     original, seen, made = ast.unparse(tree), {ast.unparse(tree)}, list[Mutant]()
     parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
-    messages = {part for node in ast.walk(tree) if isinstance(node, ast.Raise) for part in ast.walk(node)} - {
-        node for node in ast.walk(tree) if isinstance(node, ast.Raise)
-    }
+    raised = (child for node in ast.walk(tree) if isinstance(node, ast.Raise) for child in ast.iter_child_nodes(node))
+    messages = {part for child in raised for part in ast.walk(child)}
     for node in ast.walk(tree):
         if node in messages or _line(node, parents) not in lines:
             continue
@@ -95,15 +96,6 @@ def mutants(text: str) -> list[Mutant]:
                 before, after = _difference(original, changed)
                 made.append(Mutant(kind, before, after, changed))
     return made
-
-
-def _lines_of_the_solution(text):
-    lines, inside = set(), False
-    for number, line in enumerate(text.splitlines(), 1):
-        inside = (inside or "BEGIN SOLUTION" in line) and "END SOLUTION" not in line
-        if inside:
-            lines.add(number)
-    return lines
 
 
 def _line(node, parents):

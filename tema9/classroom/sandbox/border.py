@@ -181,13 +181,19 @@ def _is_written(error, test):
 
 def _is_hidden(error, test):
     """Whether the error came from the part of the test that students do not have."""
-    hidden, inside = set(), False
-    for number, line in enumerate(test.splitlines(), 1):
-        inside = (inside or "BEGIN HIDDEN TESTS" in line) and "END HIDDEN TESTS" not in line
-        if inside:
-            hidden.add(number)
+    hidden = lines_of_region(test, "HIDDEN TESTS")
     frames = traceback.walk_tb(error.__traceback__)
     return any(frame.f_code.co_filename == "<test>" and line in hidden for frame, line in frames)
+
+
+def lines_of_region(text: str, region: str) -> set[int]:
+    """Return the numbers of the lines of a cell from each BEGIN of a region to before its END."""
+    lines, inside = set(), False
+    for number, line in enumerate(text.splitlines(), 1):
+        inside = (inside or f"BEGIN {region}" in line) and f"END {region}" not in line
+        if inside:
+            lines.add(number)
+    return lines
 
 
 def free_names(tree: ast.AST) -> set[str]:
