@@ -13,7 +13,7 @@ import pytest
 from tema9 import outline
 from tema9.classroom import sources
 from tema9.classroom.authoring import bank, build
-from tema9.classroom.sandbox import pidfd, sandbox
+from tema9.classroom.sandbox import linux, sandbox
 
 pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent
@@ -154,14 +154,14 @@ def test_a_class_is_rehearsed(tmp_path):
 
 @pytest.mark.sandbox
 def test_a_process_is_held_and_ended_where_python_has_no_calls_for_it():
-    """As those of conda-forge and of uv: `pidfd` asks the kernel itself."""
+    """As those of conda-forge and of uv: `linux` asks the kernel itself."""
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    held = pidfd.open(process.pid)
+    held = linux.open_pidfd(process.pid)
     assert not os.get_inheritable(held)
-    pidfd.send_signal(held, 15)
+    linux.send_signal(held, 15)
     assert process.wait(30) == -15
     with pytest.raises(ProcessLookupError):
-        pidfd.send_signal(held, 15)
+        linux.send_signal(held, 15)
     with pytest.raises(ProcessLookupError):
-        pidfd.open(process.pid)
+        linux.open_pidfd(process.pid)
     os.close(held)

@@ -109,7 +109,6 @@ def examine(
                 steps.append(_judge_cell(cell, exercise, process, missing, unanswered, changed))
     finally:
         process.end()
-        sandbox.clean()
     checks = _tell(sandbox, steps, process.killers)
     for step in steps:
         if isinstance(step, _Ran):
@@ -172,7 +171,6 @@ def _tell(sandbox, steps, killers):
                 checks[step.exercise] = process.check(step.exercise)
     finally:
         process.end()
-        sandbox.clean()
     return {name: text for name, text in checks.items() if text}
 
 

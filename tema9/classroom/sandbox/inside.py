@@ -2,13 +2,12 @@
 
 `sandbox.Sandbox` starts it, and its orders come on the socket that is its standard input. It never runs a line of a
 student's code itself. A fork is either a `StudentServer`, which runs cells and calls what they define, or a Jupyter
-kernel. Between two submissions the program ends every process and empties every writable folder; what it cannot bring
-back to how it was, it reports.
+kernel. Each has namespaces of its own (`isolation`): what a submission starts and writes ends with it, and the warm
+process waits for that. Without a sandbox there are none, and the warm process ends and wipes what it can find.
 """
 
 import array
 import contextlib
-import ctypes
 import gc
 import importlib.util
 import io
@@ -18,38 +17,39 @@ import shutil
 import signal
 import socket
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from tema9.classroom.sandbox import pidfd
+from tema9.classroom.sandbox import linux
+from tema9.classroom.sandbox.isolation import BOX, Isolation
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
 LONGEST_ORDER = 4 * 2**20
-SECONDS_TO_END = 2  # for a submission that starts processes faster than they are ended
+MOST_OPEN_FILES = 256  # sockets too, whose buffers are counted nowhere
+THREADS_OF_A_PROCESS = 4  # that the cap on processes allows for, since Linux counts threads
 # Of these a fork has copies of its own, under no name by which a student's code could find and patch them.
 OWN = ("measuring", "checks", "classroom.sandbox.wire", "classroom.sandbox.student_server")
 
 
-def main() -> None:
-    """Import everything, report to be ready, and follow orders until the socket closes."""
+def main(unsandboxed: str = "") -> None:
+    """Import everything, report to be ready, and follow orders until the socket closes.
+
+    Args:
+        unsandboxed: the writable folder where there is no sandbox; "" in a sandbox.
+    """
     control = socket.socket(fileno=os.dup(0))
-    prctl = ctypes.CDLL(None).prctl
-    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # a process that outlives its parent is still ours to end
-    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # no fork reads or traces this process
-    folders = [Path(folder) for folder in json.loads(os.environ.pop("TEMA9_WRITABLE"))]
-    make_home(folders[0])
-    with contextlib.suppress(OSError):  # matplotlib's list of fonts takes seconds to make
-        shutil.copytree(os.environ.pop("TEMA9_FONTS"), os.environ["MPLCONFIGDIR"], dirs_exist_ok=True)
+    linux.prctl(linux.DUMPABLE, 0)  # no fork reads or traces this process
+    if unsandboxed:  # in a sandbox, bubblewrap sees to it
+        linux.prctl(linux.PDEATHSIG, signal.SIGKILL)
+    top, isolation = Path(unsandboxed or BOX), None if unsandboxed else Isolation()
+    fonts = Path(os.environ.pop("TEMA9_FONTS"))
+    make_home(top, fonts)
     gc.disable()  # imports leave little to collect, and a collection looks at all that they have made
     shell, own = warm_up()
     gc.enable()
-    wipe(folders)
     freeze_gc()
     control.send(json.dumps({"ready": os.getpid()}).encode())
     while True:
@@ -62,18 +62,23 @@ def main() -> None:
                 run_setup(order["code"])
                 freeze_gc()
                 control.send(b'{"warm": true}')
-            case "answer":
-                control.send(b'{"there": true}')
-            case "clean":
-                control.send(json.dumps({"clean": end_all() and wipe(folders)}).encode())
+            case "end":
+                _, status = os.waitpid(order["pid"], 0)  # a namespace's first process is gone when all of it is gone
+                if isolation is None:
+                    end_and_wipe(order["pid"], top)
+                    make_home(top, fonts)
+                control.send(json.dumps({"status": status}).encode())
             case "serve" | "kernel":
                 if order["do"] == "kernel":
                     warm_up_kernels()
-                pid = os.fork()
+                try:
+                    pid = isolation.fork() if isolation else os.fork()
+                except OSError as error:
+                    control.send(json.dumps({"failed": str(error)}).encode())
+                    continue
                 if pid == 0:
-                    control.close()
-                    become(order, fds, folders[0], shell, own, prctl)
-                descriptor = pidfd.open(pid)
+                    become(order, fds[0], top, fonts, shell, own, isolation)
+                descriptor = linux.open_pidfd(pid)
                 ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))]
                 control.sendmsg([json.dumps({"pid": pid}).encode()], ancillary)
                 for fd in (descriptor, *fds):
@@ -141,31 +146,67 @@ def run_setup(code: str) -> None:
 
 def become(
     order: dict[str, Any],
-    fds: list[int],
-    home: Path,
+    fd: int,
+    top: Path,
+    fonts: Path,
     shell: "InteractiveShell",
     own: dict[str, Any],
-    prctl: Callable[..., int],
+    isolation: Isolation | None,
 ) -> NoReturn:
-    """In the fork: take its limits, and be a student's process or a kernel to the end of it."""
+    """In the fork: be parted from all others, say so on the link, and be a student's process or a kernel to the end.
+
+    What goes wrong before a line of a student's code runs is said on the link, and the fork ends.
+    """
+    wire = own["wire"]
     try:
-        os.setsid()
-        prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for fd in (0, 1, 2):
-            os.dup2(nothing, fd)
-        os.chdir(home / "work")
-        limit(order["limits"])
+        link = socket.socket(fileno=fd)
+        try:
+            os.setsid()
+            linux.prctl(linux.DUMPABLE, 1)
+            if isolation is not None:
+                isolation.enter(order["limits"]["disk_bytes"])
+                make_home(top, fonts)
+            else:
+                linux.prctl(linux.PDEATHSIG, signal.SIGKILL)
+            link = keep_only(link)
+            os.chdir(top / "work")
+            limit(order["limits"], isolated=isolation is not None)
+            linux.prctl(linux.DUMPABLE, 1)  # again, for a change of rights undoes it; the judge looks into its /proc
+            if isolation is not None:
+                isolation.filter()
+            said = b""
+        except OSError as error:
+            said = str(error).encode() or b"the process of a submission could not be prepared"
+        wire.send(link, said)
+        if said:
+            os._exit(1)
         if order["do"] == "serve":
-            own["student_server"].StudentServer(socket.socket(fileno=fds[0]), shell, own).serve()
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # what a cell has started interrupts no test
+            own["student_server"].StudentServer(link, shell, own).serve()
         else:
-            kernel(order["connection"], order["argv"])
+            kernel(**json.loads(wire.receive(link)))
     finally:
         os._exit(0)
 
 
-def limit(limits: dict[str, int]) -> None:
-    """Set the caps of a fork: bytes of memory beyond what it starts with, seconds, bytes of a file, open files."""
+def keep_only(link: socket.socket) -> socket.socket:
+    """Close every file but a socket, which this returns under a new number, and let the outputs go nowhere."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(nothing, fd)
+    kept = os.dup2(link.detach(), 3)
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > kept:
+            with contextlib.suppress(OSError):  # the folder that was listed
+                os.close(int(name))
+    return socket.socket(fileno=kept)
+
+
+def limit(limits: dict[str, int], isolated: bool) -> None:
+    """Set the caps of a fork: bytes of memory beyond what it starts with, seconds, bytes of a file, open files.
+
+    In a namespace of users, Linux counts the processes of a user there alone from 5.14 on; root has no cap on them.
+    """
     import resource  # which Windows lacks, where this module can be imported all the same
 
     pages = int(Path("/proc/self/statm").read_text().split()[0])
@@ -173,9 +214,12 @@ def limit(limits: dict[str, int]) -> None:
         resource.RLIMIT_AS: pages * resource.getpagesize() + limits["memory"],
         resource.RLIMIT_CPU: limits["cpu_seconds"],
         resource.RLIMIT_FSIZE: limits["file_bytes"],
-        resource.RLIMIT_NOFILE: 1024,
+        resource.RLIMIT_NOFILE: MOST_OPEN_FILES,
         resource.RLIMIT_CORE: 0,
     }
+    version = tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2])
+    if isolated and version >= (5, 14):
+        caps[resource.RLIMIT_NPROC] = THREADS_OF_A_PROCESS * limits["processes"]
     for which, cap in caps.items():
         resource.setrlimit(which, (cap, cap))
 
@@ -203,44 +247,24 @@ def copy_of(name: str) -> ModuleType:
     return module
 
 
-def make_home(top: Path) -> None:
-    """Make the folders that a fork expects to be there."""
-    for folder in ("home", "work"):
-        (top / folder).mkdir(parents=True, exist_ok=True)
+def make_home(top: Path, fonts: Path) -> None:
+    """Make the folders that a fork expects to be there, and matplotlib's list of fonts, which takes seconds to make."""
+    (top / "work").mkdir(parents=True, exist_ok=True)
+    (top / "home").mkdir(exist_ok=True)
+    with contextlib.suppress(OSError):
+        shutil.copytree(fonts, os.environ["MPLCONFIGDIR"], dirs_exist_ok=True)
 
 
-def end_all() -> bool:
-    """End every process below this one; return whether all of them are gone."""
-    import psutil
-
-    until = time.monotonic() + SECONDS_TO_END
-    while below := psutil.Process().children(recursive=True):
-        if time.monotonic() > until:
-            return False
-        for process in below:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(-1, 0)  # if it does not end, whoever waits for our answer ends all of us
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-    return True
-
-
-def wipe(folders: list[Path]) -> bool:
-    """Empty the writable folders; return whether nothing is left, System V's memory, queues and semaphores included."""
-    for folder in folders:
-        for path in folder.iterdir() if folder.is_dir() else ():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                with contextlib.suppress(OSError):
-                    path.unlink()
-    empty = all(not any(folder.iterdir()) for folder in folders if folder.is_dir())
-    make_home(folders[0])
-    shared = [] if len(folders) == 1 else ["shm", "msg", "sem"]  # of a namespace of our own, in a sandbox
-    return empty and all(len(Path("/proc/sysvipc", kind).read_text().splitlines()) == 1 for kind in shared)
+def end_and_wipe(pid: int, top: Path) -> None:
+    """Without a sandbox: end the session that a fork led, and remove what it wrote into its folder."""
+    with contextlib.suppress(OSError):
+        os.killpg(pid, signal.SIGKILL)
+    for path in top.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

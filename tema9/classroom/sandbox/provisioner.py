@@ -1,7 +1,7 @@
 """Jupyter kernels in the sandbox, forked from a warm process; for whatever starts the kernel `tema9-sandbox`.
 
 jupyter_client calls it, through its group of entry points `jupyter_client.kernel_provisioners`. Each
-kernel has a sandbox to itself while it lives; afterwards the sandbox is cleaned and serves the next.
+kernel has a sandbox to itself while it lives; afterwards the sandbox serves the next.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ from typing import Any
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning import LocalProvisioner
 
-from tema9.classroom.sandbox import pidfd
-from tema9.classroom.sandbox.sandbox import Limits, Sandbox, switched_off
+from tema9.classroom.sandbox import linux, wire
+from tema9.classroom.sandbox.sandbox import Fork, Limits, Sandbox, switched_off
 
 # An exploration may take longer than a test, and a kernel's threads need room.
 LIMITS = Limits(seconds=120, cpu_seconds=3600)
@@ -31,37 +31,43 @@ class SandboxProvisioner(LocalProvisioner):
     """Starts a kernel in a sandbox; polls and kills it from outside."""
 
     sandbox: Sandbox | None = None
+    fork: Fork | None = None  # which is the kernel, or waits to become it
     process: Any = None  # the kernel's `_Process`
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
-        """Take a sandbox and say where the kernel's sockets are to be."""
+        """Take a sandbox, fork what is to be the kernel, and say where its sockets are to be."""
         if self.sandbox is None:
             self.sandbox = _idle.pop() if _idle else Sandbox(LIMITS, unsandboxed=switched_off())
             await asyncio.to_thread(self.sandbox.start)
+        self.fork = await asyncio.to_thread(self.sandbox.kernel)
+        self.process = _Process(self.fork.pidfd)
         self.inside = str(self.sandbox.writable / "k" / uuid.uuid4().hex[:8])
         manager: Any = self.parent
-        manager.transport, manager.ip = "ipc", str(self.sandbox.outside(self.inside))
-        self.sandbox.outside(self.inside).parent.mkdir(exist_ok=True)
+        manager.transport, manager.ip = "ipc", str(self.sandbox.outside(self.inside, self.fork.pidfd))
         return await super().pre_launch(**kwargs)
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
-        """Fork the kernel; return its connection as seen from outside."""
-        assert self.sandbox is not None, "pre_launch has taken one"
+        """Let the fork become the kernel; return its connection as seen from outside."""
+        assert self.fork is not None, "pre_launch has made one"
         manager: Any = self.parent
         connection = json.loads(Path(manager.connection_file).read_text(encoding="utf-8"))
         arguments = cmd[cmd.index("-f") + 2 :]
-        descriptor = await asyncio.to_thread(self.sandbox.kernel, connection | {"ip": self.inside}, arguments)
-        self.process, self.pid, self.pgid = _Process(descriptor), None, None
+        order = {"connection": connection | {"ip": self.inside}, "argv": arguments}
+        wire.send(self.fork.link, json.dumps(order).encode())
+        self.pid = self.pgid = None
         return self.connection_info
 
     async def cleanup(self, restart: bool = False) -> None:
-        """End what is left of the kernel; the sandbox waits for the next one."""
+        """End the kernel with all that it has started; the sandbox waits for the next one."""
         await super().cleanup(restart)
         if self.process is not None:
             self.process.close()
+        if self.sandbox is not None and self.fork is not None:
+            self.fork.link.close()
+            await asyncio.to_thread(self.sandbox.end, self.fork.pid)
+            self.fork = None
         if not restart and self.sandbox is not None:
             sandbox, self.sandbox = self.sandbox, None
-            await asyncio.to_thread(sandbox.clean)
             if _idle:
                 sandbox.close()
             else:
@@ -84,7 +90,7 @@ class _Process:
 
     def send_signal(self, number):
         with contextlib.suppress(ProcessLookupError):
-            pidfd.send_signal(self.pidfd, number)
+            linux.send_signal(self.pidfd, number)
 
     def kill(self):
         self.send_signal(signal.SIGKILL)

@@ -92,8 +92,6 @@ class RestartingProcess:
 
     def _ensure_alive(self):
         while self.process is None or self.process.pidfd is None:
-            if self.process is not None:
-                self.sandbox.clean()
             self.process = self.sandbox.student_process()
             for number, code in enumerate(self.cells):
                 if number in self.killers:

@@ -3,7 +3,7 @@
 bubblewrap gives the sandbox no network, a read-only system with Python and the package and nothing of the course, one
 writable place of its own in memory, and its own processes. Inside runs a warm process, the program `inside`, which has
 imported everything that notebooks use: `Sandbox.student_process` forks a submission's process from it, and
-`Sandbox.kernel` a Jupyter kernel.
+`Sandbox.kernel` a Jupyter kernel. Each fork has namespaces of its own (`isolation`), which end with it.
 """
 
 import contextlib
@@ -15,26 +15,29 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psutil
+
+from tema9.classroom.sandbox import isolation
 
 if TYPE_CHECKING:
     from tema9.classroom.sandbox.student_process import StudentProcess
 
 PACKAGE = Path(__file__).parents[2]
 ROOT = PACKAGE.parent
-BOX = Path("/box")  # what is writable in a sandbox
-SECONDS_TO_START = 120
+BOX = Path(isolation.BOX)
+SECONDS_TO_START, SECONDS_TO_FORK, SECONDS_TO_END = 120, 30, 10
 # The way out of what refuses bubblewrap, most often the AppArmor of Ubuntu, from 24.04 on.
 ALLOW = "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
 REASONS = {
     "system": "grading needs Linux: WSL on Windows, a Linux machine or container on macOS",
     "missing": "bubblewrap (the command bwrap) is not installed",
     "refused": "bubblewrap cannot make a sandbox on this machine",
+    "together": "submissions cannot be parted from each other on this machine",
 }
 
 
@@ -44,6 +47,7 @@ class Limits:
 
     Args:
         seconds: that a cell may take, and that the tests of a cell may take.
+        total_seconds: that all the cells and tests of a submission may take; by default those of 15 cells.
         cpu_seconds: that a process may compute.
         memory: bytes that a process may have beyond what it starts with.
         file_bytes, disk_bytes: of one file, and of all files together, which lie in memory.
@@ -58,6 +62,11 @@ class Limits:
     disk_bytes: int = 256 * 2**20
     processes: int = 64
     answer_bytes: int = 64 * 2**20
+    total_seconds: float = 0
+
+    def __post_init__(self) -> None:
+        if not self.total_seconds:
+            object.__setattr__(self, "total_seconds", 15 * self.seconds)
 
 
 class NoSandbox(RuntimeError):
@@ -66,13 +75,21 @@ class NoSandbox(RuntimeError):
 
 @functools.cache
 def why_not() -> str:
-    """Return why there can be no sandbox on this machine; "" if there can be one."""
+    """Return why there can be no sandbox on this machine; "" if there can be one.
+
+    What a sandbox does is done here once, and the reason names the step that fails.
+    """
     if not psutil.LINUX:
         return REASONS["system"]
     if not shutil.which("bwrap"):
         return REASONS["missing"]
-    tried = subprocess.run(["bwrap", *_namespaces(), "--ro-bind", "/", "/", "true"], capture_output=True, text=True)
-    return f"{REASONS['refused']}: {tried.stderr.strip()}" if tried.returncode else ""
+    tried = subprocess.run([_program(), *_namespaces(), "--ro-bind", "/", "/", "true"], capture_output=True, text=True)
+    if tried.returncode:
+        return f"{REASONS['refused']}: {tried.stderr.strip()}"
+    probe = [*_bwrap(Limits(), ()), sys.executable, "-P", "-m", "tema9.classroom.sandbox.isolation"]
+    tried = subprocess.run(probe, capture_output=True, text=True, env=_environment(BOX), cwd="/")
+    said = tried.stderr.strip().splitlines()
+    return f"{REASONS['together']}: {said[-1] if said else tried.returncode}" if tried.returncode else ""
 
 
 def switched_off() -> bool:
@@ -133,7 +150,7 @@ class Sandbox:
         self.top = Path(tempfile.mkdtemp(prefix="t9-")) if self.unsandboxed else None
         self.said = tempfile.TemporaryFile()  # noqa: SIM115, closed with the rest
         python = [sys.executable, "-P", "-m", "tema9.classroom.sandbox.inside"]
-        command = python if self.unsandboxed else [*_bwrap(self.limits, self.hide), *python]
+        command = [*python, str(self.top)] if self.unsandboxed else [*_bwrap(self.limits, self.hide), *python]
         self.process = subprocess.Popen(
             command,
             stdin=theirs.fileno(),
@@ -153,47 +170,49 @@ class Sandbox:
             self.warmed[code] = True
 
     def student_process(self) -> "StudentProcess":
-        """Fork a process for a submission's cells, and return it as the judge sees it."""
+        """Fork a process for a submission's cells, and return it as the judge sees it.
+
+        Raises:
+            RuntimeError: the process is not parted from others as it must be; the message names the step.
+        """
         # This imports torch, which those who only ask whether there can be a sandbox do not need.
         from tema9.classroom.sandbox.student_process import StudentProcess
 
-        ours, theirs = socket.socketpair()
-        try:
-            return StudentProcess(self, ours, self._fork({"do": "serve"}, [theirs.fileno()]))
-        finally:
-            theirs.close()
+        return StudentProcess(self, *self._fork("serve"))
 
-    def kernel(self, connection: dict[str, Any], argv: Sequence[str]) -> int:
-        """Fork a Jupyter kernel; return its pidfd.
+    def kernel(self) -> "Fork":
+        """Fork a process that becomes a Jupyter kernel when `Fork.link` brings it the order; return it.
 
-        Args:
-            connection: what its connection file says; "ip" is where its sockets lie, inside.
-            argv: further arguments of the kernel.
+        Raises:
+            RuntimeError: as `student_process` does.
         """
-        return self._fork({"do": "kernel", "connection": connection, "argv": argv}, [])
+        return Fork(*self._fork("kernel"))
 
-    def outside(self, path: str | Path) -> Path:
-        """Return where a path inside the sandbox is seen from outside."""
+    def outside(self, path: str | Path, pidfd: int) -> Path:
+        """Return where a path inside of a fork is seen from outside."""
         if self.unsandboxed:
             return Path(path)
-        assert self.process is not None, "the sandbox has started"
-        inner = psutil.Process(self.process.pid).children()[0].pid
-        return Path(f"/proc/{inner}/root{path}")
+        ((_, number),) = (
+            line.split() for line in Path(f"/proc/self/fdinfo/{pidfd}").read_text().splitlines() if "Pid:" in line[:4]
+        )
+        return Path(f"/proc/{number}/root{path}")
 
     @property
     def writable(self) -> Path:
         """The writable folder, as it is called inside."""
         return self.top or BOX
 
-    def clean(self) -> None:
-        """End what a submission left running and wipe what it wrote; where that fails, end the whole sandbox."""
+    def end(self, pid: int) -> None:
+        """Wait until a fork that has been killed is gone with all that it has started and written.
+
+        Args:
+            pid: the fork's number, as `StudentProcess` and `Fork` have it.
+        """
         if self.process is None:
             return
         try:
-            clean = self._ask({"do": "clean"}, seconds=5)["clean"]
-        except (RuntimeError, OSError):  # dead, or stopped
-            clean = False
-        if not clean:
+            self._ask({"do": "end", "pid": pid}, SECONDS_TO_END)
+        except (RuntimeError, OSError):
             self.close()
 
     def close(self) -> None:
@@ -211,13 +230,6 @@ class Sandbox:
         if self.top:
             shutil.rmtree(self.top, ignore_errors=True)
 
-    def answers(self) -> bool:
-        """Return whether the warm process is there: nothing has killed or stopped it."""
-        try:
-            return self.process is not None and self._ask({"do": "answer"}, seconds=5)["there"]
-        except (RuntimeError, OSError):
-            return False
-
     def exceeds(self) -> bool:
         """Return whether all the processes inside together are over the limits."""
         assert self.process is not None, "the sandbox has started"
@@ -229,19 +241,35 @@ class Sandbox:
                 own += memory.rss - memory.shared
         return len(below) > self.limits.processes or own > 2 * self.limits.memory + self.limits.disk_bytes
 
-    def _fork(self, order, fds):
+    def _fork(self, kind):
+        """Return (link, pidfd, pid) of a fork that has done all that `isolation` asks of it."""
+        from tema9.classroom.sandbox import wire
+
         self.start()
-        order["limits"] = asdict(self.limits)
-        socket.send_fds(self.control, [json.dumps(order).encode()], fds)
-        self.control.settimeout(30)
+        ours, theirs = socket.socketpair()
+        order = {"do": kind, "limits": asdict(self.limits)}
+        socket.send_fds(self.control, [json.dumps(order).encode()], [theirs.fileno()])
+        theirs.close()
+        self.control.settimeout(SECONDS_TO_FORK)
         try:
             message, received, _, _ = socket.recv_fds(self.control, 65536, 1)
         except TimeoutError:
             message, received = b"", []
-        if not message or not received:
+        if not received:
             self.close()
-            raise RuntimeError("the warm process did not fork")
-        return received[0]
+            ours.close()
+            raise RuntimeError(json.loads(message)["failed"] if message else "the warm process did not fork")
+        ours.settimeout(SECONDS_TO_FORK)
+        try:
+            failed = wire.receive(ours)
+        except OSError as error:
+            failed = str(error).encode()
+        if failed is None or failed:
+            os.close(received[0])
+            ours.close()
+            self.close()
+            raise RuntimeError(failed.decode() if failed else "the fork of a submission ended before it began")
+        return ours, received[0], json.loads(message)["pid"]
 
     def _ask(self, order, seconds=60):
         self.control.settimeout(seconds)
@@ -268,13 +296,27 @@ def _below(pid):
     return []
 
 
+@dataclass
+class Fork:
+    """A fork of the warm process: the socket to it, its pidfd, and its number inside the sandbox."""
+
+    link: socket.socket
+    pidfd: int
+    pid: int
+
+
+def _program():
+    return shutil.which("bwrap") or "bwrap"  # a process with an environment of its own has another PATH
+
+
 def _namespaces():
-    return ["--unshare-user", "--unshare-all", "--cap-drop", "ALL", "--die-with-parent", "--new-session"]
+    options = ["--unshare-user", "--unshare-all", "--die-with-parent", "--new-session"]
+    return [*options, *isolation.BUBBLEWRAP_OPTIONS]
 
 
 def _bwrap(limits, hide):
     """Return the command line of the sandbox, up to the command that runs in it."""
-    command = ["bwrap", *_namespaces(), "--proc", "/proc", "--dev", "/dev"]
+    command = [_program(), *_namespaces(), "--proc", "/proc", "--dev", "/dev"]
     for folder in ("bin", "sbin", "lib", "lib32", "lib64"):  # links into /usr on today's systems
         path = Path("/", folder)
         if path.is_symlink():
@@ -340,5 +382,4 @@ def _environment(top):
         "NBGRADER_EXECUTION": "autograde",
         "THP_MEM_ALLOC_ENABLE": "1",  # torch asks for large pages: a network of 62 million parameters is there sooner
         "TEMA9_FONTS": (_fonts() or "") if unsandboxed else "/fonts",
-        "TEMA9_WRITABLE": json.dumps([str(top)] if unsandboxed else [str(BOX), "/dev/shm"]),
     }

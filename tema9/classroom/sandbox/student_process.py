@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
-from tema9.classroom.sandbox import border, pidfd, wire
+from tema9.classroom.sandbox import border, linux, wire
 
 if TYPE_CHECKING:
     from tema9.classroom.sandbox.sandbox import Sandbox
@@ -31,11 +31,11 @@ class StudentProcess:
     Args:
         sandbox: the `Sandbox` that the process runs in.
         link: the socket to its `StudentServer`.
-        pidfd: of the process.
+        pidfd, pid: of the process; its number is that inside the sandbox.
     """
 
-    def __init__(self, sandbox: "Sandbox", link: socket.socket, pidfd: int) -> None:
-        self.sandbox, self.limits, self.link, self.number = sandbox, sandbox.limits, link, 0
+    def __init__(self, sandbox: "Sandbox", link: socket.socket, pidfd: int, pid: int) -> None:
+        self.sandbox, self.limits, self.link, self.pid, self.number = sandbox, sandbox.limits, link, pid, 0
         self.pidfd: int | None = pidfd  # None when the process has ended
         self.random: torch.Tensor | None = None  # the state of torch's random numbers at the last call
         self.deadline: float | None = None
@@ -89,20 +89,21 @@ class StudentProcess:
         return answer[:2000] if isinstance(answer, str) else ""
 
     def still_there(self) -> None:
-        """Raise `border.Gone` if the process is about to be dead, alone or with the one that it was forked from."""
+        """Raise `border.Gone` if the process is about to be dead."""
         assert self.pidfd is not None, "the process has not been ended"
-        if select.select([self.pidfd], [], [], GRACE)[0] or not self.sandbox.answers():
+        if select.select([self.pidfd], [], [], GRACE)[0]:
             self._gone("kernel-died")
 
     def end(self) -> None:
-        """End the process."""
+        """End the process with all that it has started, and wait until it is gone."""
         if self.pidfd is None:
             return
         with contextlib.suppress(ProcessLookupError):
-            pidfd.send_signal(self.pidfd, signal.SIGKILL)
+            linux.send_signal(self.pidfd, signal.SIGKILL)
         os.close(self.pidfd)
         self.pidfd = None
         self.link.close()
+        self.sandbox.end(self.pid)
 
     def _ask(self, request):
         self.number += 1
@@ -136,7 +137,6 @@ class StudentProcess:
             if time.monotonic() >= deadline:
                 raise TimeoutError
             if self.sandbox.exceeds():
-                self.sandbox.close()
                 self._gone("memory")
 
     def _gone(self, outcome):
