@@ -335,7 +335,23 @@ def test_a_dry_run_of_a_course_that_was_never_prepared_writes_nothing(root):
 
 
 @pytest.mark.slow
-def test_ctrl_c_in_the_middle_leaves_no_process_and_the_next_run_does_the_rest(folder, tmp_path, prepared):
+def test_two_grades_at_once_on_a_fresh_course_both_end_well(folder, tmp_path, prepared):
+    opened = prepared(tmp_path / "course")
+    for number in range(3):
+        mini.hand_in(opened, f"alumno-{number}", RIGHT, PROSE)
+    (opened.root / "gradebook.db").unlink()
+    command = [sys.executable, str(Path(mini.__file__)), str(folder), "grade", str(opened.root), "-j", "1"]
+    command += extra("grade")
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate() for process in running]
+    assert [process.returncode for process in running] == [0, 0], said
+    assert sorted("3 graded now, 0 unchanged" in out for out, _ in said) == [False, True], said
+    assert any("another command is at work" in out for out, _ in said), said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["Ctrl-C", "kill -9"])
+def test_what_ends_in_the_middle_leaves_no_process_and_the_next_run_does_the_rest(folder, tmp_path, prepared, how):
     root = tmp_path / "course"
     opened = prepared(root)
     for number in range(6):
@@ -348,10 +364,14 @@ def test_ctrl_c_in_the_middle_leaves_no_process_and_the_next_run_does_the_rest(f
     )
     assert any("paused" in line for line in running.stdout), running.communicate()
     below = psutil.Process(running.pid).children(recursive=True)
-    os.killpg(running.pid, signal.SIGINT)  # as a terminal does
-    _, said = running.communicate()
-    assert running.returncode == 130
-    assert said.strip().splitlines() == ["tema9: interrupted"]
+    if how == "Ctrl-C":
+        os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+        _, said = running.communicate()
+        assert running.returncode == 130
+        assert said.strip().splitlines() == ["tema9: interrupted"]
+    else:
+        running.kill()
+        running.wait()
     assert len(below) > 4, "workers, sandboxes, submissions"
     assert psutil.wait_procs(below, timeout=60)[1] == []
     there = {path.parent.name for path in (root / "receipts").glob("*/*.json")}

@@ -12,6 +12,7 @@ from nbclient.exceptions import CellTimeoutError
 
 from tema9.classroom import course
 from tema9.classroom.sandbox import border, sandbox
+from tema9.classroom.sandbox.restarting_process import RestartingProcess
 
 pytestmark = pytest.mark.sandbox
 
@@ -166,6 +167,25 @@ def test_what_ends_a_process_is_told_and_the_next_one_runs(box, code, outcome):
         box.student_process().run(code)
     assert gone.value.outcome == outcome
     assert next_says(box, "print(1)") == "1"
+
+
+def test_all_the_cells_of_a_submission_together_have_a_limit_of_time(box, monkeypatch):
+    monkeypatch.setattr(box, "limits", sandbox.Limits(seconds=2, total_seconds=3))
+    side = RestartingProcess(box)
+    try:
+        assert side.run("a = 1", "first")["error"] is None
+        for exercise in ("second", "third", "fourth"):
+            assert side.run("while True:\n    pass", exercise)["error"][0] == "timeout"
+        assert side.run("b = 2", "fifth")["error"][0] == "timeout"
+        assert side.judge("assert a == 1") == border.Verdict("timeout") and side.check("first") == ""
+        assert side.killed("fifth") == "timeout" and side.killed("first") == ""
+    finally:
+        side.end()
+
+
+def test_the_limit_of_a_submission_follows_that_of_a_cell_unless_it_is_given():
+    assert sandbox.Limits(seconds=60).total_seconds == 900
+    assert sandbox.Limits(seconds=60, total_seconds=5).total_seconds == 5
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@
       feedback/     the pages that students read afterwards
       exchange/     the folder of nbgrader's own release and collect; Formgrader warns if it is missing
       gradebook.db  the scores, unless the file gradebook.url names another database
+      .lock         held by the command that writes in the folder
 
 Every notebook is an assignment of nbgrader's with the same name.
 """
@@ -26,6 +27,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import filelock
 import nbformat
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbgrader.api import Gradebook
@@ -151,6 +153,13 @@ class Course:
             GradebookError: the gradebook cannot be opened.
         """
         return gradebook.open_gradebook(self.url, read_only)
+
+    def lock(self) -> filelock.BaseFileLock:
+        """Return the lock of this folder, which whoever writes in it holds: a context manager.
+
+        It is gone with the process that holds it, however that ends.
+        """
+        return filelock.FileLock(self.root / ".lock")
 
     def use_database(self, url: str) -> bool:
         """Keep the gradebook of this course in another database from now on.

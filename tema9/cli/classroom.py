@@ -16,6 +16,7 @@ from tema9.cli.terminal import (
     CourseArgument,
     CourseOption,
     DryRun,
+    alone_in,
     console,
     short,
     tracker,
@@ -50,11 +51,13 @@ def release(
 
     out = course / STUDENTS_ZIP
     if not dry_run:
-        opened = Course(course)
-        if database and opened.use_database(database):
-            console.print("the gradebook so far, marks by hand and comments in it, was copied to the new one")
-        opened.prepare()
-        bundle.bundle(out)
+        course.mkdir(parents=True, exist_ok=True)
+        with alone_in(course):
+            opened = Course(course)
+            if database and opened.use_database(database):
+                console.print("the gradebook so far, marks by hand and comments in it, was copied to the new one")
+            opened.prepare()
+            bundle.bundle(out)
     verb = "would release" if dry_run else "released"
     for source in sources.all_sources():
         console.print(f"{verb} {source.name}: {len(source.exercises)} exercises, {source.points} points")
@@ -80,9 +83,10 @@ def collect(
 
     enrolled = people.read(roster) if roster else []
     limits = intake.Limits(int(file_mib * 2**20), int(total_gib * 2**30), files)
-    taken, left_out = intake.collect(course, place, limits, people.names_of(enrolled), dry_run)
-    if enrolled and not dry_run:
-        people.enroll(course, enrolled)
+    with alone_in(course, dry_run):
+        taken, left_out = intake.collect(course, place, limits, people.names_of(enrolled), dry_run)
+        if enrolled and not dry_run:
+            people.enroll(course, enrolled)
     for line in left_out:
         console.print(f"left out: {line}", style="yellow", highlight=False)
     students = {student for student, _ in taken}
@@ -109,7 +113,8 @@ def rehearse(
     if dry_run:
         console.print(f"would fill {short(course)} with {students} students and {hostile} hostile ones")
         return
-    root = rehearse.rehearse(course, students, seed, hostile)
+    with alone_in(course):
+        root = rehearse.rehearse(course, students, seed, hostile)
     console.print(f"{students + hostile} students handed in; the scores they deserve: {short(root / EXPECTED)}")
 
 
@@ -142,17 +147,18 @@ def grade(
     workers.start(processes, dask)  # they import torch while this process imports the rest
     from tema9.classroom.grading import grade, scores
 
-    done = grade.grade(
-        course,
-        track=tracker("grading"),
-        workers=processes,
-        dask=dask,
-        limits=sandbox.Limits(seconds=seconds, memory=int(memory * 2**30)),
-        unsandboxed=no_sandbox,
-        again=again,
-        approve=lambda changes: approve(changes, yes),
-        dry_run=dry_run,
-    )
+    with alone_in(course, dry_run):
+        done = grade.grade(
+            course,
+            track=tracker("grading"),
+            workers=processes,
+            dask=dask,
+            limits=sandbox.Limits(seconds=seconds, memory=int(memory * 2**30)),
+            unsandboxed=no_sandbox,
+            again=again,
+            approve=lambda changes: approve(changes, yes),
+            dry_run=dry_run,
+        )
     if dry_run:
         print_changes(done.changes)
     unexpected = scores.unexpected(course, done.rows)
@@ -297,11 +303,12 @@ def sample_class(root: Path, students: int) -> SampleClass:
     from tema9.classroom.sandbox import sandbox
 
     sandbox.require(unsandboxed=True)
-    rehearse.rehearse(root, students)
-    reason = sandbox.why_not()
-    if reason:  # the sample is our own
-        console.print(f"{reason}; the sample class is graded without it", style="yellow")
-    done = grade.grade(root, track=tracker("grading"), unsandboxed=bool(reason))
+    with alone_in(root):
+        rehearse.rehearse(root, students)
+        reason = sandbox.why_not()
+        if reason:  # the sample is our own
+            console.print(f"{reason}; the sample class is graded without it", style="yellow")
+        done = grade.grade(root, track=tracker("grading"), unsandboxed=bool(reason))
     print_scores(root, done.rows)
     cohort = open_cohort(root)
     students_there = sorted({row.student for row in done.rows})

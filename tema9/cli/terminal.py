@@ -1,9 +1,10 @@
 """What the commands share: the console, errors in one line, progress bars, and the folders and options of several."""
 
+import contextlib
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,6 +48,33 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(130) from None
 
     return wrapper
+
+
+@contextlib.contextmanager
+def alone_in(course: Path, dry_run: bool = False) -> Iterator[None]:
+    """Have no other command of ours write in a course folder inside of the `with`; wait, and say so, while one does.
+
+    Args:
+        course: the course folder; where there is none, there is nothing to wait for.
+        dry_run: nothing is going to be written.
+    """
+    import filelock
+
+    from tema9.classroom.course import Course
+
+    if dry_run or not course.is_dir():
+        yield
+        return
+    lock = Course(course).lock()
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(lock.acquire(timeout=0))
+        except filelock.Timeout:
+            console.print(f"another command is at work in {short(course)}/; waiting until it has ended", style="yellow")
+            held.enter_context(lock.acquire())
+        except NotImplementedError:  # this file system has no locks
+            pass
+        yield
 
 
 def tracker(what: str) -> Callable[..., Iterable]:

@@ -6,6 +6,7 @@ import itertools
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, ProcessPoolExecutor, wait
 from dataclasses import replace
@@ -157,8 +158,14 @@ def _pool(workers):
 
 
 def _begin():
-    """Prepare a process that judges: it has one thread, and leaves Ctrl-C to its parent."""
+    """Prepare a process that judges: it computes in one thread, leaves Ctrl-C to its parent, and ends with it.
+
+    When the parent is killed, so that it can end nobody, this process ends itself, and with it its sandbox.
+    """
     import torch
+
+    if (parent := multiprocessing.parent_process()) is not None:
+        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(1))

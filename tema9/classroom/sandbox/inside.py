@@ -31,7 +31,13 @@ LONGEST_ORDER = 4 * 2**20
 MOST_OPEN_FILES = 256  # sockets too, whose buffers are counted nowhere
 THREADS_OF_A_PROCESS = 4  # that the cap on processes allows for, since Linux counts threads
 # Of these a fork has copies of its own, under no name by which a student's code could find and patch them.
-OWN = ("measuring", "checks", "classroom.sandbox.wire", "classroom.sandbox.student_server")
+OWN = (
+    "measuring",
+    "checks",
+    "classroom.sandbox.wire",
+    "classroom.sandbox.messages",
+    "classroom.sandbox.student_server",
+)
 
 
 def main(unsandboxed: str = "") -> None:
@@ -157,7 +163,7 @@ def become(
 
     What goes wrong before a line of a student's code runs is said on the link, and the fork ends.
     """
-    wire = own["wire"]
+    messages = own["messages"]
     try:
         link = socket.socket(fileno=fd)
         try:
@@ -177,14 +183,14 @@ def become(
             said = b""
         except OSError as error:
             said = str(error).encode() or b"the process of a submission could not be prepared"
-        wire.send(link, said)
+        messages.send(link, said)
         if said:
             os._exit(1)
         if order["do"] == "serve":
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # what a cell has started interrupts no test
             own["student_server"].StudentServer(link, shell, own).serve()
         else:
-            kernel(**json.loads(wire.receive(link)))
+            kernel(**json.loads(messages.receive(link)))
     finally:
         os._exit(0)
 

@@ -18,7 +18,7 @@ from typing import Any
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning import LocalProvisioner
 
-from tema9.classroom.sandbox import linux, wire
+from tema9.classroom.sandbox import linux, messages
 from tema9.classroom.sandbox.sandbox import Fork, Limits, Sandbox, switched_off
 
 # An exploration may take longer than a test, and a kernel's threads need room.
@@ -53,7 +53,7 @@ class SandboxProvisioner(LocalProvisioner):
         connection = json.loads(Path(manager.connection_file).read_text(encoding="utf-8"))
         arguments = cmd[cmd.index("-f") + 2 :]
         order = {"connection": connection | {"ip": self.inside}, "argv": arguments}
-        wire.send(self.fork.link, json.dumps(order).encode())
+        messages.send(self.fork.link, json.dumps(order).encode())
         self.pid = self.pgid = None
         return self.connection_info
 

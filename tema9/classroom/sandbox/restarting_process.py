@@ -1,5 +1,6 @@
 """A submission's process that is there again after it has died, without the cell that killed it."""
 
+import time
 from typing import Any
 
 from tema9.classroom.sandbox import border, wire
@@ -11,7 +12,8 @@ class RestartingProcess:
     """The student's side of the border over several processes, one after another.
 
     When a process dies, the next one runs the cells of the submission again, but not those that killed a process
-    before it. So a cell that ends its process costs the student that cell, and not those around it.
+    before it. So a cell that ends its process costs the student that cell, and not those around it. All the processes
+    together have `Limits.total_seconds`; what is left when these are over has the outcome "timeout" at once.
 
     Args:
         sandbox: the `Sandbox` in which each process is forked.
@@ -23,6 +25,7 @@ class RestartingProcess:
         self.process: Any = None  # the `StudentProcess` that runs now, once there is one
         self.cells: list[str] = []  # the code of the cells that have run
         self.killers = dict(killers or {})  # {the index in `cells` of a cell that killed its process: the outcome}
+        self.until = time.monotonic() + sandbox.limits.total_seconds
         self.last: dict[str, int] = {}  # {an exercise: the index in `cells` of its last answer}
 
     def run(self, code: str, exercise: str = "") -> dict[str, Any]:
@@ -59,7 +62,7 @@ class RestartingProcess:
         """Return the line that the check cell of an exercise shows; "" where there is none to be had."""
         try:
             self._ensure_alive()
-            with self.process.within(self.sandbox.limits.seconds):
+            with self.process.within(self._seconds()):
                 return self.process.check(exercise)
         except (border.Gone, wire.NotPlainData):
             return ""
@@ -78,10 +81,11 @@ class RestartingProcess:
     def _do(self, action):
         """Do something with the process; do it again if the process dies of what an earlier cell had left behind."""
         while True:
+            self._seconds()
             self._ensure_alive()
             known = len(self.killers)
             try:
-                with self.process.within(self.sandbox.limits.seconds):
+                with self.process.within(self._seconds()):
                     return action()
             except border.Gone as gone:
                 if gone.outcome != "kernel-died":
@@ -90,18 +94,27 @@ class RestartingProcess:
             if len(self.killers) == known:
                 raise border.Gone("kernel-died")
 
+    def _seconds(self):
+        """How long the next thing may take; raises `border.Gone` if the time of the submission is over."""
+        left = self.until - time.monotonic()
+        if left <= 0:
+            raise border.Gone("timeout")
+        return min(self.sandbox.limits.seconds, left)
+
     def _ensure_alive(self):
         while self.process is None or self.process.pidfd is None:
             self.process = self.sandbox.student_process()
             for number, code in enumerate(self.cells):
                 if number in self.killers:
                     continue
+                seconds = self._seconds()
                 try:
-                    with self.process.within(self.sandbox.limits.seconds):
+                    with self.process.within(seconds):
                         self.process.run(code)
                         self.process.still_there()
                 except border.Gone as gone:  # it killed the process, perhaps after it had ended; go on without it
-                    self.killers[number] = gone.outcome
+                    if seconds == self.sandbox.limits.seconds or gone.outcome != "timeout":
+                        self.killers[number] = gone.outcome
                     break
                 except wire.NotPlainData:
                     pass

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from tema9.classroom.sandbox import isolation
+from tema9.classroom.sandbox import isolation, messages
 
 if TYPE_CHECKING:
     from tema9.classroom.sandbox.student_process import StudentProcess
@@ -243,8 +243,6 @@ class Sandbox:
 
     def _fork(self, kind):
         """Return (link, pidfd, pid) of a fork that has done all that `isolation` asks of it."""
-        from tema9.classroom.sandbox import wire
-
         self.start()
         ours, theirs = socket.socketpair()
         order = {"do": kind, "limits": asdict(self.limits)}
@@ -261,7 +259,7 @@ class Sandbox:
             raise RuntimeError(json.loads(message)["failed"] if message else "the warm process did not fork")
         ours.settimeout(SECONDS_TO_FORK)
         try:
-            failed = wire.receive(ours)
+            failed = messages.receive(ours)
         except OSError as error:
             failed = str(error).encode()
         if failed is None or failed:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
-from tema9.classroom.sandbox import border, linux, wire
+from tema9.classroom.sandbox import border, linux, messages, wire
 
 if TYPE_CHECKING:
     from tema9.classroom.sandbox.sandbox import Sandbox
@@ -113,10 +113,10 @@ class StudentProcess:
         deadline = self.deadline or time.monotonic() + self.limits.seconds
         try:
             self.link.settimeout(max(0.01, deadline - time.monotonic()))
-            wire.send(self.link, content)
+            messages.send(self.link, content)
             self._wait(deadline)
             self.link.settimeout(max(0.01, deadline - time.monotonic()))
-            content = wire.receive(self.link, self.limits.answer_bytes)
+            content = messages.receive(self.link, self.limits.answer_bytes)
         except TimeoutError:
             self._gone("timeout")
         except ValueError:

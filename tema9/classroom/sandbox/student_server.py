@@ -25,17 +25,18 @@ class StudentServer:
     Args:
         link: the socket on which requests come.
         shell: IPython's shell, in whose namespace the cells run.
-        own: {"measuring", "checks", "wire"}: copies that the student's code cannot reach by name, and so not patch.
+        own: {"measuring", "checks", "wire", "messages"}: copies that the student's code cannot reach by name, and so not patch.
     """
 
     def __init__(self, link: "socket", shell: "InteractiveShell", own: dict[str, Any]) -> None:
         self.link, self.shell, self.process_id = link, shell, os.getpid()
-        self.measuring, self.checks, self.wire = own["measuring"], own["checks"], own["wire"]
+        self.measuring, self.checks = own["measuring"], own["checks"]
+        self.wire, self.messages = own["wire"], own["messages"]
 
     def serve(self) -> None:
         """Answer requests until the link closes."""
         while os.getpid() == self.process_id:  # a fork that a student's code made has no business here
-            content = self.wire.receive(self.link)
+            content = self.messages.receive(self.link)
             if content is None:
                 return
             request = self.wire.decode(content)
@@ -45,7 +46,7 @@ class StudentServer:
             except self.wire.NotPlainData as error:
                 content = self.wire.encode({"number": request["number"], "answer": {"not_plain": str(error)}})
             if os.getpid() == self.process_id:
-                self.wire.send(self.link, content)
+                self.messages.send(self.link, content)
 
     def do_run(self, request: dict[str, Any]) -> dict[str, Any]:
         """Run a cell; answer with what it printed, how many characters of that were dropped, and its error."""

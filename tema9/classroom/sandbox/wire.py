@@ -1,4 +1,4 @@
-"""The wire between a judge and a student's process: plain data as bytes, and messages of known length.
+"""The wire between a judge and a student's process: plain data as bytes, which `messages` carries.
 
 Both ends are hostile to each other in thought: `decode` believes nothing of what the bytes say, and nothing
 that carries behaviour of its own can be encoded.
@@ -10,15 +10,12 @@ import io
 import json
 import math
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
 from tema9 import contracts, measuring
-
-if TYPE_CHECKING:
-    from socket import socket
 
 
 class NotPlainData(TypeError):
@@ -163,32 +160,3 @@ def result_of(outcome: Any) -> Any:
                 raise AssertionError(message)
             raise RuntimeError(message)
     raise NotPlainData("what came is not an outcome")
-
-
-def send(link: "socket", content: bytes) -> None:
-    """Send bytes as one message, which starts with its length in 8 bytes."""
-    link.sendall(len(content).to_bytes(8, "big") + content)
-
-
-def receive(link: "socket", most: int = 2**40) -> bytearray | None:
-    """Return the next message, or None when the other side has closed.
-
-    Raises:
-        ValueError: it is longer than `most` bytes.
-    """
-    size = _exactly(link, 8)
-    if size is None:
-        return None
-    if int.from_bytes(size, "big") > most:
-        raise ValueError(f"a message of {int.from_bytes(size, 'big'):,} bytes; the limit is {most:,}")
-    return _exactly(link, int.from_bytes(size, "big"))
-
-
-def _exactly(link, size):
-    content, filled = bytearray(size), 0
-    while filled < size:
-        count = link.recv_into(memoryview(content)[filled:])
-        if not count:
-            return None
-        filled += count
-    return content
