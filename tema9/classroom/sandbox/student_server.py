@@ -25,7 +25,8 @@ class StudentServer:
     Args:
         link: the socket on which requests come.
         shell: IPython's shell, in whose namespace the cells run.
-        own: {"measuring", "checks", "wire", "messages"}: copies that the student's code cannot reach by name, and so not patch.
+        own: {"measuring", "checks", "wire", "messages"}: copies that the student's code cannot reach by
+            name, and so not patch.
     """
 
     def __init__(self, link: "socket", shell: "InteractiveShell", own: dict[str, Any]) -> None:
