@@ -21,7 +21,7 @@ def examine(course: str | Path) -> list[Finding]:
 def isolation() -> Finding:
     """Look whether this machine can run students' code in the sandbox."""
     reasons = {
-        "": "bubblewrap, sin red y sin nada del curso a la vista",
+        "": f"bubblewrap, sin red y sin nada del curso a la vista; cada entrega, separada de las demás{_as_root()}",
         sandbox.REASONS["missing"]: "no hay bubblewrap",
     }
     reason = sandbox.why_not()
@@ -29,12 +29,18 @@ def isolation() -> Finding:
         found = "corregir pide Linux, y lo demás no"
         fix = "En Windows, corrige en WSL; en macOS, en un contenedor o una máquina con Linux"
         return Finding("aislamiento", found, False, fix, needed=False)
-    found = reasons.get(reason, "bubblewrap no puede aislar en esta máquina")
+    found = reasons.get(reason, f"bubblewrap no puede aislar en esta máquina: {reason.partition(': ')[2]}")
     fix = (
         f"Instálalo (apt install bubblewrap) y permite los espacios de nombres de usuario (en Ubuntu: {sandbox.ALLOW});"
         " sin él solo se corrige con --no-sandbox, con tus permisos"
     )
     return Finding("aislamiento", found, not reason, fix)
+
+
+def _as_root():
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return ". Eres root, y una entrega lee también lo que en las carpetas de Python solo lee root: mejor sin serlo"
+    return ""
 
 
 def folder(course: str | Path) -> Finding:

@@ -97,6 +97,45 @@ IN_THE_CELL = {
         "def NAME(*args, **kwargs):\n    return -1"
     ),
     "stops-the-warm-one": "import os, signal\nos.kill(os.getppid(), signal.SIGSTOP)\ndef NAME(*a, **k):\n    return -1",
+    "takes-the-socket-of-the-judge": (
+        "import ctypes, os\nlibc = ctypes.CDLL(None)\n"
+        "for pid in range(1, 300):\n"
+        "    try:\n        held = os.pidfd_open(pid)\n    except OSError:\n        continue\n"
+        "    for fd in range(64):\n        if pid != os.getpid() and libc.syscall(438, held, fd, 0) != -1:\n"
+        "            print('LEAK')\ndef NAME(*args, **kwargs):\n    return -1"
+    ),
+    "limits-those-after-it": (
+        "import os, resource\nfor pid in [os.getppid(), *range(2, 300)]:\n"
+        "    limits = resource.RLIMIT_FSIZE, resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_NOFILE\n"
+        "    changes = [lambda limit=limit: resource.prlimit(pid, limit, (0, 0)) for limit in limits]\n"
+        "    changes += [lambda: os.setpriority(os.PRIO_PROCESS, pid, 19), lambda: os.sched_setaffinity(pid, {0})]\n"
+        "    for change in changes:\n"
+        "        try:\n            pid and change()\n        except OSError:\n            pass\n"
+        "def NAME(*args, **kwargs):\n    return -1"
+    ),
+    "leaves-a-queue": (
+        "import ctypes, os\ntry:\n    rt = ctypes.CDLL('librt.so.1')\n"
+        "    print('LEAK' if rt.mq_open(b'/t9', os.O_RDWR, 0o600, None) != -1 else '')\n"
+        "    rt.mq_open(b'/t9', os.O_RDWR | os.O_CREAT, 0o600, None)\n"
+        "    print('LEAK' if ctypes.CDLL(None).shmget(99, 0, 0) != -1 else '')\n"
+        "    ctypes.CDLL(None).shmget(99, 4096, 0o1600)\nexcept OSError:\n    pass\n"
+        "def NAME(*args, **kwargs):\n    return -1"
+    ),
+    "leaves-a-key": (
+        "import ctypes\nlibc = ctypes.CDLL(None)\nfor ring in (-3, -4, -5):\n"
+        "    found = libc.syscall(250, 10, ring, b'user', b't9', 0)\n    print('LEAK' if found != -1 else '')\n"
+        "    libc.syscall(248, b'user', b't9', b'answers', 7, ring)\ndef NAME(*args, **kwargs):\n    return -1"
+    ),
+    "memory-of-no-process": (
+        "import mmap, os\nheld = []\ndef NAME(*args, **kwargs):\n    for _ in range(1000):\n"
+        "        held.append(mmap.mmap(-1, 1 << 27)) if len(held) % 2 else held.append(os.memfd_create('x'))\n"
+        "        if isinstance(held[-1], int):\n            os.posix_fallocate(held[-1], 0, 1 << 27)\n"
+        "        else:\n            held[-1].write(bytes(1 << 27))"
+    ),
+    "takes-all-its-time-everywhere": (
+        "import time\nget_ipython().events.register('pre_run_cell', lambda *_: time.sleep(600))\n"
+        "def NAME(*args, **kwargs):\n    time.sleep(600)"
+    ),
     "network": (
         "import socket\ntry:\n    socket.create_connection(('1.1.1.1', 53), 2)\n    print('NETWORK')\n"
         "except OSError:\n    print('no network')\ndef NAME(*args, **kwargs):\n    return -1"
