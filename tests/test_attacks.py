@@ -1,6 +1,7 @@
 """Hostile and broken submissions in one class with honest ones: each gets what it deserves, and nobody else notices."""
 
 import html
+from pathlib import Path
 
 import nbformat
 import psutil
@@ -38,9 +39,12 @@ def test_the_honest_ones_are_untouched(attacked):
     assert {(r.student, r.notebook): r.machine for r in rows if (r.student, r.notebook) in honest} == honest
 
 
-def test_no_process_survives(attacked):
+def test_no_process_survives_and_no_object_of_the_kernel(attacked):
     lines = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
     assert not [line for line in lines if "time.sleep(3600)" in line]
+    assert " t9:" not in Path("/proc/keys").read_text(encoding="utf-8")
+    assert not [line for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:] if line.split()[0] == "99"]
+    assert not Path("/dev/shm/planted").exists() and not Path("/dev/mqueue/t9").exists()
 
 
 def test_the_report_names_what_happened_and_no_page_runs_a_script(attacked):
