@@ -368,6 +368,7 @@ def _environment(top):
     return {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"]),
         "HOME": home,
+        "USER": "student",  # no user has the number that a submission sees
         "TMPDIR": str(top / "work"),
         "IPYTHONDIR": f"{home}/.ipython",
         "MPLCONFIGDIR": f"{home}/matplotlib",
