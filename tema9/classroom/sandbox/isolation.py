@@ -6,12 +6,13 @@ those that it starts, so that it can send no signal to another, set no limit of 
 Its files, its queues and its shared memory lie in namespaces that end with it. When it is killed, the kernel kills
 everything that it has started, and the end of the fork is the end of all of that.
 
-For these namespaces the warm process keeps three rights, inside bubblewrap's own namespace of users and nowhere else.
+For these namespaces the warm process keeps two rights, inside bubblewrap's own namespace of users and nowhere else.
 A fork gives up all of them before the first line of a student's code runs.
 """
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,10 +23,10 @@ BOX = "/box"  # what is writable in a sandbox
 SHARED_MEMORY = "/dev/shm"
 MOST_FILES = 20_000
 # What bubblewrap is told, so that the warm process may part its forks: it is root of a namespace in which nothing but
-# these rights exists. SYS_ADMIN makes namespaces and mounts, SETPCAP gives rights up, SETFCAP maps the user.
+# these rights exists. SYS_ADMIN makes namespaces and mounts, SETFCAP maps the user.
 BUBBLEWRAP_OPTIONS = (
-    *("--as-pid-1", "--uid", "0", "--gid", "0", "--cap-drop", "ALL"),
-    *("--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETPCAP", "--cap-add", "CAP_SETFCAP"),
+    *("--as-pid-1", "--uid", "0", "--gid", "0"),
+    *("--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETFCAP"),
 )
 STUDENT = 1000  # the number of the user that a submission seems to be
 
@@ -60,8 +61,14 @@ class Isolation:
         except OSError:
             linux.setns(self.processes, linux.NEW_PROCESSES)
             raise
-        if pid:  # else this process could make no second namespace
-            linux.setns(self.processes, linux.NEW_PROCESSES)
+        if pid:
+            try:
+                with _step("go back to its own namespace of processes"):  # else it could make no second one
+                    linux.setns(self.processes, linux.NEW_PROCESSES)
+            except NotIsolated:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+                raise
         return pid
 
     def enter(self, disk_bytes: int) -> None:
