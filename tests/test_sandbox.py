@@ -169,6 +169,16 @@ def test_what_ends_a_process_is_told_and_the_next_one_runs(box, code, outcome):
     assert next_says(box, "print(1)") == "1"
 
 
+def test_a_process_of_a_sandbox_that_was_closed_ends_without_harm_to_the_next(box):
+    before = box.student_process()
+    box.close()
+    after = box.student_process()
+    warm = box.process.pid
+    before.end()
+    assert said(after, "print(1)") == "1" and box.process.pid == warm
+    after.end()
+
+
 def test_all_the_cells_of_a_submission_together_have_a_limit_of_time(box, monkeypatch):
     monkeypatch.setattr(box, "limits", sandbox.Limits(seconds=2, total_seconds=3))
     side = RestartingProcess(box)

@@ -69,11 +69,12 @@ def main(unsandboxed: str = "") -> None:
                 freeze_gc()
                 control.send(b'{"warm": true}')
             case "end":
-                _, status = os.waitpid(order["pid"], 0)  # a namespace's first process is gone when all of it is gone
+                with contextlib.suppress(ChildProcessError):  # it was the child of a warm process before this one
+                    os.waitpid(order["pid"], 0)  # a namespace's first process is gone when all of it is gone
                 if isolation is None:
                     end_and_wipe(order["pid"], top)
                     make_home(top, fonts)
-                control.send(json.dumps({"status": status}).encode())
+                control.send(b'{"ended": true}')
             case "serve" | "kernel":
                 if order["do"] == "kernel":
                     warm_up_kernels()
