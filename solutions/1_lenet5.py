@@ -33,7 +33,7 @@
 #
 # | Ejercicio | Puntos |
 # |---|---|
-# | `n1-conv-output-size`: el lado de la salida | 10 |
+# | `n1-conv-output-size`: el lado de la salida | 8 |
 # | `n1-conv2d`: la convolución con bucles | 15 |
 # | `n1-subsampling`: la capa S de 1998 | 10 |
 # | `n1-s2-parameters`: sus parámetros | 5 |
@@ -41,7 +41,7 @@
 # | `n1-parameter-count`: las dos cuentas | 10 |
 # | `n1-m1-c5`: ¿convolución o totalmente conectada? (a mano) | 5 |
 # | `n1-lenet5-module`: LeNet-5 en PyTorch | 15 |
-# | `n1-train-step`: el paso de entrenamiento y la evaluación | 10 |
+# | `n1-train-step`: el paso de entrenamiento y la evaluación | 12 |
 # | `n1-m2-slide`: lo que la diapositiva se deja (a mano) | 5 |
 # | **Total** | **100** |
 #
@@ -156,7 +156,7 @@ widgets.convolution(size=7, kernel_size=3, stride=2, padding=0)
 # posiciones? ¿Qué relleno hace que salgan otra vez 32? ¿Y qué pasa si la ventana es mayor que la fila?
 
 # %% [markdown]
-# ### Ejercicio `n1-conv-output-size` (10 puntos)
+# ### Ejercicio `n1-conv-output-size` (8 puntos)
 #
 # Escribe la función que da el lado de la salida, en píxeles. Devuelve un número entero. Si la ventana no cabe ni una
 # vez (es mayor que la fila **con su relleno**), no hay salida posible: lanza un `ValueError`.
@@ -181,7 +181,7 @@ import tema9
 
 tema9.check("n1-conv-output-size")
 
-# %% tests="n1-conv-output-size" case="values" points=7
+# %% tests="n1-conv-output-size" case="values" points=5
 import random
 
 import torch
@@ -902,9 +902,9 @@ assert contracts.close(training, expected, tolerance=1e-3), "al entrenar calcula
 # Al evaluar no hacen falta gradientes. Dentro de `with torch.no_grad():` PyTorch no los prepara, y se ahorran memoria y
 # tiempo; los números que salen son los mismos.
 #
-# ### Ejercicio `n1-train-step` (10 puntos)
+# ### Ejercicio `n1-train-step` (12 puntos)
 #
-# Escribe las dos funciones (6 puntos el paso y 4 la evaluación). La pérdida que devuelve `train_step` es la de antes
+# Escribe las dos funciones (7 puntos el paso y 5 la evaluación). La pérdida que devuelve `train_step` es la de antes
 # de mover los pesos.
 
 
@@ -949,7 +949,7 @@ import tema9
 
 tema9.check("n1-train-step")
 
-# %% tests="n1-train-step" case="step" points=6
+# %% tests="n1-train-step" case="step" points=7
 import torch
 
 from tema9 import contracts, measuring
@@ -982,7 +982,7 @@ assert contracts.close(run["weights"], expected["weights"], tolerance=1e-6), (
 )
 ### END HIDDEN TESTS
 
-# %% tests="n1-train-step" case="evaluate" points=4
+# %% tests="n1-train-step" case="evaluate" points=5
 import torch
 
 from tema9 import contracts, measuring

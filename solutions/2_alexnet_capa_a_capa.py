@@ -32,16 +32,16 @@
 #
 # | Ejercicio | Puntos |
 # |---|---|
-# | `n2-conv1-volume`: el volumen que sale de una convolución | 8 |
+# | `n2-conv1-volume`: el volumen que sale de una convolución | 4 |
 # | `n2-conv-params`: los parámetros de una convolución | 10 |
-# | `n2-pool1`: volumen y parámetros de un *pooling* | 6 |
+# | `n2-pool1`: volumen y parámetros de un *pooling* | 3 |
 # | `n2-layer-table`: la tabla de formas de una red | 15 |
 # | `n2-total-parameters`: el total de parámetros | 8 |
 # | `n2-multiply-adds`: las multiplicaciones-suma por capa | 10 |
 # | `n2-memory`: la memoria para entrenar | 10 |
 # | `n2-input-224`: 224 o 227 | 10 |
-# | `n2-alexnet-module`: la red de la diapositiva en PyTorch | 13 |
-# | `n2-receptive-field`: campo receptivo y paso efectivo | 5 |
+# | `n2-alexnet-module`: la red de la diapositiva en PyTorch | 17 |
+# | `n2-receptive-field`: campo receptivo y paso efectivo | 8 |
 # | `n2-m1-60-million`: ¿60 millones? (se corrige a mano) | 5 |
 # | **Total** | **100** |
 #
@@ -155,7 +155,7 @@ ax = figures.windows(227, kernel_size=11, stride=4)
 plt.show()
 
 # %% [markdown]
-# **Ejercicio `n2-conv1-volume` (8 puntos).** Escribe la función que da el volumen de salida de una convolución
+# **Ejercicio `n2-conv1-volume` (4 puntos).** Escribe la función que da el volumen de salida de una convolución
 # cualquiera. La imagen puede no ser cuadrada.
 
 
@@ -179,7 +179,7 @@ import tema9
 
 tema9.check("n2-conv1-volume")
 
-# %% tests="n2-conv1-volume" points=8
+# %% tests="n2-conv1-volume" points=4
 from tema9 import contracts, measuring
 
 volume = measuring.answer(conv_output_shape, contracts.integers(3))
@@ -339,7 +339,7 @@ plt.show()
 # Con 55 las ventanas encajan; con 56 la división no es exacta y el píxel que sobra no lo mira nadie: se redondea
 # **hacia abajo**.
 #
-# **Ejercicio `n2-pool1` (6 puntos).** Volumen (4 puntos) y número de parámetros (2 puntos) de un *max pooling*
+# **Ejercicio `n2-pool1` (3 puntos).** Volumen (2 puntos) y número de parámetros (1 punto) de un *max pooling*
 # cualquiera.
 
 
@@ -361,7 +361,7 @@ import tema9
 
 tema9.check("n2-pool1")
 
-# %% tests="n2-pool1" case="volume" points=4
+# %% tests="n2-pool1" case="volume" points=2
 from tema9 import contracts, measuring
 
 layer = measuring.answer(max_pool_layer, contracts.together(contracts.integers(3), contracts.integer))
@@ -383,7 +383,7 @@ for _ in range(8):
     assert found == expected, "no coincide con torch en otro pooling: ¿redondeas abajo? ¿y si no es cuadrado?"
 ### END HIDDEN TESTS
 
-# %% tests="n2-pool1" case="parameters" points=2
+# %% tests="n2-pool1" case="parameters" points=1
 from tema9 import contracts, measuring
 
 layer = measuring.answer(max_pool_layer, contracts.together(contracts.integers(3), contracts.integer))
@@ -980,9 +980,9 @@ widgets.input_224()
 # %% [markdown]
 # **Ejercicio `n2-input-224` (10 puntos).** Dos funciones:
 #
-# - `conv_output_size`, con los dos redondeos: `"floor"`, hacia abajo (3 puntos), y `"ceil"`, hacia arriba (3 puntos);
+# - `conv_output_size`, con los dos redondeos: `"floor"`, hacia abajo (1 punto), y `"ceil"`, hacia arriba (3 puntos);
 # - `pad_like_2012`, que añade a imágenes de 224 los ceros justos para que una convolución de 11×11 con paso 4 **sin**
-#   relleno dé 55×55, con las mismas ventanas que en 2012: las que empiezan en los píxeles 0, 4, 8, ..., 216 (4 puntos).
+#   relleno dé 55×55, con las mismas ventanas que en 2012: las que empiezan en los píxeles 0, 4, 8, ..., 216 (6 puntos).
 #   Ojo: con 3 ceros en **cada** borde también salen 55, pero las ventanas son otras. Te sirve `F.pad`; mira en su ayuda
 #   (`F.pad?`) en qué orden van los bordes.
 
@@ -1013,7 +1013,7 @@ import tema9
 
 tema9.check("n2-input-224")
 
-# %% tests="n2-input-224" case="floor" points=3
+# %% tests="n2-input-224" case="floor" points=1
 from tema9 import contracts, measuring
 
 side_of = measuring.answer(conv_output_size, contracts.integer)
@@ -1053,7 +1053,7 @@ for _ in range(8):
     assert found == windows, "hacia arriba hay que añadir ventanas hasta que no quede ningún píxel fuera"
 ### END HIDDEN TESTS
 
-# %% tests="n2-input-224" case="windows" points=4
+# %% tests="n2-input-224" case="windows" points=6
 import torch
 
 from tema9 import contracts, measuring
@@ -1126,7 +1126,7 @@ for side in (224, 227):
 #     print(alexnet_slide()(torch.zeros(1, 3, 227, 227)).shape)
 # ```
 #
-# **Ejercicio `n2-alexnet-module` (13 puntos).** 4 puntos por los parámetros, 6 por lo que llega a cada capa y 3 por el
+# **Ejercicio `n2-alexnet-module` (17 puntos).** 5 puntos por los parámetros, 8 por lo que llega a cada capa y 4 por el
 # clasificador (ReLU y *dropout* entre las FC, y la salida).
 
 
@@ -1158,7 +1158,7 @@ import tema9
 
 tema9.check("n2-alexnet-module")
 
-# %% tests="n2-alexnet-module" case="parameters" points=4
+# %% tests="n2-alexnet-module" case="parameters" points=5
 import math
 
 from tema9 import measuring
@@ -1176,7 +1176,7 @@ fewer = [math.prod(shape) for shape in measuring.parameter_shapes(alexnet_slide,
 assert fewer == [*sizes[:-2], 7 * 4096, 7], "num_classes no cambia las neuronas de la última capa, o cambia algo más"
 ### END HIDDEN TESTS
 
-# %% tests="n2-alexnet-module" case="layers" points=6
+# %% tests="n2-alexnet-module" case="layers" points=8
 import torch
 
 from tema9 import contracts, measuring
@@ -1218,7 +1218,7 @@ with torch.no_grad():
         assert close, f"a {names[number]} no le llegan los valores correctos; revisa lo que hay antes: {hint}"
 ### END HIDDEN TESTS
 
-# %% tests="n2-alexnet-module" case="classifier" points=3
+# %% tests="n2-alexnet-module" case="classifier" points=4
 import torch
 
 from tema9 import contracts, measuring
@@ -1290,7 +1290,7 @@ print(f"{spanish(table.total('multiply_adds') / best / 1e9, 1)} mil millones de 
 #
 # Predice: ¿una neurona de POOL3 ve la imagen entera?
 #
-# **Ejercicio `n2-receptive-field` (5 puntos).**
+# **Ejercicio `n2-receptive-field` (8 puntos).**
 
 
 # %% solution="n2-receptive-field"
@@ -1317,7 +1317,7 @@ import tema9
 
 tema9.check("n2-receptive-field")
 
-# %% tests="n2-receptive-field" points=5
+# %% tests="n2-receptive-field" points=8
 from tema9 import contracts, measuring
 
 fields = measuring.answer(receptive_fields, contracts.sequence(contracts.integers(2)))

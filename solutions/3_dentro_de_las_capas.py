@@ -39,10 +39,10 @@
 # | `n3-lrn-alpha`: la de PyTorch | 6 |
 # | `n3-order`: qué capas conmutan | 8 |
 # | `n3-max-pool`: el *max pooling* con bucles | 8 |
-# | `n3-overlapping`: los lados de AlexNet | 5 |
+# | `n3-overlapping`: los lados de AlexNet | 3 |
 # | `n3-dropout`: los dos *dropouts* | 12 |
 # | `n3-random-views`: recortes y espejos | 8 |
-# | `n3-pca-lighting`: la luz | 13 |
+# | `n3-pca-lighting`: la luz | 15 |
 # | `n3-ten-crops`: diez recortes | 10 |
 # | `n3-m2-first-relu`: ¿la primera? (a mano) | 7 |
 # | **Total** | **100** |
@@ -524,7 +524,7 @@ assert not measuring.changes_its_inputs(max_pool, maps, 2), "has modificado el a
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### Ejercicio `n3-overlapping` (5 puntos)
+# ### Ejercicio `n3-overlapping` (3 puntos)
 #
 # AlexNet tiene tres *poolings*, y entre ellos nada cambia el lado. Escribe la función que da los lados después de cada
 # uno, empezando en `side`. Con `ceil=True` una ventana que se sale también cuenta (se redondea hacia arriba, como en
@@ -549,7 +549,7 @@ import tema9
 
 tema9.check("n3-overlapping")
 
-# %% tests="n3-overlapping" points=5
+# %% tests="n3-overlapping" points=3
 import torch
 
 from tema9 import contracts, measuring
@@ -821,7 +821,7 @@ for component in range(3):
 # %% [markdown]
 # (Las alfas de la figura son mucho mayores que las de verdad, para que se vea.)
 #
-# ### Ejercicio `n3-pca-lighting` (13 puntos)
+# ### Ejercicio `n3-pca-lighting` (15 puntos)
 #
 # Dos funciones, para imágenes con valores de 0 a 1. La primera da los valores propios, de mayor a menor, y los vectores
 # propios **en columnas**, en el mismo orden. Pista: `np.linalg.eigh` los da de menor a mayor. La segunda aplica la
@@ -854,7 +854,7 @@ import tema9
 
 tema9.check("n3-pca-lighting")
 
-# %% tests="n3-pca-lighting" case="pca" points=6
+# %% tests="n3-pca-lighting" case="pca" points=7
 import numpy as np
 
 from tema9 import contracts, measuring
@@ -887,7 +887,7 @@ for seed in range(3):
 assert not measuring.changes_its_inputs(colour_pca, images), "has modificado las imágenes que te dan"
 ### END HIDDEN TESTS
 
-# %% tests="n3-pca-lighting" case="light" points=7
+# %% tests="n3-pca-lighting" case="light" points=8
 import numpy as np
 
 from tema9 import contracts, measuring

@@ -35,7 +35,7 @@
 #
 # | Ejercicio | Puntos |
 # |---|---|
-# | `n6-literal`: la diapositiva al pie de la letra | 10 |
+# | `n6-literal`: la diapositiva al pie de la letra | 8 |
 # | `n6-figure-3`: la red del artículo | 10 |
 # | `n6-receptive-field`: quién ve media imagen | 6 |
 # | `n6-m1-capacity`: dónde importa la capacidad (a mano) | 10 |
@@ -43,7 +43,7 @@
 # | `n6-aliasing`: la frecuencia que parece | 8 |
 # | `n6-occlusion`: mapa de oclusión | 15 |
 # | `n6-switches`: el *pooling* que recuerda | 10 |
-# | `n6-deconvnet`: de vuelta a los píxeles | 13 |
+# | `n6-deconvnet`: de vuelta a los píxeles | 15 |
 # | `n6-m2-fair-comparison`: 16,4 y 11,7 (a mano) | 10 |
 # | **Total** | **100** |
 #
@@ -86,7 +86,7 @@ SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimen
 # Hazlo al pie de la letra: coge AlexNet y cambia **solo** eso. **Predice** antes de calcular: ¿cuántos números entran
 # en FC6, si en AlexNet eran 9216? ¿Cuántos parámetros tendrá la red, si AlexNet tenía 62 millones?
 #
-# ### Ejercicio `n6-literal` (10 puntos)
+# ### Ejercicio `n6-literal` (8 puntos)
 #
 # Escribe la función que lo calcula para cualquier lista de capas. Cada una es una tupla:
 #
@@ -123,7 +123,7 @@ import tema9
 
 tema9.check("n6-literal")
 
-# %% tests="n6-literal" case="small" points=4
+# %% tests="n6-literal" case="small" points=3
 from tema9 import contracts, measuring
 
 size = measuring.answer(network_size, contracts.integers(2))
@@ -139,7 +139,7 @@ assert size([("conv", 3, 2, 0, 4), ("conv", 1, 1, 0, 6)], [2, 3], side=8, channe
 ### END HIDDEN TESTS
 
 
-# %% tests="n6-literal" case="slide" points=6
+# %% tests="n6-literal" case="slide" points=5
 from tema9 import contracts, measuring
 
 size = measuring.answer(network_size, contracts.integers(2))
@@ -771,17 +771,36 @@ assert not measuring.changes_its_inputs(unpool, values, places, (2, 2)), "tu fun
 # - ***deconvnet***: pasa $g$ donde $g > 0$, sin mirar $a$;
 # - **retropropagación guiada**: pasa $g$ donde $a > 0$ **y** $g > 0$.
 #
-# ### Ejercicio `n6-deconvnet` (13 puntos)
+# ### Ejercicio `n6-deconvnet` (15 puntos)
 #
-# Escribe dos funciones. `relu_back` devuelve la señal que sale de la ReLU hacia atrás, según la regla. `project` es una
-# *deconvnet* de una capa: convolución con paso `stride` y sesgos, ReLU y *max pooling* de 3x3 con paso 2; deja la
-# activación **más fuerte** del mapa `map` después del *pooling*, y la lleva a los píxeles con la regla `"deconvnet"`:
-# sitio del máximo, ReLU, filtros traspuestos (sin sesgos). Si la ReLU apaga el mapa entero, la proyección es cero.
-# Puedes usar `F.conv2d`, `F.max_pool2d` con `return_indices=True` y `F.conv_transpose2d`. No escribas en los tensores
-# que te dan.
+# Escribe los tres pasos de la vuelta en una capa hecha de convolución, ReLU y *max pooling* de 3x3 con paso 2. Cada
+# función se corrige por separado (6, 4 y 5 puntos), y ninguna escribe en los tensores que le dan.
+#
+# - `keep_strongest` recibe lo que sale de la convolución. Le aplica la ReLU y el *pooling*, busca la activación **más
+#   fuerte** que queda en el mapa `map` **después** del *pooling*, y la pone donde estaba ese máximo; todo lo demás,
+#   también en los otros mapas, es cero. Si la ReLU apaga el mapa entero, todo es cero.
+# - `relu_back` devuelve la señal que sale de la ReLU hacia atrás, según la regla.
+# - `project` lleva una señal cualquiera de los mapas a los píxeles: cada valor pinta el filtro de su mapa, multiplicado
+#   por él, en los píxeles que ese filtro leyó, y lo que cae en el mismo píxel se suma. Los sesgos no vuelven.
+#
+# Puedes usar `F.max_pool2d` con `return_indices=True` y `F.conv_transpose2d`.
 
 
 # %% solution="n6-deconvnet"
+def keep_strongest(before, map):
+    """Deja solo la activación más fuerte de un mapa después del pooling, en el sitio donde estaba.
+
+    before: tensor (K, alto, ancho), lo que sale de la convolución. Devuelve un tensor de la misma forma.
+    """
+    ### BEGIN SOLUTION
+    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
+    strongest = pooled[map].argmax()
+    signal = torch.zeros_like(before).flatten(1)
+    signal[map, places[map].flatten()[strongest]] = pooled[map].max()
+    return signal.reshape(before.shape)
+    ### END SOLUTION
+
+
 def relu_back(signal, before, rule):
     """Devuelve la señal después de deshacer la ReLU; before es lo que entró en ella. Tensores de la misma forma.
 
@@ -793,21 +812,14 @@ def relu_back(signal, before, rule):
     ### END SOLUTION
 
 
-def project(image, weight, bias, map, stride=2):
-    """Lleva a los píxeles la activación más fuerte de un mapa.
+def project(signal, weight, stride=2):
+    """Lleva la señal de los mapas de una convolución con ese paso y sin relleno a los píxeles.
 
-    image: tensor (C, alto, ancho). weight: (K, C, lado, lado). bias: (K,). Devuelve un tensor con los C canales de la
-    imagen y (alto' - 1) · stride + lado píxeles de alto, con alto' el de la salida de la convolución, y lo mismo de
-    ancho: son los píxeles que leen los filtros, y pueden ser algunos menos que los de la imagen.
+    signal: tensor (K, alto, ancho). weight: (K, C, lado, lado). Devuelve un tensor (C, (alto - 1) · stride + lado,
+    (ancho - 1) · stride + lado): los píxeles que leyeron los filtros.
     """
     ### BEGIN SOLUTION
-    before = F.conv2d(image[None], weight, bias, stride=stride)
-    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
-    strongest = pooled[0, map].argmax()
-    signal = torch.zeros_like(before).flatten(2)
-    signal[0, map, places[0, map].flatten()[strongest]] = pooled[0, map].flatten()[strongest]
-    signal = F.relu(signal.reshape(before.shape))
-    return F.conv_transpose2d(signal, weight, stride=stride)[0]
+    return F.conv_transpose2d(signal[None], weight, stride=stride)[0]
     ### END SOLUTION
 
 
@@ -816,7 +828,42 @@ import tema9
 
 tema9.check("n6-deconvnet")
 
-# %% tests="n6-deconvnet" case="rules" points=5
+# %% tests="n6-deconvnet" case="strongest" points=6
+import torch
+
+from tema9 import contracts, measuring
+
+kept = measuring.answer(keep_strongest, contracts.array)
+before = torch.tensor([[[1.0, 2.0, 0.0], [5.0, 3.0, 4.0], [0.0, 1.0, 2.0]]])
+assert contracts.close(kept(before, 0), [[[0, 0, 0], [5, 0, 0], [0, 0, 0]]]), "el máximo de la única ventana es 5: queda solo"
+### BEGIN HIDDEN TESTS
+generator = torch.Generator().manual_seed(10)
+for maps, height, width in ((1, 7, 7), (3, 9, 12), (4, 10, 5), (2, 3, 8), (5, 6, 11)):
+    before = torch.randn(maps, height, width, generator=generator)
+    for chosen in range(maps):
+        expected = torch.zeros(maps, height, width)
+        read = before[chosen, : (height - 3) // 2 * 2 + 3, : (width - 3) // 2 * 2 + 3]  # lo que leen las ventanas
+        row, column = divmod(int(read.argmax()), read.shape[1])
+        expected[chosen, row, column] = read.max()
+        found = kept(before, chosen)
+        case = f"{maps} mapas de {height}x{width}, mapa {chosen}"
+        assert found.shape == expected.shape, f"la forma es la de lo que sale de la convolución: {case}"
+        assert contracts.close(found, expected), f"queda un solo valor, el mayor, en el sitio donde estaba: {case}"
+edge = torch.zeros(1, 8, 8)
+edge[0, 2, 3], edge[0, 7, 7] = 4.0, 9.0
+expected = torch.zeros(1, 8, 8)
+expected[0, 2, 3] = 4.0
+assert contracts.close(kept(edge, 0), expected), (
+    "en un mapa de 8x8, las ventanas de 3x3 con paso 2 no llegan a la última fila: se busca después del pooling"
+)
+assert contracts.close(kept(edge - 1000, 0), torch.zeros(1, 8, 8)), (
+    "si la ReLU apaga el mapa entero, la activación más fuerte es 0"
+)
+assert not measuring.changes_its_inputs(keep_strongest, edge, 0), "`keep_strongest` escribe en el tensor que le dan"
+### END HIDDEN TESTS
+
+
+# %% tests="n6-deconvnet" case="rules" points=4
 import torch
 
 from tema9 import contracts, measuring
@@ -843,54 +890,59 @@ for rule, expected in {
 ### END HIDDEN TESTS
 
 
-# %% tests="n6-deconvnet" case="layer" points=8
+# %% tests="n6-deconvnet" case="layer" points=5
 import torch
 
 from tema9 import contracts, measuring
 
 pixels = measuring.answer(project, contracts.array)
-image, weight = torch.zeros(1, 9, 9), torch.ones(1, 1, 3, 3)
-image[0, 4, 4] = 1.0
-found = pixels(image, weight, torch.zeros(1), 0)
-assert found.shape == (1, 9, 9), "la convolución deja 4x4, y (4 - 1) · 2 + 3 son 9 píxeles: la forma es (1, 9, 9)"
+signal, weight = torch.tensor([[[0.0, 3.0]]]), torch.tensor([[[[1.0, 2.0], [4.0, 5.0]]]])
+found = pixels(signal, weight)
+assert found.shape == (1, 2, 4), "con un filtro de 2x2 y paso 2, una señal de 1x2 sale de 2x4 píxeles: (1, 2, 4)"
+assert contracts.close(found, [[[0, 0, 3, 6], [0, 0, 12, 15]]]), "el valor 3 pinta el filtro, tres veces mayor, a la derecha"
 ### BEGIN HIDDEN TESTS
 generator = torch.Generator().manual_seed(9)
-for channels, kernels, side, stride, height, width, chosen in (
-    (3, 4, 3, 2, 15, 15, 1),
-    (2, 3, 5, 1, 11, 14, 2),
-    (1, 2, 7, 2, 21, 17, 0),
-    (2, 3, 3, 3, 16, 24, 1),
-    (1, 3, 2, 1, 9, 9, 2),
+for channels, kernels, side, stride, height, width in (
+    (3, 4, 3, 2, 7, 7),
+    (2, 3, 5, 1, 4, 6),
+    (1, 2, 7, 2, 8, 5),
+    (2, 3, 3, 3, 4, 7),
+    (1, 3, 2, 4, 3, 3),
 ):
-    image = torch.randn(channels, height, width, generator=generator)
+    signal = torch.randn(kernels, height, width, generator=generator)
     weight = torch.randn(kernels, channels, side, side, generator=generator)
-    bias = torch.randn(kernels, generator=generator)
-    maps = torch.nn.functional.conv2d(image[None], weight, bias, stride=stride).clamp(min=0)
-    down, right = ((length - 3) // 2 * 2 + 3 for length in maps.shape[2:])  # lo que leen las ventanas del pooling
-    read = maps[0, chosen, :down, :right]
-    row, column = divmod(int(read.argmax()), right)
-    expected = torch.zeros(channels, (maps.shape[2] - 1) * stride + side, (maps.shape[3] - 1) * stride + side)
-    top, left = row * stride, column * stride
-    expected[:, top : top + side, left : left + side] = read.max() * weight[chosen]
-    found = pixels(image, weight, bias, chosen, stride=stride)
-    case = f"{kernels} filtros de {side}x{side}, paso {stride}, mapa {chosen}, imagen de {height}x{width}"
+    expected = torch.zeros(channels, (height - 1) * stride + side, (width - 1) * stride + side)
+    for kernel in range(kernels):
+        for row in range(height):
+            for column in range(width):
+                top, left = row * stride, column * stride
+                expected[:, top : top + side, left : left + side] += signal[kernel, row, column] * weight[kernel]
+    found = pixels(signal, weight, stride=stride)
+    case = f"{kernels} filtros de {side}x{side} y {channels} canales, paso {stride}, señal de {height}x{width}"
     assert found.shape == expected.shape, f"la forma no es la debida: {case}"
-    assert contracts.close(found, expected), (
-        f"tiene que ser el filtro del mapa, por el valor de la activación, en el sitio del máximo: {case}"
-    )
-spot = torch.zeros(1, 8, 8)
-spot[0, 2, 3], spot[0, 7, 7] = 4.0, 9.0
-expected_spot = torch.zeros(1, 8, 8)
-expected_spot[0, 2, 3] = 4.0
-assert contracts.close(pixels(spot, torch.ones(1, 1, 1, 1), torch.zeros(1), 0, stride=1), expected_spot), (
-    "en un mapa de 8x8, las ventanas de 3x3 con paso 2 no llegan a la última fila: se busca después del pooling"
-)
-assert contracts.close(pixels(image, weight, bias - 1000, chosen, stride=stride), torch.zeros_like(expected)), (
-    "si la ReLU apaga el mapa entero, la activación más fuerte es 0 y no pinta nada"
-)
-assert not measuring.changes_its_inputs(project, image, weight, bias, chosen), "tu función escribe en sus argumentos"
+    assert contracts.close(found, expected), f"cada valor pinta el filtro de su mapa, y lo que coincide se suma: {case}"
+assert not measuring.changes_its_inputs(project, signal, weight), "`project` escribe en los tensores que le dan"
 ### END HIDDEN TESTS
 
+
+# %% [markdown]
+# Júntalos: CONV1 de la red de fotografías, y los tres mapas que más responden a una imagen. **Predice** qué se verá en
+# cada uno: ¿la imagen, un trozo de ella, u otra cosa?
+
+# %% explore=true
+photographs = models.pretrained("alexnet_mini")
+conv1 = photographs.layers.conv1
+image = photographs.views.evaluation(tema9.data.textures().test.images[7:8])[0]
+try:
+    with torch.no_grad():
+        before = conv1(image[None])[0]
+        tiles = [("la imagen", (image - image.amin()) / (image.amax() - image.amin()))]
+        for map in before.amax(dim=(1, 2)).topk(3).indices.tolist():
+            signal = relu_back(keep_strongest(before, map), before, "deconvnet")
+            tiles.append((f"mapa {map}", gallery.signed(project(signal, conv1.weight, conv1.stride[0]))))
+    ax = figures.pictures(tiles)
+except NotImplementedError:
+    print("escribe antes `keep_strongest`, `relu_back` y `project`")
 
 # %% [markdown]
 # Con una capa la *deconvnet* pinta el filtro en su sitio. Con cuatro capas ya no es un filtro: es lo que la red ha

@@ -1615,7 +1615,23 @@ def unpool(values, places, shape):
 # ## n6-deconvnet
 
 
-# %% right="n6-deconvnet" name="pastes-the-kernel"
+# %% right="n6-deconvnet" name="loops"
+def keep_strongest(before, map):
+    count, height, width = before.shape
+    best, place = 0.0, None
+    for top in range(0, height - 2, 2):
+        for left in range(0, width - 2, 2):
+            window = before[map, top : top + 3, left : left + 3]
+            if window.max() > best:
+                best = float(window.max())
+                down, right = divmod(int(window.argmax()), 3)
+                place = map, top + down, left + right
+    signal = torch.zeros(count, height, width)
+    if place:
+        signal[place] = best
+    return signal
+
+
 def relu_back(signal, before, rule):
     if rule == "gradient":
         return torch.where(before > 0, signal, torch.zeros_like(signal))
@@ -1623,45 +1639,55 @@ def relu_back(signal, before, rule):
     return back if rule == "deconvnet" else torch.where(before > 0, back, torch.zeros_like(back))
 
 
-def project(image, weight, bias, map, stride=2):
-    maps = F.relu(F.conv2d(image[None], weight, bias, stride=stride))
-    pooled, places = F.max_pool2d(maps, 3, 2, return_indices=True)
-    at = places[0, map].flatten()[pooled[0, map].argmax()].item()
-    row, column = divmod(at, maps.shape[3])
-    side = weight.shape[2]
-    result = torch.zeros(len(image), (maps.shape[2] - 1) * stride + side, (maps.shape[3] - 1) * stride + side)
-    result[:, row * stride : row * stride + side, column * stride : column * stride + side] = weight[map] * pooled[0, map].max()
+def project(signal, weight, stride=2):
+    _, channels, side, _ = weight.shape
+    _, height, width = signal.shape
+    result = torch.zeros(channels, (height - 1) * stride + side, (width - 1) * stride + side)
+    for y in range(height):
+        for x in range(width):
+            painted = torch.einsum("k,kcij->cij", signal[:, y, x], weight)
+            result[:, y * stride : y * stride + side, x * stride : x * stride + side] += painted
     return result
 
 
-# %% right="n6-deconvnet" name="max-unpool"
+# %% right="n6-deconvnet" name="autograd"
+def keep_strongest(before, map):
+    pooled, places = F.max_pool2d(before[None].clamp(min=0), kernel_size=3, stride=2, return_indices=True)
+    one = torch.zeros_like(pooled[0, map]).flatten()
+    one[pooled[0, map].argmax()] = 1
+    row, column = divmod(int((one * places[0, map].flatten()).sum()), before.shape[2])
+    mask = torch.zeros(before.shape)
+    mask[map, row, column] = 1
+    return before.clamp(min=0) * mask
+
+
 def relu_back(signal, before, rule):
-    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": (before > 0) & (signal > 0)}
-    return signal * masks[rule]
+    if rule == "deconvnet":
+        return F.relu(signal)
+    through = before.detach().clone().requires_grad_()
+    (back,) = torch.autograd.grad(F.relu(through), through, signal if rule == "gradient" else F.relu(signal))
+    return back
 
 
-def project(image, weight, bias, map, stride=2):
-    before = F.conv2d(image.unsqueeze(0), weight, bias, stride=stride)
-    pooled, places = F.max_pool2d(before.clamp(min=0), 3, 2, return_indices=True)
-    one = torch.zeros_like(pooled)
-    y, x = divmod(pooled[0, map].argmax().item(), pooled.shape[3])
-    one[0, map, y, x] = pooled[0, map, y, x]
-    back = F.max_unpool2d(one, places, 3, 2, output_size=before.shape)
-    if back.sum() == 0:
-        back[0, map].view(-1)[places[0, map, y, x]] = pooled[0, map, y, x]
-    keep = torch.zeros_like(back)
-    keep[0, map].view(-1)[places[0, map, y, x]] = pooled[0, map, y, x]
-    return F.conv_transpose2d(keep, weight, stride=stride).squeeze(0)
-
-
-# %% equivalent="n6-deconvnet"
-# Lo que queda de la ReLU y del pooling no es negativo, así que la segunda ReLU no lo cambia.
-# signal = F.relu(signal.reshape(before.shape)) => signal = signal.reshape(before.shape)
-# Sin la primera ReLU, un máximo negativo lo apaga la segunda.
-# pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True) => pooled, places = F.max_pool2d(before, 3, 2, return_indices=True)
+def project(signal, weight, stride=2):
+    side = weight.shape[-1]
+    height, width = ((length - 1) * stride + side for length in signal.shape[1:])
+    image = torch.zeros(1, weight.shape[1], height, width, requires_grad=True)
+    (back,) = torch.autograd.grad(F.conv2d(image, weight, stride=stride), image, signal[None])
+    return back[0]
 
 
 # %% probes="n6-deconvnet"
+# Un mapa de 3x3, que es una sola ventana: queda el máximo donde estaba, y lo demás es cero.
+keep_strongest(torch.tensor([[[1.0, 2.0, 0.0], [3.0, 0.5, 7.0], [0.0, 1.0, 2.0]]]), 0)
+# En un mapa de 8x8 las ventanas de 3x3 con paso 2 no llegan a la última fila: se busca el máximo después del pooling.
+keep_strongest(torch.arange(64.0).reshape(1, 8, 8) % 61, 0)
+# Con tres mapas que no son cuadrados: queda un valor del mapa pedido, y los otros mapas son cero.
+[keep_strongest(torch.sin(torch.arange(231.0) ** 2).reshape(3, 7, 11), map) for map in (1, 0, 2)]
+# Con valores tan negativos que la ReLU apaga el mapa entero: todo es cero.
+keep_strongest(torch.sin(torch.arange(98.0)).reshape(2, 7, 7) - 1000, 1)
+# `keep_strongest` no debe escribir en el tensor que le dan.
+measuring.changes_its_inputs(keep_strongest, torch.sin(torch.arange(98.0)).reshape(2, 7, 7), 1)
 # Seis valores con todas las combinaciones de signos: escribe en papel cuáles pasan con cada regla.
 relu_back(torch.tensor([2.0, -3.0, 5.0, -7.0, 0.5, 0.25]), torch.tensor([1.0, 1.0, -1.0, -1.0, 0.3, -0.3]), "gradient")
 relu_back(torch.tensor([2.0, -3.0, 5.0, -7.0, 0.5, 0.25]), torch.tensor([1.0, 1.0, -1.0, -1.0, 0.3, -0.3]), "deconvnet")
@@ -1670,366 +1696,574 @@ relu_back(torch.tensor([2.0, -3.0, 5.0, -7.0, 0.5, 0.25]), torch.tensor([1.0, 1.
 relu_back(torch.tensor([2.0, -3.0]), torch.tensor([0.0, 0.0]), "gradient")
 relu_back(torch.tensor([2.0, -3.0]), torch.tensor([0.0, 0.0]), "guided")
 # `relu_back` no debe escribir en los tensores que le dan.
-[measuring.changes_its_inputs(relu_back, torch.tensor([2.0, -3.0]), torch.tensor([1.0, -1.0]), rule) for rule in ("gradient", "deconvnet", "guided")]
-# Un filtro de 1x1 que vale 2: queda una sola activación, y se pinta multiplicada otra vez por 2, donde estaba el máximo.
-project(torch.arange(9.0).reshape(1, 3, 3), torch.full((1, 1, 1, 1), 2.0), torch.zeros(1), 0, stride=1)
-# En un mapa de 8x8 las ventanas de 3x3 con paso 2 no llegan a la última fila: se busca el máximo después del pooling.
-project(torch.arange(64.0).reshape(1, 8, 8) % 61, torch.ones(1, 1, 1, 1), torch.zeros(1), 0, stride=1)
-# Con paso 2, dos canales y tres filtros: tiene que ser el filtro del mapa, por el valor de la activación, en su sitio.
-project(torch.sin(torch.arange(242.0)).reshape(2, 11, 11), torch.cos(torch.arange(54.0)).reshape(3, 2, 3, 3), torch.tensor([0.3, 0.1, 0.2]), 1)
-# Con una imagen que no es cuadrada, y con otros pasos y lados.
-project(torch.sin(torch.arange(198.0)).reshape(2, 9, 11), torch.cos(torch.arange(54.0)).reshape(3, 2, 3, 3), torch.tensor([0.5, -0.1, 0.2]), 2, stride=1)
-project(torch.sin(torch.arange(320.0)).reshape(1, 16, 20), torch.cos(torch.arange(8.0)).reshape(2, 1, 2, 2), torch.tensor([0.5, -0.1]), 0, stride=3)
-# Con unos sesgos tan negativos que la ReLU apaga el mapa entero: la proyección es cero.
-project(torch.sin(torch.arange(162.0)).reshape(2, 9, 9), torch.cos(torch.arange(54.0)).reshape(3, 2, 3, 3), torch.full((3,), -1000.0), 1)
+[
+    measuring.changes_its_inputs(relu_back, torch.tensor([2.0, -3.0]), torch.tensor([1.0, -1.0]), rule)
+    for rule in ("gradient", "deconvnet", "guided")
+]
+# Una señal de 1x2 y un filtro de 2x2, con paso 2: píntala en papel.
+project(torch.tensor([[[4.0, 3.0]]]), torch.tensor([[[[1.0, 2.0], [5.0, 7.0]]]]))
+# Lo mismo con paso 1: las dos copias del filtro comparten una columna, y ahí se suman.
+project(torch.tensor([[[4.0, 3.0]]]), torch.tensor([[[[1.0, 2.0], [5.0, 7.0]]]]), stride=1)
+# Con tres mapas y dos canales: cada mapa pinta con su filtro, en los dos canales.
+project(torch.sin(torch.arange(60.0) ** 2).reshape(3, 4, 5), torch.cos(torch.arange(54.0)).reshape(3, 2, 3, 3))
+# Con un paso mayor que el filtro quedan píxeles que ningún filtro leyó: valen cero.
+project(torch.sin(torch.arange(12.0)).reshape(2, 2, 3), torch.cos(torch.arange(8.0)).reshape(2, 1, 2, 2), stride=3)
 # `project` no debe escribir en los tensores que le dan.
-measuring.changes_its_inputs(project, torch.sin(torch.arange(162.0)).reshape(2, 9, 9), torch.cos(torch.arange(54.0)).reshape(3, 2, 3, 3), torch.zeros(3), 1)
+measuring.changes_its_inputs(project, torch.ones(2, 3, 4), torch.ones(2, 1, 3, 3))
 
+
+# %% wrong="n6-deconvnet" name="all-the-activations" fails=["strongest"]
+# Hay que dejar una sola activación y poner las demás a cero.
+def keep_strongest(before, map):
+    pooled, places = F.max_pool2d(F.relu(before[map])[None], 3, 2, return_indices=True)
+    signal = torch.zeros_like(before)
+    signal[map].view(-1)[places.flatten()] = pooled.flatten()
+    return signal
+
+
+def relu_back(signal, before, rule):
+    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": (before > 0) & (signal > 0)}
+    return signal * masks[rule]
+
+
+def project(signal, weight, stride=2):
+    return F.conv_transpose2d(signal[None], weight, stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="all-the-maps" fails=["strongest"]
+# Hay que poner a cero también los demás mapas: has dejado la más fuerte de cada uno.
+def keep_strongest(before, map):
+    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
+    signal = torch.zeros_like(before)
+    for other in range(len(before)):
+        signal[other].view(-1)[places[other].flatten()[pooled[other].argmax()]] = pooled[other].max()
+    return signal
+
+
+def relu_back(signal, before, rule):
+    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": (before > 0) & (signal > 0)}
+    return signal * masks[rule]
+
+
+def project(signal, weight, stride=2):
+    return F.conv_transpose2d(signal[None], weight, stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="value-lost" fails=["strongest"]
+# La señal empieza con el valor de la activación, no con un uno.
+def keep_strongest(before, map):
+    pooled, places = F.max_pool2d(F.relu(before[map])[None], 3, 2, return_indices=True)
+    signal = torch.zeros_like(before)
+    signal[map].view(-1)[places.flatten()[pooled.argmax()]] = 1.0
+    return signal
+
+
+def relu_back(signal, before, rule):
+    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": (before > 0) & (signal > 0)}
+    return signal * masks[rule]
+
+
+def project(signal, weight, stride=2):
+    return F.conv_transpose2d(signal[None], weight, stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="no-switches" fails=["strongest"]
+# Pones el valor en la esquina de la ventana: va donde estaba el máximo.
+def keep_strongest(before, map):
+    pooled = F.max_pool2d(F.relu(before), 3, 2)[map]
+    row, column = divmod(pooled.argmax().item(), pooled.shape[1])
+    signal = torch.zeros_like(before)
+    signal[map, 2 * row, 2 * column] = pooled.max()
+    return signal
+
+
+def relu_back(signal, before, rule):
+    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": (before > 0) & (signal > 0)}
+    return signal * masks[rule]
+
+
+def project(signal, weight, stride=2):
+    return F.conv_transpose2d(signal[None], weight, stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="before-the-pooling" fails=["strongest"]
+# Se deja la activación más fuerte de las que quedan después del pooling: has buscado en el mapa de antes.
+def keep_strongest(before, map):
+    after = F.relu(before)
+    signal = torch.zeros_like(before)
+    signal[map].view(-1)[after[map].argmax()] = after[map].max()
+    return signal
+
+
+def relu_back(signal, before, rule):
+    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": (before > 0) & (signal > 0)}
+    return signal * masks[rule]
+
+
+def project(signal, weight, stride=2):
+    return F.conv_transpose2d(signal[None], weight, stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="strongest-of-all-maps" fails=["strongest"]
+# Se pide la activación más fuerte del mapa `map`: has tomado la más fuerte de todos los mapas.
+def keep_strongest(before, map):
+    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
+    best = pooled.flatten().argmax().item()
+    signal = torch.zeros_like(before)
+    signal[best // pooled[0].numel()].view(-1)[places.flatten()[best]] = pooled.max()
+    return signal
+
+
+def relu_back(signal, before, rule):
+    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": (before > 0) & (signal > 0)}
+    return signal * masks[rule]
+
+
+def project(signal, weight, stride=2):
+    return F.conv_transpose2d(signal[None], weight, stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="place-after-the-pooling" fails=["strongest"]
+# Has puesto el valor en su sitio del mapa reducido: su sitio en el de antes lo dicen los índices del pooling.
+def keep_strongest(before, map):
+    pooled = F.max_pool2d(F.relu(before), 3, 2)[map]
+    signal = torch.zeros_like(before)
+    signal[map].view(-1)[pooled.argmax()] = pooled.max()
+    return signal
+
+
+def relu_back(signal, before, rule):
+    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": (before > 0) & (signal > 0)}
+    return signal * masks[rule]
+
+
+def project(signal, weight, stride=2):
+    return F.conv_transpose2d(signal[None], weight, stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="one-map" fails=["strongest"]
+# Devuelves un solo mapa, y la señal tiene la forma de lo que recibes: los demás mapas están, y son cero.
+def keep_strongest(before, map):
+    pooled, places = F.max_pool2d(F.relu(before[map])[None], 3, 2, return_indices=True)
+    signal = torch.zeros_like(before)
+    signal[map].view(-1)[places.flatten()[pooled.argmax()]] = pooled.max()
+    return signal[map]
+
+
+def relu_back(signal, before, rule):
+    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": (before > 0) & (signal > 0)}
+    return signal * masks[rule]
+
+
+def project(signal, weight, stride=2):
+    return F.conv_transpose2d(signal[None], weight, stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="reduced-map" fails=["strongest"]
+# Devuelves el mapa reducido, el de después del pooling: falta deshacerlo, con el valor donde estaba el máximo.
+def keep_strongest(before, map):
+    pooled = F.max_pool2d(F.relu(before), 3, 2)
+    signal = torch.zeros_like(pooled)
+    signal[map].view(-1)[pooled[map].argmax()] = pooled[map].max()
+    return signal
+
+
+def relu_back(signal, before, rule):
+    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": (before > 0) & (signal > 0)}
+    return signal * masks[rule]
+
+
+def project(signal, weight, stride=2):
+    return F.conv_transpose2d(signal[None], weight, stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="forgets-the-relu" fails=["strongest"]
+# Falta la ReLU: un mapa sin ningún valor positivo se queda apagado, y tú dejas un valor negativo.
+def keep_strongest(before, map):
+    pooled, places = F.max_pool2d(before[map][None], 3, 2, return_indices=True)
+    signal = torch.zeros_like(before)
+    signal[map].view(-1)[places.flatten()[pooled.argmax()]] = pooled.max()
+    return signal
+
+
+def relu_back(signal, before, rule):
+    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": (before > 0) & (signal > 0)}
+    return signal * masks[rule]
+
+
+def project(signal, weight, stride=2):
+    return F.conv_transpose2d(signal[None], weight, stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="largest-in-absolute-value" fails=["strongest"]
+# La más fuerte es la mayor con su signo: la ReLU apaga las negativas, y tú comparas valores absolutos.
+def keep_strongest(before, map):
+    pooled, places = F.max_pool2d(before[map].abs()[None], 3, 2, return_indices=True)
+    signal = torch.zeros_like(before)
+    signal[map].view(-1)[places.flatten()[pooled.argmax()]] = pooled.max()
+    return signal
+
+
+def relu_back(signal, before, rule):
+    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": (before > 0) & (signal > 0)}
+    return signal * masks[rule]
+
+
+def project(signal, weight, stride=2):
+    return F.conv_transpose2d(signal[None], weight, stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="windows-of-two" fails=["strongest"]
+# El pooling es de 3x3 con paso 2: tus ventanas son de 2x2.
+def keep_strongest(before, map):
+    pooled, places = F.max_pool2d(F.relu(before[map])[None], 2, 2, return_indices=True)
+    signal = torch.zeros_like(before)
+    signal[map].view(-1)[places.flatten()[pooled.argmax()]] = pooled.max()
+    return signal
+
+
+def relu_back(signal, before, rule):
+    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": (before > 0) & (signal > 0)}
+    return signal * masks[rule]
+
+
+def project(signal, weight, stride=2):
+    return F.conv_transpose2d(signal[None], weight, stride=stride)[0]
 
 
 # %% wrong="n6-deconvnet" name="rules-swapped" fails=["rules"]
 # La deconvnet mira la señal y el gradiente mira lo que entró: están cambiados.
+def keep_strongest(before, map):
+    pooled, places = F.max_pool2d(F.relu(before[map])[None], 3, 2, return_indices=True)
+    signal = torch.zeros_like(before)
+    signal[map].view(-1)[places.flatten()[pooled.argmax()]] = pooled.max()
+    return signal
+
+
 def relu_back(signal, before, rule):
-    passes = torch.ones_like(signal)
-    if rule in ("deconvnet", "guided"):
-        passes = passes * (before > 0)
-    if rule in ("gradient", "guided"):
-        passes = passes * (signal > 0)
-    return signal * passes
+    masks = {"gradient": signal > 0, "deconvnet": before > 0, "guided": (before > 0) & (signal > 0)}
+    return signal * masks[rule]
 
 
-def project(image, weight, bias, map, stride=2):
-    before = F.conv2d(image[None], weight, bias, stride=stride)
-    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
-    strongest = pooled[0, map].argmax()
-    signal = torch.zeros_like(before).flatten(2)
-    signal[0, map, places[0, map].flatten()[strongest]] = pooled[0, map].flatten()[strongest]
-    signal = F.relu(signal.reshape(before.shape))
-    return F.conv_transpose2d(signal, weight, stride=stride)[0]
+def project(signal, weight, stride=2):
+    return F.conv_transpose2d(signal[None], weight, stride=stride)[0]
 
 
 # %% wrong="n6-deconvnet" name="ignores-before" fails=["rules"]
 # No miras lo que entró en la ReLU: en el gradiente y en la guiada, donde entró algo negativo o 0 no pasa nada.
+def keep_strongest(before, map):
+    pooled, places = F.max_pool2d(F.relu(before[map])[None], 3, 2, return_indices=True)
+    signal = torch.zeros_like(before)
+    signal[map].view(-1)[places.flatten()[pooled.argmax()]] = pooled.max()
+    return signal
+
+
 def relu_back(signal, before, rule):
-    passes = torch.ones_like(signal)
-    if rule in ("deconvnet", "guided"):
-        passes = passes * (signal > 0)
-    return signal * passes
+    return signal if rule == "gradient" else F.relu(signal)
 
 
-def project(image, weight, bias, map, stride=2):
-    before = F.conv2d(image[None], weight, bias, stride=stride)
-    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
-    strongest = pooled[0, map].argmax()
-    signal = torch.zeros_like(before).flatten(2)
-    signal[0, map, places[0, map].flatten()[strongest]] = pooled[0, map].flatten()[strongest]
-    signal = F.relu(signal.reshape(before.shape))
-    return F.conv_transpose2d(signal, weight, stride=stride)[0]
+def project(signal, weight, stride=2):
+    return F.conv_transpose2d(signal[None], weight, stride=stride)[0]
 
 
 # %% wrong="n6-deconvnet" name="guided-as-deconvnet" fails=["rules"]
 # La guiada cumple las dos condiciones: también mira lo que entró en la ReLU.
+def keep_strongest(before, map):
+    pooled, places = F.max_pool2d(F.relu(before[map])[None], 3, 2, return_indices=True)
+    signal = torch.zeros_like(before)
+    signal[map].view(-1)[places.flatten()[pooled.argmax()]] = pooled.max()
+    return signal
+
+
 def relu_back(signal, before, rule):
-    passes = torch.ones_like(signal)
-    if rule in ("gradient",):
-        passes = passes * (before > 0)
-    if rule in ("deconvnet", "guided"):
-        passes = passes * (signal > 0)
-    return signal * passes
+    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": signal > 0}
+    return signal * masks[rule]
 
 
-def project(image, weight, bias, map, stride=2):
-    before = F.conv2d(image[None], weight, bias, stride=stride)
-    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
-    strongest = pooled[0, map].argmax()
-    signal = torch.zeros_like(before).flatten(2)
-    signal[0, map, places[0, map].flatten()[strongest]] = pooled[0, map].flatten()[strongest]
-    signal = F.relu(signal.reshape(before.shape))
-    return F.conv_transpose2d(signal, weight, stride=stride)[0]
+def project(signal, weight, stride=2):
+    return F.conv_transpose2d(signal[None], weight, stride=stride)[0]
 
 
 # %% wrong="n6-deconvnet" name="before-not-strict" fails=["rules"]
 # La señal pasa donde entró algo positivo, y la dejas pasar también donde entró algo negativo: ¿miras solo si es 0?
+def keep_strongest(before, map):
+    pooled, places = F.max_pool2d(F.relu(before[map])[None], 3, 2, return_indices=True)
+    signal = torch.zeros_like(before)
+    signal[map].view(-1)[places.flatten()[pooled.argmax()]] = pooled.max()
+    return signal
+
+
 def relu_back(signal, before, rule):
-    passes = torch.ones_like(signal)
-    if rule in ("gradient", "guided"):
-        passes = passes * (before.abs() > 0)
-    if rule in ("deconvnet", "guided"):
-        passes = passes * (signal > 0)
-    return signal * passes
-
-
-def project(image, weight, bias, map, stride=2):
-    before = F.conv2d(image[None], weight, bias, stride=stride)
-    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
-    strongest = pooled[0, map].argmax()
-    signal = torch.zeros_like(before).flatten(2)
-    signal[0, map, places[0, map].flatten()[strongest]] = pooled[0, map].flatten()[strongest]
-    signal = F.relu(signal.reshape(before.shape))
-    return F.conv_transpose2d(signal, weight, stride=stride)[0]
-
-
-# %% wrong="n6-deconvnet" name="all-the-activations" fails=["layer"]
-# Hay que dejar una sola activación y poner las demás a cero.
-def relu_back(signal, before, rule):
-    passes = torch.ones_like(signal)
-    if rule in ("gradient", "guided"):
-        passes = passes * (before > 0)
-    if rule in ("deconvnet", "guided"):
-        passes = passes * (signal > 0)
-    return signal * passes
-
-
-def project(image, weight, bias, map, stride=2):
-    before = F.conv2d(image[None], weight, bias, stride=stride)
-    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
-    strongest = pooled[0, map].argmax()
-    signal = torch.zeros_like(before).flatten(2)
-    signal[0, map, places[0, map].flatten()] = pooled[0, map].flatten()
-    signal = F.relu(signal.reshape(before.shape))
-    return F.conv_transpose2d(signal, weight, stride=stride)[0]
-
-
-# %% wrong="n6-deconvnet" name="all-the-maps" fails=["layer"]
-# Hay que poner a cero también los demás mapas.
-def relu_back(signal, before, rule):
-    passes = torch.ones_like(signal)
-    if rule in ("gradient", "guided"):
-        passes = passes * (before > 0)
-    if rule in ("deconvnet", "guided"):
-        passes = passes * (signal > 0)
-    return signal * passes
-
-
-def project(image, weight, bias, map, stride=2):
-    before = F.conv2d(image[None], weight, bias, stride=stride)
-    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
-    strongest = pooled[0, map].argmax()
-    signal = torch.zeros_like(before).flatten(2)
-    for other in range(len(weight)):
-        best = pooled[0, other].argmax()
-        signal[0, other, places[0, other].flatten()[best]] = pooled[0, other].flatten()[best]
-    signal = F.relu(signal.reshape(before.shape))
-    return F.conv_transpose2d(signal, weight, stride=stride)[0]
-
-
-# %% wrong="n6-deconvnet" name="kernels-flipped" fails=["layer"]
-# Das la vuelta a los filtros: la convolución traspuesta los pinta como son.
-def relu_back(signal, before, rule):
-    passes = torch.ones_like(signal)
-    if rule in ("gradient", "guided"):
-        passes = passes * (before > 0)
-    if rule in ("deconvnet", "guided"):
-        passes = passes * (signal > 0)
-    return signal * passes
-
-
-def project(image, weight, bias, map, stride=2):
-    before = F.conv2d(image[None], weight, bias, stride=stride)
-    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
-    strongest = pooled[0, map].argmax()
-    signal = torch.zeros_like(before).flatten(2)
-    signal[0, map, places[0, map].flatten()[strongest]] = pooled[0, map].flatten()[strongest]
-    signal = F.relu(signal.reshape(before.shape))
-    return F.conv_transpose2d(signal, weight.flip(2, 3), stride=stride)[0]
-
-
-# %% wrong="n6-deconvnet" name="value-lost" fails=["layer"]
-# La señal empieza con el valor de la activación, no con un uno.
-def relu_back(signal, before, rule):
-    passes = torch.ones_like(signal)
-    if rule in ("gradient", "guided"):
-        passes = passes * (before > 0)
-    if rule in ("deconvnet", "guided"):
-        passes = passes * (signal > 0)
-    return signal * passes
-
-
-def project(image, weight, bias, map, stride=2):
-    before = F.conv2d(image[None], weight, bias, stride=stride)
-    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
-    strongest = pooled[0, map].argmax()
-    signal = torch.zeros_like(before).flatten(2)
-    signal[0, map, places[0, map].flatten()[strongest]] = 1.0
-    signal = F.relu(signal.reshape(before.shape))
-    return F.conv_transpose2d(signal, weight, stride=stride)[0]
-
-
-# %% wrong="n6-deconvnet" name="no-switches" fails=["layer"]
-# Pones el valor en la esquina de la ventana: va donde estaba el máximo.
-def relu_back(signal, before, rule):
-    passes = torch.ones_like(signal)
-    if rule in ("gradient", "guided"):
-        passes = passes * (before > 0)
-    if rule in ("deconvnet", "guided"):
-        passes = passes * (signal > 0)
-    return signal * passes
-
-
-def project(image, weight, bias, map, stride=2):
-    before = F.conv2d(image[None], weight, bias, stride=stride)
-    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
-    strongest = pooled[0, map].argmax()
-    signal = torch.zeros_like(before).flatten(2)
-    signal[0, map, 2 * (strongest // pooled.shape[3]) * before.shape[3] + 2 * (strongest % pooled.shape[3])] = pooled[0, map].flatten()[strongest]
-    signal = F.relu(signal.reshape(before.shape))
-    return F.conv_transpose2d(signal, weight, stride=stride)[0]
-
-
-# %% wrong="n6-deconvnet" name="bias-on-the-way-back" fails=["layer"]
-# Los sesgos no vuelven: los has sumado a los píxeles.
-def relu_back(signal, before, rule):
-    passes = torch.ones_like(signal)
-    if rule in ("gradient", "guided"):
-        passes = passes * (before > 0)
-    if rule in ("deconvnet", "guided"):
-        passes = passes * (signal > 0)
-    return signal * passes
-
-
-def project(image, weight, bias, map, stride=2):
-    before = F.conv2d(image[None], weight, bias, stride=stride)
-    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
-    strongest = pooled[0, map].argmax()
-    signal = torch.zeros_like(before).flatten(2)
-    signal[0, map, places[0, map].flatten()[strongest]] = pooled[0, map].flatten()[strongest]
-    signal = F.relu(signal.reshape(before.shape))
-    return F.conv_transpose2d(signal, weight, stride=stride)[0] + bias[map]
-
-
-# %% wrong="n6-deconvnet" name="no-stride-back" fails=["layer"]
-# En la convolución traspuesta falta el paso.
-def relu_back(signal, before, rule):
-    passes = torch.ones_like(signal)
-    if rule in ("gradient", "guided"):
-        passes = passes * (before > 0)
-    if rule in ("deconvnet", "guided"):
-        passes = passes * (signal > 0)
-    return signal * passes
-
-
-def project(image, weight, bias, map, stride=2):
-    before = F.conv2d(image[None], weight, bias, stride=stride)
-    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
-    strongest = pooled[0, map].argmax()
-    signal = torch.zeros_like(before).flatten(2)
-    signal[0, map, places[0, map].flatten()[strongest]] = pooled[0, map].flatten()[strongest]
-    signal = F.relu(signal.reshape(before.shape))
-    return F.conv_transpose2d(signal, weight)[0]
-
-
-# %% wrong="n6-deconvnet" name="before-the-pooling" fails=["layer"]
-# Se deja la activación más fuerte de las que quedan después del pooling: has buscado en el mapa de antes.
-def relu_back(signal, before, rule):
-    masks = {'gradient': before > 0, 'deconvnet': signal > 0, 'guided': (before > 0) & (signal > 0)}
+    masks = {"gradient": before != 0, "deconvnet": signal > 0, "guided": (before != 0) & (signal > 0)}
     return signal * masks[rule]
 
 
-def project(image, weight, bias, map, stride=2):
-    before = F.conv2d(image[None], weight, bias, stride=stride)
-    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
-    s = torch.zeros_like(before)
-    m = F.relu(before)[0, map]
-    k = m.argmax()
-    s[0, map].view(-1)[k] = m.max()
-    return F.conv_transpose2d(s, weight, stride=stride)[0]
-
-
-# %% wrong="n6-deconvnet" name="strongest-of-all-maps" fails=["layer"]
-# Se pide la activación más fuerte del mapa `map`: has tomado la más fuerte de todos los mapas.
-def relu_back(signal, before, rule):
-    masks = {'gradient': before > 0, 'deconvnet': signal > 0, 'guided': (before > 0) & (signal > 0)}
-    return signal * masks[rule]
-
-
-def project(image, weight, bias, map, stride=2):
-    before = F.conv2d(image[None], weight, bias, stride=stride)
-    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
-    s = torch.zeros_like(before).flatten()
-    k = pooled[0].argmax()
-    kk = places[0].flatten()[k]
-    c = int(k) // pooled[0, 0].numel()
-    s = s.view(1, before.shape[1], -1)
-    s[0, c, kk] = pooled[0].max()
-    s = s.view(before.shape)
-    return F.conv_transpose2d(s, weight, stride=stride)[0]
-
-
-# %% wrong="n6-deconvnet" name="batch-axis" fails=["layer"]
-# Sobra el eje del lote: se pide (C, alto, ancho).
-def relu_back(signal, before, rule):
-    masks = {'gradient': before > 0, 'deconvnet': signal > 0, 'guided': (before > 0) & (signal > 0)}
-    return signal * masks[rule]
-
-
-def project(image, weight, bias, map, stride=2):
-    before = F.conv2d(image[None], weight, bias, stride=stride)
-    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
-    k = pooled[0, map].argmax()
-    s = torch.zeros_like(before)
-    s[0, map].view(-1)[places[0, map].flatten()[k]] = pooled[0, map].max()
-    return F.conv_transpose2d(s, weight, stride=stride)
-
-
-# %% wrong="n6-deconvnet" name="place-after-the-pooling" fails=["layer"]
-# Has puesto el valor en su sitio del mapa reducido: su sitio en el de antes lo dicen los índices del pooling.
-def relu_back(signal, before, rule):
-    masks = {'gradient': before > 0, 'deconvnet': signal > 0, 'guided': (before > 0) & (signal > 0)}
-    return signal * masks[rule]
-
-
-def project(image, weight, bias, map, stride=2):
-    before = F.conv2d(image[None], weight, bias, stride=stride)
-    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
-    k = pooled[0, map].argmax()
-    s = torch.zeros_like(before)
-    s[0, map].view(-1)[k] = pooled[0, map].max()
-    return F.conv_transpose2d(s, weight, stride=stride)[0]
+def project(signal, weight, stride=2):
+    return F.conv_transpose2d(signal[None], weight, stride=stride)[0]
 
 
 # %% wrong="n6-deconvnet" name="guided-as-or" fails=["rules"]
 # En la guiada tienen que cumplirse las dos condiciones a la vez: te basta con una.
+def keep_strongest(before, map):
+    pooled, places = F.max_pool2d(F.relu(before[map])[None], 3, 2, return_indices=True)
+    signal = torch.zeros_like(before)
+    signal[map].view(-1)[places.flatten()[pooled.argmax()]] = pooled.max()
+    return signal
+
+
 def relu_back(signal, before, rule):
-    masks = {'gradient': before > 0, 'deconvnet': signal > 0, 'guided': (before > 0) | (signal > 0)}
+    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": (before > 0) | (signal > 0)}
     return signal * masks[rule]
 
 
-def project(image, weight, bias, map, stride=2):
-    before = F.conv2d(image[None], weight, bias, stride=stride)
-    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
-    k = pooled[0, map].argmax()
-    s = torch.zeros_like(before)
-    s[0, map].view(-1)[places[0, map].flatten()[k]] = pooled[0, map].max()
-    return F.conv_transpose2d(s, weight, stride=stride)[0]
+def project(signal, weight, stride=2):
+    return F.conv_transpose2d(signal[None], weight, stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="guided-as-gradient" fails=["rules"]
+# La guiada cumple las dos condiciones: también deja pasar solo lo positivo de la señal.
+def keep_strongest(before, map):
+    pooled, places = F.max_pool2d(F.relu(before[map])[None], 3, 2, return_indices=True)
+    signal = torch.zeros_like(before)
+    signal[map].view(-1)[places.flatten()[pooled.argmax()]] = pooled.max()
+    return signal
+
+
+def relu_back(signal, before, rule):
+    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": before > 0}
+    return signal * masks[rule]
+
+
+def project(signal, weight, stride=2):
+    return F.conv_transpose2d(signal[None], weight, stride=stride)[0]
 
 
 # %% wrong="n6-deconvnet" name="returns-the-mask" fails=["rules"]
 # Devuelves la máscara, unos y ceros: lo que pasa es la señal, con su valor.
+def keep_strongest(before, map):
+    pooled, places = F.max_pool2d(F.relu(before[map])[None], 3, 2, return_indices=True)
+    signal = torch.zeros_like(before)
+    signal[map].view(-1)[places.flatten()[pooled.argmax()]] = pooled.max()
+    return signal
+
+
 def relu_back(signal, before, rule):
-    masks = {'gradient': before > 0, 'deconvnet': signal > 0, 'guided': (before > 0) & (signal > 0)}
+    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": (before > 0) & (signal > 0)}
     return masks[rule].float()
 
 
-def project(image, weight, bias, map, stride=2):
-    before = F.conv2d(image[None], weight, bias, stride=stride)
-    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
-    k = pooled[0, map].argmax()
-    s = torch.zeros_like(before)
-    s[0, map].view(-1)[places[0, map].flatten()[k]] = pooled[0, map].max()
-    return F.conv_transpose2d(s, weight, stride=stride)[0]
+def project(signal, weight, stride=2):
+    return F.conv_transpose2d(signal[None], weight, stride=stride)[0]
 
 
 # %% wrong="n6-deconvnet" name="before-at-least-zero" fails=["rules"]
 # Donde entró un 0 no pasa nada: la condición es a > 0, y no a >= 0.
+def keep_strongest(before, map):
+    pooled, places = F.max_pool2d(F.relu(before[map])[None], 3, 2, return_indices=True)
+    signal = torch.zeros_like(before)
+    signal[map].view(-1)[places.flatten()[pooled.argmax()]] = pooled.max()
+    return signal
+
+
 def relu_back(signal, before, rule):
-    masks = {'gradient': before >= 0, 'deconvnet': signal >= 0, 'guided': (before >= 0) & (signal >= 0)}
+    masks = {"gradient": before >= 0, "deconvnet": signal >= 0, "guided": (before >= 0) & (signal >= 0)}
     return signal * masks[rule]
 
 
-def project(image, weight, bias, map, stride=2):
-    before = F.conv2d(image[None], weight, bias, stride=stride)
-    pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
-    k = pooled[0, map].argmax()
-    s = torch.zeros_like(before)
-    s[0, map].view(-1)[places[0, map].flatten()[k]] = pooled[0, map].max()
-    return F.conv_transpose2d(s, weight, stride=stride)[0]
+def project(signal, weight, stride=2):
+    return F.conv_transpose2d(signal[None], weight, stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="passes-what-entered" fails=["rules"]
+# Lo que pasa es la señal que vuelve, y devuelves lo que entró en la ReLU hacia delante.
+def keep_strongest(before, map):
+    pooled, places = F.max_pool2d(F.relu(before[map])[None], 3, 2, return_indices=True)
+    signal = torch.zeros_like(before)
+    signal[map].view(-1)[places.flatten()[pooled.argmax()]] = pooled.max()
+    return signal
+
+
+def relu_back(signal, before, rule):
+    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": (before > 0) & (signal > 0)}
+    return before * masks[rule]
+
+
+def project(signal, weight, stride=2):
+    return F.conv_transpose2d(signal[None], weight, stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="kernels-flipped" fails=["layer"]
+# Das la vuelta a los filtros: la convolución traspuesta los pinta como son.
+def keep_strongest(before, map):
+    pooled, places = F.max_pool2d(F.relu(before[map])[None], 3, 2, return_indices=True)
+    signal = torch.zeros_like(before)
+    signal[map].view(-1)[places.flatten()[pooled.argmax()]] = pooled.max()
+    return signal
+
+
+def relu_back(signal, before, rule):
+    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": (before > 0) & (signal > 0)}
+    return signal * masks[rule]
+
+
+def project(signal, weight, stride=2):
+    return F.conv_transpose2d(signal[None], weight.flip(2, 3), stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="rows-for-columns" fails=["layer"]
+# Los filtros salen con filas y columnas cambiadas: lo que se traspone es la convolución, no cada filtro.
+def keep_strongest(before, map):
+    pooled, places = F.max_pool2d(F.relu(before[map])[None], 3, 2, return_indices=True)
+    signal = torch.zeros_like(before)
+    signal[map].view(-1)[places.flatten()[pooled.argmax()]] = pooled.max()
+    return signal
+
+
+def relu_back(signal, before, rule):
+    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": (before > 0) & (signal > 0)}
+    return signal * masks[rule]
+
+
+def project(signal, weight, stride=2):
+    return F.conv_transpose2d(signal[None], weight.transpose(2, 3), stride=stride)[0]
+
+
+# %% wrong="n6-deconvnet" name="no-stride-back" fails=["layer"]
+# En la convolución traspuesta falta el paso.
+def keep_strongest(before, map):
+    pooled, places = F.max_pool2d(F.relu(before[map])[None], 3, 2, return_indices=True)
+    signal = torch.zeros_like(before)
+    signal[map].view(-1)[places.flatten()[pooled.argmax()]] = pooled.max()
+    return signal
+
+
+def relu_back(signal, before, rule):
+    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": (before > 0) & (signal > 0)}
+    return signal * masks[rule]
+
+
+def project(signal, weight, stride=2):
+    return F.conv_transpose2d(signal[None], weight)[0]
+
+
+# %% wrong="n6-deconvnet" name="stride-two-always" fails=["layer"]
+# Usas siempre paso 2, y el paso es el que se recibe en `stride`.
+def keep_strongest(before, map):
+    pooled, places = F.max_pool2d(F.relu(before[map])[None], 3, 2, return_indices=True)
+    signal = torch.zeros_like(before)
+    signal[map].view(-1)[places.flatten()[pooled.argmax()]] = pooled.max()
+    return signal
+
+
+def relu_back(signal, before, rule):
+    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": (before > 0) & (signal > 0)}
+    return signal * masks[rule]
+
+
+def project(signal, weight, stride=2):
+    return F.conv_transpose2d(signal[None], weight, stride=2)[0]
+
+
+# %% wrong="n6-deconvnet" name="batch-axis" fails=["layer"]
+# Sobra el eje del lote: se piden los canales de la imagen, el alto y el ancho.
+def keep_strongest(before, map):
+    pooled, places = F.max_pool2d(F.relu(before[map])[None], 3, 2, return_indices=True)
+    signal = torch.zeros_like(before)
+    signal[map].view(-1)[places.flatten()[pooled.argmax()]] = pooled.max()
+    return signal
+
+
+def relu_back(signal, before, rule):
+    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": (before > 0) & (signal > 0)}
+    return signal * masks[rule]
+
+
+def project(signal, weight, stride=2):
+    return F.conv_transpose2d(signal[None], weight, stride=stride)
+
+
+# %% wrong="n6-deconvnet" name="overwrites" fails=["layer"]
+# Donde dos copias de los filtros caen en el mismo píxel, se suman: te quedas con la última.
+def keep_strongest(before, map):
+    pooled, places = F.max_pool2d(F.relu(before[map])[None], 3, 2, return_indices=True)
+    signal = torch.zeros_like(before)
+    signal[map].view(-1)[places.flatten()[pooled.argmax()]] = pooled.max()
+    return signal
+
+
+def relu_back(signal, before, rule):
+    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": (before > 0) & (signal > 0)}
+    return signal * masks[rule]
+
+
+def project(signal, weight, stride=2):
+    _, channels, side, _ = weight.shape
+    _, height, width = signal.shape
+    result = torch.zeros(channels, (height - 1) * stride + side, (width - 1) * stride + side)
+    for k, y, x in signal.nonzero().tolist():
+        result[:, y * stride : y * stride + side, x * stride : x * stride + side] = signal[k, y, x] * weight[k]
+    return result
+
+
+# %% wrong="n6-deconvnet" name="value-lost-on-the-way" fails=["layer"]
+# Cada filtro se pinta multiplicado por el valor de la señal: lo pintas como es.
+def keep_strongest(before, map):
+    pooled, places = F.max_pool2d(F.relu(before[map])[None], 3, 2, return_indices=True)
+    signal = torch.zeros_like(before)
+    signal[map].view(-1)[places.flatten()[pooled.argmax()]] = pooled.max()
+    return signal
+
+
+def relu_back(signal, before, rule):
+    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": (before > 0) & (signal > 0)}
+    return signal * masks[rule]
+
+
+def project(signal, weight, stride=2):
+    _, channels, side, _ = weight.shape
+    _, height, width = signal.shape
+    result = torch.zeros(channels, (height - 1) * stride + side, (width - 1) * stride + side)
+    for k, y, x in signal.nonzero().tolist():
+        result[:, y * stride : y * stride + side, x * stride : x * stride + side] += weight[k]
+    return result
+
+
+# %% wrong="n6-deconvnet" name="first-filter-only" fails=["layer"]
+# Cada mapa pinta con su propio filtro: has usado el primero para todos.
+def keep_strongest(before, map):
+    pooled, places = F.max_pool2d(F.relu(before[map])[None], 3, 2, return_indices=True)
+    signal = torch.zeros_like(before)
+    signal[map].view(-1)[places.flatten()[pooled.argmax()]] = pooled.max()
+    return signal
+
+
+def relu_back(signal, before, rule):
+    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": (before > 0) & (signal > 0)}
+    return signal * masks[rule]
+
+
+def project(signal, weight, stride=2):
+    _, channels, side, _ = weight.shape
+    _, height, width = signal.shape
+    result = torch.zeros(channels, (height - 1) * stride + side, (width - 1) * stride + side)
+    for k, y, x in signal.nonzero().tolist():
+        result[:, y * stride : y * stride + side, x * stride : x * stride + side] += signal[k, y, x] * weight[0]
+    return result
+
+
+# %% wrong="n6-deconvnet" name="output-padding" fails=["layer"]
+# Sobran una fila y una columna: los píxeles son solo los que leyeron los filtros.
+def keep_strongest(before, map):
+    pooled, places = F.max_pool2d(F.relu(before[map])[None], 3, 2, return_indices=True)
+    signal = torch.zeros_like(before)
+    signal[map].view(-1)[places.flatten()[pooled.argmax()]] = pooled.max()
+    return signal
+
+
+def relu_back(signal, before, rule):
+    masks = {"gradient": before > 0, "deconvnet": signal > 0, "guided": (before > 0) & (signal > 0)}
+    return signal * masks[rule]
+
+
+def project(signal, weight, stride=2):
+    return F.conv_transpose2d(signal[None], weight, stride=stride, output_padding=stride - 1)[0]
