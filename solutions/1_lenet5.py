@@ -301,8 +301,11 @@ import torch
 from tema9 import contracts, measuring
 
 maps = measuring.answer(conv2d, contracts.array)
-ready_made = ("conv1d", "conv2d", "conv3d", "Conv2d", "conv_transpose2d", "convolve", "convolve2d", "correlate")
-assert not measuring.uses(conv2d, *ready_made), "aquí se pide escribir la convolución, no llamar a una ya hecha"
+of_scipy = ("convolve", "convolve2d", "fftconvolve", "oaconvolve", "correlate", "correlate2d")
+ready_made = measuring.uses(conv2d, *of_scipy) or measuring.calls_of_torch(
+    conv2d, "conv", torch.ones(1, 3, 3), torch.ones(1, 1, 2, 2), torch.zeros(1)
+)
+assert not ready_made, "aquí se pide escribir la convolución, no llamar a una ya hecha"
 image = torch.arange(16.0).view(1, 4, 4)
 corner = torch.tensor([[[[0.0, 0.0, 1.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]]])  # un 1 arriba a la derecha
 result = maps(image, corner, torch.zeros(1))
@@ -327,8 +330,11 @@ import torch
 from tema9 import contracts, measuring
 
 maps = measuring.answer(conv2d, contracts.array)
-ready_made = ("conv1d", "conv2d", "conv3d", "Conv2d", "conv_transpose2d", "convolve", "convolve2d", "correlate")
-assert not measuring.uses(conv2d, *ready_made), "aquí se pide escribir la convolución, no llamar a una ya hecha"
+of_scipy = ("convolve", "convolve2d", "fftconvolve", "oaconvolve", "correlate", "correlate2d")
+ready_made = measuring.uses(conv2d, *of_scipy) or measuring.calls_of_torch(
+    conv2d, "conv", torch.ones(1, 3, 3), torch.ones(1, 1, 2, 2), torch.zeros(1)
+)
+assert not ready_made, "aquí se pide escribir la convolución, no llamar a una ya hecha"
 result = maps(torch.ones(2, 3, 3), torch.ones(2, 2, 3, 3), torch.tensor([0.0, 10.0]))
 assert result.shape == (2, 1, 1), "dos mapas de salida de 1 x 1: ¿has sumado los canales de entrada?"
 assert result.flatten().tolist() == [18, 28], (

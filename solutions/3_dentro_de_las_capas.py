@@ -500,9 +500,7 @@ pooled = measuring.answer(max_pool, contracts.array)
 image = np.arange(16.0).reshape(1, 4, 4)
 expected = [[[5, 7], [13, 15]]]
 assert contracts.close(pooled(image, 2), expected), "ventanas de 2 × 2 que no se pisan: 5, 7, 13 y 15"
-ready_made = ("max_pool2d", "MaxPool2d", "max_pool1d", "MaxPool1d", "max_pool3d", "MaxPool3d")
-ready_made += ("adaptive_max_pool2d", "AdaptiveMaxPool2d")
-assert not measuring.uses(max_pool, *ready_made), "escríbelo con bucles"
+assert not measuring.calls_of_torch(max_pool, "max_pool", image, 2), "escríbelo con bucles"
 ### BEGIN HIDDEN TESTS
 draw = np.random.default_rng(4)
 for shape, kernel_size, stride, padding in (

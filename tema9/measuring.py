@@ -16,12 +16,16 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from torch.overrides import TorchFunctionMode
 
 from tema9 import contracts
 
 PERIOD = 1_000_003  # a prime, so that no two rows of a layer are equal
 FEW = 100  # groups of parameters, or parameters of one; an iterator may have no end
 MARK = 1000  # the number of an image stands in a pixel, divided by this
+# Where a convolution of torch has its number of groups among the arguments without a name.
+GROUPS_AT = {name: 6 for kind in ("conv", "conv_transpose") for name in (f"{kind}{axes}d" for axes in (1, 2, 3))}
+GROUPS_AT["convolution"] = 8
 Module = TypeVar("Module", bound=torch.nn.Module)
 
 
@@ -243,6 +247,8 @@ def dropped_inputs(work: Callable[..., Any], images: ArrayLike, *args: Any, **kw
 def uses(work: Any, *names: str) -> bool:
     """Whether the code of the work, or of the functions of its own that it calls, names one of `names`.
 
+    A function of the student's own may have such a name.
+
     Example:
         >>> uses(lambda x, w: torch.nn.functional.conv2d(x, w), "conv2d")
         True
@@ -252,30 +258,34 @@ def uses(work: Any, *names: str) -> bool:
         function = waiting.pop()
         if isinstance(function, types.FunctionType) and function not in seen:
             seen.add(function)
-            mentioned = set(_names(function.__code__))
-            if mentioned & set(names):
+            known = {name: function.__globals__.get(name) for name in _global_names(function.__code__)}
+            own = [name for name, other in known.items() if getattr(other, "__module__", None) == work.__module__]
+            if set(names) & {*_attribute_names(function.__code__), *known} - set(own):
                 return True
-            known = [function.__globals__.get(name) for name in mentioned]
-            waiting += [other for other in known if getattr(other, "__module__", None) == work.__module__]
+            waiting += [known[name] for name in own]
     return False
 
 
 @measure
-def passes(work: Any, keyword: str) -> bool:
-    """Return whether the work, or a function inside it, passes an argument by that name.
+def calls_of_torch(work: Callable[..., Any], function: str, *args: Any, **kwargs: Any) -> bool:
+    """Call the work and return whether it calls, by whatever name, a function of torch whose name contains `function`.
 
     Example:
-        >>> passes(lambda x: sorted(x, reverse=True), "reverse")
+        >>> calls_of_torch(torch.nn.MaxPool2d(2), "max_pool", torch.ones(1, 2, 2))
         True
     """
-    waiting = [work.__code__] if isinstance(work, types.FunctionType) else []
-    while waiting:
-        for constant in waiting.pop().co_consts:  # the names of a call's arguments are one of them, a tuple
-            if isinstance(constant, types.CodeType):
-                waiting.append(constant)
-            elif constant == keyword or (isinstance(constant, tuple) and keyword in constant):
-                return True
-    return False
+    return any(function in name for name, _ in _functions_of_torch(work, args, kwargs))
+
+
+@measure
+def convolves_in_groups(work: Callable[..., Any], *args: Any, **kwargs: Any) -> bool:
+    """Call the work and return whether it has torch compute a convolution of several groups.
+
+    Example:
+        >>> convolves_in_groups(torch.conv2d, torch.ones(1, 2, 3, 3), torch.ones(2, 1, 1, 1), None, 1, 0, 1, 2)
+        True
+    """
+    return any("conv" in name and groups > 1 for name, groups in _functions_of_torch(work, args, kwargs))
 
 
 def known_classifier(classes: int = 4, seed: int = 0) -> torch.nn.Sequential:
@@ -316,19 +326,19 @@ def training_run(work: Callable[..., Any], steps: int = 1, images: int = 64) -> 
     Returns:
         a dict: "losses", what the work returned at each step, as numbers; "weights", all the
         parameters at the end, in a vector; "training", whether the model was in training mode
-        whenever it was used.
+        whenever a gradient went back through it.
 
     Raises:
         AssertionError: the work returns no number.
     """
-    model, modes = _small_model(mode=False)
+    model, _, learned = _small_model(mode=False)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     batch = _small_split(images, seed=1)
     losses = [
         contracts.number(work(model, optimizer, batch.images.clone(), batch.labels.clone())) for _ in range(steps)
     ]
     weights = torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
-    return {"losses": losses, "weights": weights, "training": bool(modes) and all(modes)}
+    return {"losses": losses, "weights": weights, "training": bool(learned) and all(learned)}
 
 
 @measure
@@ -345,13 +355,13 @@ def evaluation(work: Callable[..., Any], images: int = 10, **kwargs: Any) -> dic
     Raises:
         AssertionError: the work returns no sequence of numbers.
     """
-    model, modes = _small_model(mode=True)
+    model, used, _ = _small_model(mode=True)
     before = [parameter.detach().clone() for parameter in model.parameters()]
     parts = {name: _small_split(images, seed) for seed, name in enumerate(("train", "validation", "test"), 2)}
     result = work(model, types.SimpleNamespace(**parts), **kwargs)
     numbers = contracts.numbers()(result)
     changed = not all(map(torch.equal, before, model.parameters()))
-    return {"result": numbers, "training": any(modes), "changed": changed}
+    return {"result": numbers, "training": any(used), "changed": changed}
 
 
 @measure
@@ -409,7 +419,8 @@ def training_loop(
     The data have `train`, `validation` and `test`, each with `images` (N, 1, 4, 4) and `labels` of 3 classes, in
     float64. The model has known weights, answers the same in both modes, and starts in evaluation mode. Its answers to
     the validation images are scripted: in the k-th epoch, `validation_errors[k]` % of them are wrong, and the smaller
-    their share, the larger the loss. Training images count where gradients are recorded.
+    their share, the larger the loss. Training images count as taught when a gradient goes back through their answers,
+    and once for each change of the weights: a batch may be looked at as often as one likes.
 
     Returns:
         a dict: "result", the list of numbers that the work returned; "orders", the training images of each epoch, as a
@@ -434,6 +445,7 @@ def training_loop(
     states: list[torch.Tensor] = []
     modes: set[tuple[str, bool]] = set()
     validating = True
+    before = torch.empty(0)  # the weights when the last batch was taught
 
     def named(seen):
         """The part from which some images come, and their numbers."""
@@ -448,14 +460,10 @@ def training_loop(
             nonlocal validating
             output = super().forward(input)
             part, which = named(input.detach())
-            if part == "train" and not torch.is_grad_enabled():
-                return output  # measured, not taught
-            modes.add((part, self.training))
             if part == "train":
-                if validating:
-                    orders.append([])
-                validating = False
-                orders[-1].append(which.tolist())
+                _when_learned_from(output, taught_with, which.tolist(), self.training)
+                return output
+            modes.add((part, self.training))
             if part == "validation":
                 if not validating:
                     states.append(_flat(model))
@@ -463,6 +471,16 @@ def training_loop(
                 if 1 <= len(states) <= len(validation_errors):
                     return output * 0 + scripted(which, validation_errors[len(states) - 1])
             return output
+
+    def taught_with(batch, training):
+        nonlocal validating, before
+        modes.add(("train", training))
+        if validating:
+            orders.append([])
+        validating = False
+        if not (orders[-1] and orders[-1][-1] == batch and torch.equal(before, _flat(model))):
+            orders[-1].append(batch)
+        before = _flat(model)
 
     def scripted(which, error):
         wrong = round(error / 100 * validation_images)
@@ -546,11 +564,38 @@ def _layers_with_parameters(module):
     return [part for part in module.modules() if list(part.parameters(recurse=False))]
 
 
+class _Functions(TorchFunctionMode):
+    """Keeps the name of each function of torch that is called, and the number of groups that it is given, or 1."""
+
+    def __init__(self):
+        super().__init__()
+        self.called = []
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        name, given = getattr(func, "__name__", ""), kwargs or {}
+        place = GROUPS_AT.get(name, len(args))
+        self.called.append((name, args[place] if place < len(args) else given.get("groups", 1)))
+        return func(*args, **given)
+
+
+def _functions_of_torch(work, args, kwargs):
+    with _Functions() as mode:
+        work(*args, **kwargs)
+    return mode.called
+
+
 def _small_model(mode):
-    """A model of (N, 1, 4, 4) -> (N, 3) and the list where each use of it leaves its mode."""
-    model, modes = _small_layers(), []
-    model.register_forward_hook(lambda module, *_: modes.append(module.training))
-    return model.train(mode), modes
+    """A model of (N, 1, 4, 4) -> (N, 3) and the lists of its modes: each time it was used, and each time it learned."""
+    model, used, learned = _small_layers(), [], []
+    model.register_forward_hook(lambda module, *_: used.append(module.training))
+    model.register_forward_hook(lambda module, _, output: _when_learned_from(output, learned.append, module.training))
+    return model.train(mode), used, learned
+
+
+def _when_learned_from(output, tell, *what):
+    """Call `tell(*what)` when a gradient goes back through an output; one that is only looked at has none."""
+    if output.requires_grad:
+        output.register_hook(lambda gradient: tell(*what))
 
 
 def _small_layers(kind=torch.nn.Sequential):
@@ -622,12 +667,14 @@ def _borrowed(work, seen):
     return next(filter(None, (_borrowed(part, seen) for part in held)), None)
 
 
-def _names(code):
-    """Every name that a piece of code mentions: globals, modules and attributes."""
-    yield from code.co_names
+def _attribute_names(code):
+    """The attributes that a piece of code reads, and what it imports from a module."""
+    for step in dis.get_instructions(code):
+        if step.opname == "IMPORT_FROM" or step.opname.startswith(("LOAD_ATTR", "LOAD_METHOD")):
+            yield step.argval
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            yield from _names(constant)
+            yield from _attribute_names(constant)
 
 
 def _global_names(code):

@@ -1,8 +1,11 @@
 """What a test may learn of a student's work, and whose work it is."""
 
+import functools
+
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from tema9 import contracts, layer_table, measuring
@@ -289,14 +292,170 @@ def test_training_loop_sees_the_last_epoch_kept_and_the_test_part_used():
     assert ("test", False) in measuring.training_loop(a_loop, [50, 20], touch_test=True)["modes"]
 
 
-def test_passes_finds_an_argument_by_its_name_wherever_it_is_given():
-    def inside(x):
-        return [torch.nn.functional.conv2d(x, x, groups=2) for _ in x]
+def a_loop_that_looks(look):
+    """The loop of notebook 4, which also calls `look(model, images, labels, optimizer)` around each step."""
 
-    assert measuring.passes(inside, "groups")
-    assert measuring.passes(lambda x: torch.nn.functional.conv2d(x, x, **{"groups": 2}), "groups")
-    assert not measuring.passes(lambda x, groups: torch.nn.functional.conv2d(x, x, stride=groups), "groups")
-    assert not measuring.passes(len, "groups")
+    def loop(model, data, epochs, rate=0.01, **_):
+        optimizer = torch.optim.SGD(model.parameters(), rate, momentum=0.9)
+        generator, errors = torch.Generator().manual_seed(0), []
+        for _ in range(epochs):
+            for batch in torch.randperm(len(data.train.labels), generator=generator).split(4):
+                images, labels = data.train.images[batch], data.train.labels[batch]
+                model.train()
+                optimizer.zero_grad()
+                look(model, images, labels, optimizer)
+                model.train()
+                torch.nn.functional.cross_entropy(model(images), labels).backward()
+                optimizer.step()
+                if look is not computes_the_gradient_twice:
+                    look(model, images, labels, optimizer)
+            model.eval()
+            with torch.no_grad():
+                errors.append(
+                    100 * float((model(data.validation.images).argmax(1) != data.validation.labels).double().mean())
+                )
+        return errors
+
+    return loop
+
+
+def looks_with_gradients(model, images, labels, optimizer):
+    torch.nn.functional.cross_entropy(model(images), labels).item()
+
+
+def looks_without_gradients(model, images, labels, optimizer):
+    with torch.no_grad():
+        model(images).argmax(1)
+
+
+def looks_in_evaluation_mode(model, images, labels, optimizer):
+    model.eval()
+    model(images)
+
+
+def computes_the_gradient_twice(model, images, labels, optimizer):
+    torch.nn.functional.cross_entropy(model(images), labels).backward()
+    optimizer.zero_grad()
+
+
+@pytest.mark.parametrize(
+    "look", [looks_with_gradients, looks_without_gradients, looks_in_evaluation_mode, computes_the_gradient_twice]
+)
+def test_training_loop_counts_a_batch_once_however_often_the_loop_looks_at_it(look):
+    expected = measuring.training_loop(a_loop_that_looks(lambda *_: None), [50, 20], images=10)
+    watched = measuring.training_loop(a_loop_that_looks(look), [50, 20], images=10)
+    assert watched["batches"] == [[4, 4, 2]] * 2
+    for key in ("orders", "batches", "complete", "shuffles", "learns", "follows", "kept", "result"):
+        assert watched[key] == expected[key], key
+    if look is not computes_the_gradient_twice:
+        assert watched["modes"] == expected["modes"]
+
+
+def test_training_loop_sees_a_batch_that_is_taught_twice():
+    def twice(model, images, labels, optimizer):
+        torch.nn.functional.cross_entropy(model(images), labels).backward()
+        optimizer.step()
+
+    watched = measuring.training_loop(a_loop_that_looks(twice), [50, 20], images=10)
+    assert len(watched["batches"][0]) > 3 and not watched["complete"]
+
+
+def test_training_loop_sees_that_a_step_is_taken_in_evaluation_mode():
+    def taught_in_evaluation(model, data, epochs, **settings):
+        model.train = lambda mode=True: torch.nn.Module.train(model, False)
+        return a_loop(model, data, epochs, **settings)
+
+    assert ("train", False) in measuring.training_loop(taught_in_evaluation, [50, 20])["modes"]
+
+
+def a_step(model, optimizer, images, labels, training=True, look=False):
+    model.train(training)
+    loss = torch.nn.functional.cross_entropy(model(images), labels)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    if look:
+        model.eval()
+        model(images)
+    return loss
+
+
+def test_training_run_asks_for_training_mode_only_where_the_model_learns():
+    assert measuring.training_run(a_step)["training"]
+    assert measuring.training_run(functools.partial(a_step, look=True))["training"]
+    assert not measuring.training_run(functools.partial(a_step, training=False))["training"]
+    assert not measuring.training_run(lambda model, optimizer, images, labels: 0.0)["training"]
+
+
+def grouped(how):
+    x, weight, bias = torch.randn(1, 4, 5, 5), torch.randn(6, 2, 3, 3), torch.zeros(6)
+    return measuring.convolves_in_groups(how, x, weight, bias)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        lambda x, w, b: F.conv2d(x, w, b, groups=2),
+        lambda x, w, b: F.conv2d(x, w, b, 1, 0, 1, 2),
+        lambda x, w, b: torch.conv2d(x, w, b, groups=len(x) + 1),
+        lambda x, w, b: F.conv2d(x, w, b, **dict([("gro" + "ups", 2)])),
+        lambda x, w, b: nn.Conv2d(4, 6, 3, groups=2)(x),
+        lambda x, w, b: torch.convolution(x, w, b, [1, 1], [0, 0], [1, 1], False, [0, 0], 2),
+        lambda x, w, b: F.conv_transpose2d(x, torch.ones(4, 3, 3, 3), b, 1, 0, 0, 2),
+        lambda x, w, b: F.conv3d(x[:, :, None], w[:, :, None], b, groups=2),
+        lambda x, w, b: getattr(F, "conv" + "2d")(x, w, b, 1, "same", 1, 2),
+        functools.partial(F.conv2d, groups=2),
+    ],
+)
+def test_a_convolution_in_groups_is_found_however_it_is_called(how):
+    assert grouped(how)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        lambda x, w, b: torch.cat([F.conv2d(x[:, :2], w[:3]), F.conv2d(x[:, 2:], w[3:])], 1),
+        lambda x, w, b: F.conv2d(x, torch.ones(6, 4, 3, 3), b, groups=1),
+        lambda x, w, b: F.conv2d(x, torch.ones(6, 4, 3, 3), b, 1, 0, 1, 1),
+        lambda x, w, b: torch.vmap(F.conv2d)(x.view(2, 1, 2, 5, 5), w.view(2, 3, 2, 3, 3)),
+        lambda x, w, b: F.conv2d(x.view(2, 2, 5, 5), w, None, 1, 2, 2),
+        lambda x, groups, b: F.unfold(x, 3),
+    ],
+)
+def test_other_ways_to_the_same_are_no_convolution_in_groups(how):
+    assert not grouped(how)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        lambda x: F.max_pool2d(x, 2),
+        lambda x: F.max_pool2d(x, 2, return_indices=True)[0],
+        lambda x: torch.max_pool2d(x, 2),
+        lambda x: F.adaptive_max_pool2d(x, 2),
+        lambda x: F.fractional_max_pool2d(x, 2, output_size=2),
+        nn.MaxPool2d(2),
+        lambda x: getattr(nn, "MaxPool" + "2d")(2)(x),
+    ],
+)
+def test_a_function_of_torch_is_found_by_whatever_name_it_is_called(how):
+    assert measuring.calls_of_torch(how, "max_pool", torch.rand(1, 4, 4))
+    assert not measuring.calls_of_torch(how, "conv", torch.rand(1, 4, 4))
+
+
+def test_looking_for_functions_of_torch_changes_no_result():
+    seen = []
+    measuring.calls_of_torch(lambda x: seen.append(F.conv2d(x, x)), "conv", torch.ones(1, 1, 2, 2))
+    assert seen[0].item() == 4
+
+
+def test_a_function_of_one_s_own_may_have_the_name_of_a_library_s():
+    space = {"F": F, "__name__": "__main__"}
+    exec("def correlate(a, b):\n    return (a * b).sum()\ndef mine(a, b):\n    return correlate(a, b)", space)
+    exec("def theirs(a, b):\n    import numpy\n    return numpy.correlate(a, b)", space)
+    exec("def hidden(a, b):\n    return theirs(a, b)", space)
+    assert not measuring.uses(space["mine"], "correlate")
+    assert measuring.uses(space["theirs"], "correlate") and measuring.uses(space["hidden"], "correlate")
 
 
 def test_the_known_classifier_is_the_same_each_time_and_leaves_the_random_state_alone():

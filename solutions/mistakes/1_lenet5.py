@@ -242,7 +242,8 @@ conv2d(torch.arange(70.0).view(2, 5, 7) % 11, torch.arange(54.0).view(3, 2, 3, 3
 # La imagen que te dan tiene que quedar como estaba.
 measuring.changes_its_inputs(conv2d, torch.ones(2, 5, 5), torch.ones(3, 2, 3, 3), torch.ones(3))
 # Se pide escribir la convolución, no llamar a una ya hecha.
-measuring.uses(conv2d, "conv1d", "conv2d", "conv3d", "Conv2d", "conv_transpose2d", "convolve", "convolve2d", "correlate")
+measuring.calls_of_torch(conv2d, "conv", torch.ones(1, 3, 3), torch.ones(1, 1, 2, 2), torch.zeros(1))
+measuring.uses(conv2d, "convolve", "convolve2d", "fftconvolve", "oaconvolve", "correlate", "correlate2d")
 
 
 # %% wrong="n1-conv2d" name="first-channel-only" fails=["channels"]
@@ -1048,6 +1049,24 @@ measuring.model_output(LeNet5, torch.cos(torch.arange(3072.0)).view(3, 1, 32, 32
 measuring.model_output(LeNet5, torch.cos(torch.arange(65536.0)).view(64, 1, 32, 32))
 # La última capa tiene tantas salidas como clases se pidan.
 measuring.model_output(LeNet5, torch.sin(torch.arange(2048.0)).view(2, 1, 32, 32), num_classes=26)
+
+
+# %% wrong="n1-lenet5-module" name="dropout-always-on" fails=["values"]
+# Apagas neuronas al azar, también al evaluar: LeNet-5 no lleva dropout.
+class LeNet5(nn.Module):
+    def __init__(self, num_classes=10):
+        super().__init__()
+        self.c1 = nn.Conv2d(1, 6, 5)
+        self.c3 = nn.Conv2d(6, 16, 5)
+        self.c5 = nn.Linear(400, 120)
+        self.f6 = nn.Linear(120, 84)
+        self.output = nn.Linear(84, num_classes)
+
+    def forward(self, images):
+        s2 = F.max_pool2d(F.relu(self.c1(images)), 2)
+        s4 = F.max_pool2d(F.relu(self.c3(s2)), 2)
+        c5 = F.dropout(F.relu(self.c5(s4.flatten(1))))
+        return self.output(F.relu(self.f6(c5)))
 
 
 # %% wrong="n1-lenet5-module" name="softmax" fails=["values"]

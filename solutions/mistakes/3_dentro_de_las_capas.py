@@ -464,17 +464,7 @@ max_pool(-np.arange(1.0, 26.0).reshape(1, 5, 5), 3, 2, 1)
 max_pool(-1 - np.arange(25.0).reshape(1, 5, 5) * 7 % 11, 2, None, 1)
 max_pool(-1 - np.arange(48.0).reshape(1, 8, 6) * 7 % 31, 3, 3, 1)
 # Se pide escribirlo con bucles, no llamar a uno ya hecho.
-measuring.uses(
-    max_pool,
-    "max_pool2d",
-    "MaxPool2d",
-    "max_pool1d",
-    "MaxPool1d",
-    "max_pool3d",
-    "MaxPool3d",
-    "adaptive_max_pool2d",
-    "AdaptiveMaxPool2d",
-)
+measuring.calls_of_torch(max_pool, "max_pool", np.arange(16.0).reshape(1, 4, 4), 2)
 # El array que te dan tiene que quedar como estaba.
 measuring.changes_its_inputs(max_pool, np.arange(32.0).reshape(2, 4, 4), 2)
 

@@ -355,6 +355,19 @@ difference([0.5] * 6 + [0.05] * 12, -2.0, 0.8, 0.3)
 difference([0.1] * 5 + [0.01] * 5, momentum=0.0)
 
 
+# %% wrong="n4-equivalence" name="one-gradient-for-both" fails=["after-a-drop"]
+# El gradiente de cada regla es su propio peso: usas el de una para las dos.
+def difference(rates, w=1.0, momentum=0.9, weight_decay=5e-4):
+    ours, theirs, v, b, differences = w, w, 0.0, 0.0, []
+    for rate in rates:
+        gradient = ours
+        v = momentum * v - weight_decay * rate * ours - rate * gradient
+        b = momentum * b + gradient + weight_decay * theirs
+        ours, theirs = ours + v, theirs - rate * b
+        differences.append(abs(ours - theirs))
+    return differences
+
+
 # %% wrong="n4-equivalence" name="same-rule-twice" fails=["after-a-drop"]
 # La diferencia te sale siempre cero: ¿usas siempre la primera tasa, o has aplicado dos veces la misma regla?
 def difference(rates, w=1.0, momentum=0.9, weight_decay=5e-4):
@@ -966,6 +979,30 @@ def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
             best = errors[-1], copy.deepcopy(model.state_dict())
     model.load_state_dict(best[1])
     return errors
+
+
+# %% right="n4-loop" name="looks-at-the-batch-again"
+def train(model, data, epochs, batch_size=128, rate=1e-2, seed=0):
+    torch.manual_seed(seed)
+    optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9)
+    history, best = {"train": [], "validation": []}, None
+    for epoch in range(epochs):
+        for batch in torch.randperm(len(data.train.images)).split(batch_size):
+            model.train()
+            images, labels = data.train.images[batch], data.train.labels[batch]
+            right = (model(images).argmax(1) == labels).double().mean()
+            optimizer.zero_grad()
+            F.cross_entropy(model(images), labels).backward()
+            optimizer.step()
+            history["train"].append((right.item(), F.cross_entropy(model(images), labels).item()))
+        model.eval()
+        model(data.train.images)
+        wrong = model(data.validation.images).argmax(1) != data.validation.labels
+        history["validation"].append(100 * wrong.double().mean().item())
+        if best is None or history["validation"][best] > history["validation"][-1]:
+            best, weights = epoch, copy.deepcopy(model)
+    model.load_state_dict(weights.state_dict())
+    return history["validation"]
 
 
 # %% right="n4-loop" name="numpy-order"

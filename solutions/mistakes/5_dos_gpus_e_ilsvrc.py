@@ -55,7 +55,7 @@ grouped_conv(torch.arange(150.0).reshape(1, 6, 5, 5) % 7, torch.arange(54.0).res
 grouped_conv(torch.arange(96.0).reshape(2, 3, 4, 4) % 7, torch.arange(54.0).reshape(2, 3, 3, 3) % 5, torch.ones(2), parts=1)
 grouped_conv(torch.arange(150.0).reshape(1, 6, 5, 5) % 7, torch.arange(54.0).reshape(6, 1, 3, 3) % 5, torch.ones(6), parts=6)
 # Se pide sin el argumento `groups`: reparte tú los mapas, los filtros y los sesgos.
-measuring.passes(grouped_conv, "groups")
+measuring.convolves_in_groups(grouped_conv, torch.ones(1, 6, 5, 5), torch.ones(3, 2, 3, 3), torch.zeros(3), parts=3)
 # Tu función no debe escribir en los tensores que le dan.
 measuring.changes_its_inputs(grouped_conv, torch.ones(1, 2, 3, 3), torch.ones(2, 1, 2, 2), torch.ones(2))
 
@@ -123,6 +123,12 @@ def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
 # Funciona, pero usas el argumento `groups`: aquí se pide repartir los mapas a mano.
 def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
     return F.conv2d(x, weight, bias, stride=stride, padding=padding, groups=parts)
+
+
+# %% wrong="n5-grouped-conv" name="groups-by-position"
+# Funciona, pero usas el argumento `groups`: aquí se pide repartir los mapas a mano.
+def grouped_conv(x, weight, bias, parts=2, stride=1, padding=0):
+    return F.conv2d(x, weight, bias, stride, padding, 1, parts)
 
 
 # %% wrong="n5-grouped-conv" name="biases-of-the-first-part"

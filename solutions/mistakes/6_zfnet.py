@@ -722,6 +722,18 @@ measuring.changes_its_inputs(filter_grid, np.array([1.0, 0.0, -1.0, 0.5, 0.0, 0.
 
 
 
+# %% wrong="n6-filter-grid" name="scale-for-each-channel"
+# Con una escala para cada filtro, sus tres canales la comparten: usas una para cada canal, y cambian los colores.
+def filter_grid(weights, columns, shared=True):
+    count, channels, side, _ = weights.shape
+    grid = np.full((-(-count // columns) * side, columns * side, channels), 0.5)
+    for place, kernel in enumerate(weights):
+        m = np.abs(weights).max() if shared else np.maximum(np.abs(kernel).max(axis=(1, 2)), 1e-9)
+        top, left = place // columns * side, place % columns * side
+        grid[top : top + side, left : left + side] = 0.5 + kernel.transpose(1, 2, 0) / (2 * m)
+    return grid
+
+
 # %% wrong="n6-filter-grid" name="clipped"
 # Los pesos negativos se te quedan en negro: el 0 es gris medio, y por debajo aún hay sitio.
 def filter_grid(weights, columns, shared=True):
