@@ -509,6 +509,7 @@ for shape, kernel_size, stride, padding in (
     ((3, 5, 5), 3, 1, 1),
     ((2, 8, 6), 3, 3, 1),
     ((1, 5, 5), 2, None, 1),
+    ((1, 8, 11), 3, 3, 0),
 ):
     maps = draw.normal(size=shape) - 3  # casi todo negativo
     given = torch.tensor(maps)[None]

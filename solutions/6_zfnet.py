@@ -480,7 +480,8 @@ except NotImplementedError:
 #
 # ### Ejercicio `n6-aliasing` (8 puntos)
 #
-# Escribe la función que da la frecuencia que **parece** tener, en ciclos por píxel de la imagen original.
+# Escribe la función que da la frecuencia que **parece** tener, en ciclos por píxel de la imagen original, sin
+# redondearla.
 
 
 # %% solution="n6-aliasing"
@@ -503,10 +504,10 @@ import numpy as np
 from tema9 import contracts, measuring
 
 seems = measuring.answer(apparent_frequency, contracts.number)
-assert contracts.close(seems(0.2, 4), 0.05), "con paso 4, una onda de 0,2 parece de 0,05 ciclos por píxel"
+assert contracts.close(seems(0.2, 4), 0.05, tolerance=1e-5), "con paso 4, una onda de 0,2 parece de 0,05 ciclos por píxel"
 ### BEGIN HIDDEN TESTS
-assert contracts.close(seems(0.2, 2), 0.2), "con paso 2 la de 0,2 se ve como es: no llega a 1/4"
-assert contracts.close(seems(0.1, 4), 0.1), "la de 0,1 se ve bien con paso 4: no llega a 1/8"
+assert contracts.close(seems(0.2, 2), 0.2, tolerance=1e-5), "con paso 2 la de 0,2 se ve como es: no llega a 1/4"
+assert contracts.close(seems(0.1, 4), 0.1, tolerance=1e-5), "la de 0,1 se ve bien con paso 4: no llega a 1/8"
 pixels = np.arange(0, 3840)
 for stride in (1, 2, 3, 4, 8):
     for cycles in (96, 480, 720, 864, 1200, 1632, 1900):
@@ -515,7 +516,7 @@ for stride in (1, 2, 3, 4, 8):
         spectrum = np.hypot(np.fft.rfft(samples).real, np.fft.rfft(samples).imag)
         seen = int(spectrum.argmax()) / len(samples) / stride
         found = seems(frequency, stride)
-        assert contracts.close(found, seen), f"{frequency} ciclos por píxel con paso {stride}: parece {seen:.4f}"
+        assert contracts.close(found, seen, tolerance=1e-5), f"{frequency} ciclos por píxel con paso {stride}: parece {seen:.4f}"
 ### END HIDDEN TESTS
 
 

@@ -57,11 +57,8 @@ def verdict(exercise: str, namespace: Mapping[str, Any]) -> str:
     if exercise not in known:
         raise ValueError(f"no hay ningún ejercicio {exercise!r}; los que hay: {', '.join(known)}")
     entry = known[exercise]
-    if unread := [name for name in entry["names"] if name in notebook.broken]:
-        line = f" (mira su línea {notebook.broken[unread[0]]})" if notebook.broken[unread[0]] else ""
-        return (
-            f"✘ {exercise}: Python no ha podido leer la celda de `{unread[0]}`{line}; corrígela y ejecútala otra vez."
-        )
+    if failed := [notebook.broken[name] for name in entry["names"] if name in notebook.broken]:
+        return f"✘ {exercise}: {failed[0]}; corrígela y ejecútala otra vez."
     if any(name not in namespace for name in entry["given"]):
         return f"✘ {exercise}: ejecuta antes la primera celda de código del cuaderno, y la tuya."
     missing = [name for name in entry["names"] if name not in namespace]
@@ -74,10 +71,10 @@ def verdict(exercise: str, namespace: Mapping[str, Any]) -> str:
             results = _within(SECONDS, probe, entry, namespace)
     except TimeoutError:
         return f"✘ {exercise}: tarda más de {SECONDS} s. ¿Hay un bucle que no termina?"
-    failed = judged(entry, results)
-    if not failed:
+    wrong = judged(entry, results)
+    if not wrong:
         return f"✔ {exercise}: correcto."
-    said = [problem if len(entry["mistakes"]) == 1 else f"`{group}`: {problem}" for group, problem in failed.items()]
+    said = [problem if len(entry["mistakes"]) == 1 else f"`{group}`: {problem}" for group, problem in wrong.items()]
     return f"✘ {exercise}: {' '.join(said)}"
 
 

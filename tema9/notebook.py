@@ -12,16 +12,15 @@ import traceback
 from types import TracebackType
 from typing import Any
 
-RED, PLAIN = "\x1b[31m", "\x1b[0m"
+RED, PLAIN = "\x1b[1;31m", "\x1b[0m"  # bold: JupyterLab then takes its dark red, which can be read on pink
 UNANSWERED = "sin responder: escribe tu solución y quita el `raise NotImplementedError()`"
 
-broken: dict[
-    str, int
-] = {}  # {name: line} of the definitions in cells that Python could not read when they were last run
+# {name: what is wrong with the cell that defines it}, where that cell failed before the definition when it last ran.
+broken: dict[str, str] = {}
 
 
 def prepare() -> None:
-    """Make the running notebook show a failing test in one line, and remember the cells that are no Python.
+    """Make the running notebook show a failing test in one line, and remember the definitions whose cells failed.
 
     Does nothing where there is no Jupyter kernel. A second call changes nothing.
     """
@@ -29,7 +28,7 @@ def prepare() -> None:
     if shell is None or getattr(shell, "tema9_prepared", False):
         return
     shell.tema9_prepared = True
-    shell.set_custom_exc((AssertionError, NotImplementedError, NameError), _show_error)
+    shell.set_custom_exc((Exception,), _show_error)
     shell.events.register("post_run_cell", _remember)
 
 
@@ -73,35 +72,65 @@ def _kernel_s_shell():
 
 
 def _show_error(shell: Any, kind: type, error: BaseException, trace: TracebackType, tb_offset: Any = None) -> list[str]:
-    """Show an error as Jupyter does; one of a test, or of an answer that is not there yet, in a line."""
-    if message := _in_a_line(error, trace):
-        lines = [f"{RED}✘ {message}{PLAIN}"]
-    else:
-        lines = shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
+    """Show an error as Jupyter does; one of a test, or of an answer that is not there yet, in a line or two."""
+    message = _in_short(error, trace)
+    if not message:
+        shell.showtraceback((kind, error, trace), running_compiled_code=True)
+        return []
+    lines = [f"{RED}✘ {message}{PLAIN}"]
     shell._showtraceback(kind, error, lines)
     return lines
 
 
-def _in_a_line(error, trace):
+def _in_short(error, trace):
     """What an error says to a student whose test fails or who has not answered yet; "" for another error."""
     places = list(traceback.walk_tb(trace))
-    mine = [frame for frame, _ in places if frame.f_globals.get("__name__") == "__main__"]
-    if isinstance(error, NotImplementedError):
-        return UNANSWERED if mine and mine[-1] is places[-1][0] else ""
-    cell = "".join(linecache.getlines(mine[0].f_code.co_filename)) if mine else ""
-    if not re.search(r"^from tema9 import .*\b(contracts|measuring)\b", cell, re.M):
+    mine = [(frame, line) for frame, line in places if frame.f_globals.get("__name__") == "__main__"]
+    if isinstance(error, NotImplementedError) and mine and mine[-1] == places[-1]:
+        return UNANSWERED
+    test = mine[0][0].f_code.co_filename if mine else ""
+    if not re.search(r"^from tema9 import .*\b(contracts|measuring)\b", "".join(linecache.getlines(test)), re.M):
         return ""
-    if isinstance(error, NameError):
-        return f"sin responder: `{error.name}` todavía no está definido" if len(mine) == 1 else ""
-    return str(error) or "esta comprobación falla"
+    answers = [place for place in mine if place[0].f_code.co_filename != test]
+    said = traceback.format_exception_only(error)[-1].strip()
+    if answers and (answers[-1] == places[-1] or not isinstance(error, AssertionError)):
+        frame, line = answers[-1]
+        code = linecache.getline(frame.f_code.co_filename, line).strip()
+        return f"tu código falla con {said}\nen la línea {line} de su celda: {code}"
+    if isinstance(error, AssertionError):
+        return str(error) or "esta comprobación falla"
+    if isinstance(error, NameError) and error.name and mine[-1] == places[-1]:
+        return _undefined(error.name)
+    return f"esta comprobación falla con {said}"
+
+
+def _undefined(name):
+    if name in broken:
+        return f"{broken[name]}; corrígela y ejecútala otra vez"
+    return f"sin responder: `{name}` todavía no está definido"
 
 
 def _remember(result):
-    """Note which definitions stand in a cell that is no Python, and forget them when it is."""
+    """Note which definitions a cell that failed did not reach, and forget those that a cell has made."""
     cell = result.info.raw_cell or ""
-    names = [name for pair in re.findall(r"^(?:def|class)\s+(\w+)|^(\w+)\s*=[^=]", cell, re.M) for name in pair if name]
-    for name in names:
-        if isinstance(result.error_before_exec, SyntaxError):
-            broken[name] = result.error_before_exec.lineno or 0
+    why, line = _failure(result)
+    for found in re.finditer(r"^(?:def|class)\s+(\w+)|^(\w+)\s*=[^=]", cell, re.M):
+        name = found[1] or found[2]
+        if why and cell.count("\n", 0, found.start()) + 1 >= line:
+            broken[name] = why.format(name)
         else:
             broken.pop(name, None)
+
+
+def _failure(result):
+    """What is wrong with a cell, with {} for the name that it should have defined, and the line in which it failed."""
+    if isinstance(result.error_before_exec, SyntaxError):
+        line = result.error_before_exec.lineno
+        return "Python no ha podido leer la celda de `{}`" + (f" (mira su línea {line})" if line else ""), 0
+    error = result.error_in_exec
+    if error is None or isinstance(error, NotImplementedError):
+        return "", 0
+    frames = traceback.walk_tb(error.__traceback__)
+    line = next((line for frame, line in frames if frame.f_globals.get("__name__") == "__main__"), 0)
+    said = traceback.format_exception_only(error)[-1].strip()[:200].replace("{", "{{").replace("}", "}}")
+    return f"la celda de `{{}}` falla en su línea {line} con {said}", line

@@ -52,20 +52,49 @@ def test_a_failing_test_and_a_missing_answer_are_errors_of_one_line(shown):
         "raise NotImplementedError()",
     )
     assert stub is wrong is None
-    assert blank == "\x1b[31m✘ sin responder: escribe tu solución y quita el `raise NotImplementedError()`\x1b[0m"
-    assert failing == "\x1b[31m✘ C1 de LeNet-5: deben salir 28\x1b[0m"
-    assert values == "\x1b[31m✘ sin responder: `s2` todavía no está definido\x1b[0m"
+    assert blank == "\x1b[1;31m✘ sin responder: escribe tu solución y quita el `raise NotImplementedError()`\x1b[0m"
+    assert failing == "\x1b[1;31m✘ C1 de LeNet-5: deben salir 28\x1b[0m"
+    assert values == "\x1b[1;31m✘ sin responder: `s2` todavía no está definido\x1b[0m"
     assert top == blank
 
 
 @pytest.mark.slow
-def test_an_error_of_the_student_s_own_keeps_its_traceback(shown):
-    own, name, deep, broken = shown(
-        "def f(x):\n    assert x > 3\nf(2)", "undefined + 1", WRONG.replace("//", "// no_existe //"), TEST
+def test_an_error_outside_of_the_tests_keeps_its_traceback(shown):
+    own, name, usage = shown("def f(x):\n    assert x > 3\nf(2)", "undefined + 1", "%no_such_magic")
+    assert "line 3" in own and "AssertionError" in own and "Traceback" in own
+    assert "NameError" in name and "undefined" in name and "Traceback" in name
+    assert usage is None or "no_such_magic" in usage
+
+
+@pytest.mark.slow
+def test_an_error_in_the_student_s_code_is_shown_in_a_test_with_its_line(shown):
+    own = WRONG.replace("return", "x = 1\n    return").replace("//", "// no_existe //")
+    library = STUB.replace("raise NotImplementedError()", "return torch.zeros(2) @ torch.zeros(3)")
+    outputs = shown(own, TEST, library, TEST, "conv_output_size = lambda size: 28", TEST)
+    assert outputs[1] == (
+        "\x1b[1;31m✘ tu código falla con NameError: name 'no_existe' is not defined\n"
+        "en la línea 3 de su celda: return (size - kernel_size) // no_existe // stride\x1b[0m"
     )
-    assert "line 3" in own and "AssertionError" in own
-    assert "NameError" in name and "undefined" in name
-    assert deep is None and "no_existe" in broken and "Traceback" in broken
+    assert outputs[3].startswith("\x1b[1;31m✘ tu código falla con RuntimeError: ")
+    assert outputs[3].endswith("\nen la línea 2 de su celda: return torch.zeros(2) @ torch.zeros(3)\x1b[0m")
+    assert outputs[5].startswith("\x1b[1;31m✘ esta comprobación falla con TypeError: ") and "\n" not in outputs[5]
+
+
+@pytest.mark.slow
+def test_a_cell_that_fails_before_a_definition_is_said_to_fail_by_the_check_and_by_the_test(shown):
+    outputs = shown("import torchh\n\n\n" + WRONG, CHECK, TEST, WRONG, CHECK, WRONG + "\n1 / 0", CHECK)
+    words = "la celda de `conv_output_size` falla en su línea 1 con ModuleNotFoundError: No module named 'torchh'; "
+    assert outputs[1]["text/plain"] == f"✘ n1-conv-output-size: {words}corrígela y ejecútala otra vez."
+    assert outputs[2] == f"\x1b[1;31m✘ {words}corrígela y ejecútala otra vez\x1b[0m"
+    assert outputs[4] == outputs[6] and "no coincide" in outputs[4]["text/plain"], "the definition was reached"
+
+
+@pytest.mark.slow
+def test_a_test_of_what_an_answer_raises_says_that_there_is_no_answer(shown):
+    _, said = shown(
+        STUB, "from tema9 import measuring\nassert measuring.raised_by(conv_output_size, 4, 5) == 'ValueError'"
+    )
+    assert "sin responder" in said
 
 
 @pytest.mark.slow
@@ -89,8 +118,7 @@ def test_what_an_answer_says_cannot_become_html():
 
 
 def test_a_name_in_a_cell_that_is_no_python_is_not_judged(monkeypatch):
-    monkeypatch.setattr(notebook, "broken", {"s4_parameters": 0})
+    why = "Python no ha podido leer la celda de `s4_parameters`"
+    monkeypatch.setattr(notebook, "broken", {"s4_parameters": why})
     said = checks.verdict("n1-s2-parameters", {"s2_parameters": 12, "s4_parameters": 32, "max_pool_parameters": 0})
-    assert said == (
-        "✘ n1-s2-parameters: Python no ha podido leer la celda de `s4_parameters`; corrígela y ejecútala otra vez."
-    )
+    assert said == f"✘ n1-s2-parameters: {why}; corrígela y ejecútala otra vez."

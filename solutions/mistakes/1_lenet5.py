@@ -480,6 +480,12 @@ def subsampling(maps, coefficient, bias):
     return torch.stack([1.7159 * torch.tanh(2 * (w * m + b) / 3) for m, w, b in zip(total, coefficient, bias)])
 
 
+# %% equivalent="n1-subsampling"
+# Los lados son pares, así que la división es exacta.
+# total = maps.reshape(channels, height // 2, 2, width // 2, 2).sum(dim=(2, 4)) => total = maps.reshape(channels, round(height / 2), 2, width // 2, 2).sum(dim=(2, 4))
+# total = maps.reshape(channels, height // 2, 2, width // 2, 2).sum(dim=(2, 4)) => total = maps.reshape(channels, height // 2, 2, round(width / 2), 2).sum(dim=(2, 4))
+
+
 # %% probes="n1-subsampling"
 # Un bloque de cuatro unos con coeficiente 0,25 y sesgo 0: suma, multiplica y aplica f en papel.
 subsampling(torch.ones(1, 2, 2), torch.tensor([0.25]), torch.zeros(1))
@@ -679,6 +685,8 @@ def c3_table(maps=6):
 
 
 # %% equivalent="n1-c3-table"
+# El número de mapas es par, así que la división es exacta.
+# half = maps // 2 => half = round(maps / 2)
 # range gives the numbers of the set
 # columns += [set(range(maps))] => columns += [range(maps)]
 # half more and half less are the same place of the circle

@@ -39,6 +39,8 @@ conv_output_shape((3, 32, 48), 8, 5)
 # Con paso y relleno: el relleno se añade en los dos bordes, y una ventana que no cabe entera no cuenta.
 conv_output_shape((64, 30, 21), 32, 3, stride=2, padding=1)
 conv_output_shape((2, 13, 25), 5, 4, stride=3, padding=2)
+# Con paso 4, donde después de la última ventana sobran 3 píxeles, a lo alto y a lo ancho: ahí no cabe otra.
+conv_output_shape((2, 20, 32), 3, 5, stride=4)
 
 
 # %% wrong="n2-conv1-volume" name="keeps-the-depth"
@@ -175,6 +177,11 @@ def conv_params(in_channels, out_channels, kernel_size, bias=True, groups=1):
 def conv_params(in_channels, out_channels, kernel_size, bias=True, groups=1):
     layer = nn.Conv2d(in_channels, out_channels, kernel_size, bias=bias, groups=groups, device="meta")
     return sum(parameter.numel() for parameter in layer.parameters())
+
+
+# %% equivalent="n2-conv-params"
+# Los grupos dividen los canales, así que la división es exacta.
+# weights = out_channels * (in_channels // groups) * kernel_size ** 2 => weights = out_channels * round(in_channels / groups) * kernel_size ** 2
 
 
 # %% probes="n2-conv-params"
@@ -800,6 +807,11 @@ def count_parameters(rows):
     return weights, sum(units), sum(n * (each + 1) for n, each in zip(units, of_one))
 
 
+# %% equivalent="n2-total-parameters"
+# Los grupos dividen los canales, así que la división es exacta.
+# weights += row['out_shape'][0] * (row['in_shape'][0] // row['groups']) * row['kernel_size'] ** 2 => weights += row['out_shape'][0] * round(row['in_shape'][0] / row['groups']) * row['kernel_size'] ** 2
+
+
 # %% probes="n2-total-parameters"
 # CONV3 sola: pesos de un filtro por número de filtros, y un sesgo por filtro.
 count_parameters(
@@ -1047,6 +1059,11 @@ def multiply_adds(rows):
             count = nn.Linear(row["in_shape"][0], row["out_shape"][0], device="meta").weight.numel()
         counts.append(count)
     return tuple(counts)
+
+
+# %% equivalent="n2-multiply-adds"
+# Los grupos dividen los canales, así que la división es exacta.
+# per_value = row['in_shape'][0] // row['groups'] * row['kernel_size'] ** 2 => per_value = round(row['in_shape'][0] / row['groups']) * row['kernel_size'] ** 2
 
 
 # %% probes="n2-multiply-adds"
@@ -1449,6 +1466,8 @@ conv_output_size(224, 11, 4)
 conv_output_size(20, 5, 2, 1)
 conv_output_size(23, 4, 3, 1, "floor")
 conv_output_size(30, 7)
+# Hacia abajo, aunque después de la última ventana sobren 3 píxeles de los 4 que avanza.
+conv_output_size(30, 3, 4)
 # Hacia arriba, si la división es exacta no hay nada que redondear.
 conv_output_size(227, 11, 4, rounding="ceil")
 # Hacia arriba, si sobran píxeles cuenta también la ventana que se sale, aunque sobre uno solo.

@@ -459,6 +459,7 @@ max_pool(np.arange(50.0).reshape(2, 5, 5), 3, 2)
 # Un mapa que no es cuadrado: las posiciones que no caben enteras se descartan.
 max_pool(np.arange(54.0).reshape(1, 6, 9) % 11, 2)
 max_pool(np.arange(56.0).reshape(1, 7, 8) * 5 % 23, 3, 3)
+max_pool(np.arange(88.0).reshape(1, 8, 11) * 5 % 23, 3, 3)
 # Con relleno y todos los números negativos: el relleno nunca puede ganar.
 max_pool(-np.arange(1.0, 26.0).reshape(1, 5, 5), 3, 2, 1)
 max_pool(-1 - np.arange(25.0).reshape(1, 5, 5) * 7 % 11, 2, None, 1)
@@ -1236,6 +1237,9 @@ average_answer(np.arange(80.0).reshape(10, 2, 4) ** 1.2 % 3)
 measuring.changes_its_inputs(average_answer, np.arange(80.0).reshape(10, 2, 4) ** 1.2 % 3)
 
 # %% equivalent="n3-ten-crops"
+# Lo que sobra es par, así que la división es exacta.
+# corners = [(0, 0), (0, right), (bottom, 0), (bottom, right), (bottom // 2, right // 2)] => corners = [(0, 0), (0, right), (bottom, 0), (bottom, right), (round(bottom / 2), right // 2)]
+# corners = [(0, 0), (0, right), (bottom, 0), (bottom, right), (bottom // 2, right // 2)] => corners = [(0, 0), (0, right), (bottom, 0), (bottom, right), (bottom // 2, round(right / 2))]
 # Una lista de arrays de la misma forma, y un tensor, valen como array.
 # return np.stack(crops + [crop[..., ::-1] for crop in crops]) => return crops + [crop[..., ::-1] for crop in crops]
 

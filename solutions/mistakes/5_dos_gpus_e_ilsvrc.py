@@ -189,6 +189,11 @@ def as_matrix(weight, parts=2):
     return np.tile(weight, (1, parts)) * mask
 
 
+# %% equivalent="n5-block-diagonal"
+# Los grupos dividen los filtros, así que la división es exacta.
+# rows = kernels // parts => rows = round(kernels / parts)
+
+
 # %% probes="n5-block-diagonal"
 # Dos filtros y dos grupos de un canal: el primer filtro lee solo el primer canal; el segundo, solo el segundo.
 as_matrix(np.array([[1.0], [2.0]]))
@@ -295,6 +300,12 @@ def gpu_parameters(layers):
         depth = inputs if both or place == 0 else inputs / 2
         total += (side * side * depth + 1) * outputs / 2
     return round(total)
+
+
+# %% equivalent="n5-gpu-parameters"
+# Los canales que se parten son pares, así que la división es exacta.
+# depth = in_channels if both else in_channels // 2 => depth = in_channels if both else round(in_channels / 2)
+# total += (kernel_size ** 2 * depth + 1) * (out_channels // 2) => total += (kernel_size ** 2 * depth + 1) * round(out_channels / 2)
 
 
 # %% probes="n5-gpu-parameters"
@@ -425,6 +436,11 @@ def received(layers):
             result[name] = values
         first = False
     return result
+
+
+# %% equivalent="n5-traffic"
+# Lo que se parte es par, así que la división es exacta.
+# values[name] = count // 2 => values[name] = round(count / 2)
 
 
 # %% probes="n5-traffic"

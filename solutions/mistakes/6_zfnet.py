@@ -715,6 +715,9 @@ filter_grid(np.array([1.0, 0.0, -1.0, 0.5, 0.0, 0.0]).reshape(2, 3, 1, 1), 2, sh
 # Tres filtros de 2x2 en dos columnas: sobra una casilla, y el peso mayor en valor absoluto es negativo.
 filter_grid(np.sin(np.arange(3 * 3 * 4.0)).reshape(3, 3, 2, 2) - 0.5, 2)
 filter_grid(np.sin(np.arange(3 * 3 * 4.0)).reshape(3, 3, 2, 2) * np.arange(1.0, 4)[:, None, None, None], 2, shared=False)
+# Cuatro filtros en tres columnas son dos filas, y sobran dos casillas; cinco filtros, y sobra una.
+filter_grid(np.cos(np.arange(12.0)).reshape(4, 3, 1, 1), 3)
+filter_grid(np.cos(np.arange(15.0)).reshape(5, 3, 1, 1), 3)
 # Menos filtros que columnas: la imagen mide igualmente columns · lado de ancho.
 filter_grid(np.array([1.0, 0.0, -1.0, 0.5, 0.0, 0.0]).reshape(2, 3, 1, 1), 3)
 # Tu función no debe escribir en los pesos que le dan.
@@ -1333,6 +1336,8 @@ pool(np.sin(np.arange(63.0)).reshape(7, 9) * 5)
 # Con otros lados y pasos, y con todos los valores negativos.
 pool(np.cos(np.arange(40.0)).reshape(8, 5), size=3, stride=1)
 pool(np.cos(np.arange(56.0)).reshape(7, 8) - 5, size=2, stride=3)
+# A lo ancho y a lo alto sobran 2 píxeles de los 3 que avanza la ventana: ahí no cabe otra.
+pool(np.cos(np.arange(70.0)).reshape(7, 10) - 5, size=2, stride=3)
 # En un empate se toma el primero que se lee, por filas.
 pool(np.zeros((3, 3)))
 pool(np.array([[1.0, 1.0, 2.0], [1.0, 2.0, 1.0], [2.0, 1.0, 1.0]]))

@@ -139,8 +139,6 @@ def _changes(node: ast.AST, parents: dict) -> Iterator[tuple[str, Any]]:
                 yield "operator", ast.BinOp(left, other(), right)
             if isinstance(op, ast.FloorDiv):
                 yield "rounding", ast.Call(ast.Name("round"), [ast.BinOp(left, ast.Div(), right)], [])
-                upwards = ast.BinOp(ast.UnaryOp(ast.USub(), left), ast.FloorDiv(), right)
-                yield "rounding", ast.UnaryOp(ast.USub(), upwards)
             yield "operand", left
             yield "operand", right
         case ast.AugAssign(target, op, value):
