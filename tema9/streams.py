@@ -12,3 +12,13 @@ def use_utf8() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and not stream.isatty():
             stream.reconfigure(encoding="utf-8")
+
+
+def printable(text: str) -> str:
+    r"""Return a text with escapes for what a terminal would obey or cannot show, such as what moves its cursor.
+
+    Example:
+        >>> print(printable("ana\x1b[2J"))
+        ana\x1b[2J
+    """
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)

@@ -309,7 +309,7 @@ def test_collecting_finds_notebooks_however_deep_and_keeps_what_it_replaces(smal
         (tmp_path / "in" / place).write_text(place)
     (tmp_path / "in" / "ana" / "notas.txt").write_text("hola")
     (tmp_path / "in" / "luis" / "1_mini.ipynb").symlink_to(tmp_path / "in" / "ana" / "1_mini.ipynb")
-    _, left_out = intake.collect(tmp_path / "course", tmp_path / "in")
+    left_out = intake.collect(tmp_path / "course", tmp_path / "in").left_out
     assert sorted(left_out) == ["ana/notas.txt: no notebook", "luis/1_mini.ipynb: a link"]
     submitted = tmp_path / "course" / "submitted"
     assert (submitted / "ana/1_mini/1_mini.ipynb").read_text() == "ana/1_mini.ipynb"

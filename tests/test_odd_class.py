@@ -99,10 +99,14 @@ def test_the_caps_of_collect_are_options(root, handed_in):
 def test_collect_says_who_is_not_enrolled(root, handed_in, tmp_path):
     (tmp_path / "a.csv").write_text("usuario;nombre\nana;Ana\neva;Eva\n")
     result = run("collect", handed_in, "--course", root, "--roster", tmp_path / "a.csv")
-    assert result.exit_code == 1 and "not in the list of enrolled students: zoe" in result.output
+    assert result.exit_code == 1 and "unresolved: zoe: not in the list of enrolled students" in result.output
     with Record(course.Course(root)) as record:
         assert {"ana", "eva"} <= {student.id for student in record.students()}
-    assert (root / "submitted/zoe/1_mini/1_mini.ipynb").is_file(), "taken in all the same"
+    assert "zoe" in (root / "who.csv").read_text(encoding="utf-8-sig") and not (root / "submitted" / "zoe").exists()
+    (root / "who.csv").write_text("handed_in_as;student\nzoe;eva\n", encoding="cp1252")  # as Excel saves it in Spain
+    result = run("collect", handed_in, "--course", root)
+    assert result.exit_code == 0, result.output
+    assert (root / "submitted/eva/1_mini/1_mini.ipynb").is_file() and "zoe" in (root / "who.csv").read_text()
 
 
 @pytest.mark.parametrize(

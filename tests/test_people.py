@@ -73,13 +73,5 @@ def test_a_submission_under_a_full_name_is_the_enrolled_students(tmp_path):
     for folder in ("Ana María García Núñez_123_assignsubmission_file_", "Pérez Luis_124_assignsubmission_file_"):
         (tmp_path / "in" / folder).mkdir(parents=True)
         (tmp_path / "in" / folder / "1_lenet5.ipynb").write_bytes(notebook)
-    taken, left_out = intake.collect(tmp_path / "course", tmp_path / "in", names=people.names_of(enrolled))
-    assert taken == [("agarcia", "1_lenet5"), ("lpérez", "1_lenet5")] and left_out == []
-
-
-def test_a_name_of_two_students_stands_for_neither():
-    same = [
-        {"id": "a1", "first_name": "Ana", "last_name": "Gil"},
-        {"id": "a2", "first_name": "Ana", "last_name": "Gil"},
-    ]
-    assert people.names_of(same) == {}
+    taken = intake.collect(tmp_path / "course", tmp_path / "in", people=enrolled)
+    assert taken.submissions == [("agarcia", "1_lenet5"), ("lpérez", "1_lenet5")] and taken.left_out == []

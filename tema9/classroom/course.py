@@ -5,6 +5,9 @@
       release/      the notebooks as students receive them
       submitted/    STUDENT/NOTEBOOK/NOTEBOOK.ipynb, the notebooks that students hand in; grading never writes here
       replaced/     the submissions that were handed in first, of students who handed in again
+      roster.csv    who is or was enrolled, with the numbers by which learning platforms know them
+      who.csv       which students they are who handed in under a name that no list has; the teacher says it
+      handed_in.csv under which name, when and in which delivery each submission came in
       autograded/   the notebooks as they were graded
       receipts/     STUDENT/NOTEBOOK.json, what was graded, with which versions, with which verdicts
       feedback/     the pages that students read afterwards

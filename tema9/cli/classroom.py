@@ -18,6 +18,8 @@ from tema9.cli.terminal import (
     DryRun,
     alone_in,
     console,
+    count,
+    say,
     short,
     tracker,
 )
@@ -68,7 +70,8 @@ def collect(
     place: Annotated[Path, typer.Argument(help="A folder of submissions, or a zip of Moodle or Canvas.")],
     course: CourseOption = COURSE,
     roster: Annotated[
-        Path | None, typer.Option(help="CSV of who is enrolled: id or email, and names; Moodle's list will do.")
+        list[Path] | None,
+        typer.Option(help="List of who is enrolled, CSV or .xlsx, of Moodle, Canvas or a spreadsheet; one per group."),
     ] = None,
     file_mib: Annotated[float, typer.Option(help="Limit of a file, in MiB.")] = 20,
     total_gib: Annotated[float, typer.Option(help="Limit of all the files together, in GiB.")] = 4,
@@ -77,25 +80,43 @@ def collect(
 ) -> None:
     """Take in what students handed in, and who is enrolled; nothing that was there is lost.
 
-    Exit code 1 if something was left out.
+    Without --roster, who is enrolled is what the course knows already; with it, students who are not in
+    the list have left. Who cannot be told waits in who.csv, in the course folder: write there who it is,
+    and collect again. Exit code 1 if something was left out or somebody waits.
     """
-    from tema9.classroom.grading import intake, people
+    from tema9.classroom.course import Course
+    from tema9.classroom.grading import identities, intake, people
 
-    enrolled = people.read(roster) if roster else []
+    listed = people.together(people.read(path) for path in roster or ())
+    before = people.known(Course(course))
+    everybody = people.merge(listed, before) if roster else before
     limits = intake.Limits(int(file_mib * 2**20), int(total_gib * 2**30), files)
     with alone_in(course, dry_run):
-        taken, left_out = intake.collect(course, place, limits, people.names_of(enrolled), dry_run)
-        if enrolled and not dry_run:
-            people.enroll(course, enrolled)
-    for line in left_out:
-        console.print(f"left out: {line}", style="yellow", highlight=False)
-    students = {student for student, _ in taken}
-    strangers = sorted(students - {person["id"] for person in enrolled}) if enrolled else []
-    for student in strangers:
-        console.print(f"not in the list of enrolled students: {student}", style="yellow", highlight=False)
+        taken = intake.collect(course, place, limits, everybody, dry_run)
+        if roster and not dry_run:
+            people.enroll(course, everybody)
+    for line in taken.left_out:
+        say(f"left out: {line}", style="yellow")
+    for line in taken.notes:
+        say(line)
+    were_there = {person["id"] for person in before if "left" not in person}
+    gone = [person for person in everybody if "left" in person and person["id"] in were_there]
+    if gone and roster:
+        say(f"{count(len(gone), 'student')} left, not being in the list: {', '.join(map(people.name_of, gone))}")
+    students = {student for student, _ in taken.submissions}
+    for person in everybody:
+        if "left" in person and person["id"] in students:
+            say(f"{people.name_of(person)} handed in and has left the course: no score is shown", style="yellow")
+    for row in taken.unresolved:
+        could_be = f"; it could be {row.could_be}" if row.could_be else ""
+        say(f"unresolved: {row.handed_in_as}: {row.why}{could_be}", style="yellow")
     verb = "would take in" if dry_run else "took in"
-    console.print(f"{verb} {len(taken)} notebooks of {len(students)} students -> {short(course / 'submitted')}/")
-    if left_out or strangers:
+    taken_in = f"{count(len(taken.submissions), 'notebook')} of {count(len(students), 'student')}"
+    say(f"{verb} {taken_in} -> {short(course / 'submitted')}/")
+    if taken.unresolved:
+        where = short(course / identities.WHO)
+        say(f"{count(len(taken.unresolved), 'sender')} unresolved: write in {where} who each is, and collect again")
+    if taken.left_out or taken.unresolved:
         raise typer.Exit(1)
 
 

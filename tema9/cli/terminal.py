@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from tema9.streams import use_utf8
+from tema9.streams import printable, use_utf8
 
 ROOT = Path(__file__).parents[2]  # of the checkout
 COURSE = Path("course")
@@ -41,7 +41,7 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
         except (typer.Exit, typer.Abort):  # RuntimeErrors, but no errors
             raise
         except (ValueError, OSError, RuntimeError) as error:
-            print(f"tema9: {error}", file=sys.stderr)
+            print(f"tema9: {printable(str(error))}", file=sys.stderr)
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
             print("tema9: interrupted", file=sys.stderr)
@@ -70,11 +70,26 @@ def alone_in(course: Path, dry_run: bool = False) -> Iterator[None]:
         try:
             held.enter_context(lock.acquire(timeout=0))
         except filelock.Timeout:
-            console.print(f"another command is at work in {short(course)}/; waiting until it has ended", style="yellow")
+            say(f"another command is at work in {short(course)}/; waiting until it has ended", style="yellow")
             held.enter_context(lock.acquire())
         except NotImplementedError:  # this file system has no locks
             pass
         yield
+
+
+def say(text: str, style: str | None = None) -> None:
+    """Print a line as it is: brackets are no markup, and control characters, which may be in names, are escapes."""
+    console.print(printable(text), style=style, highlight=False, markup=False)
+
+
+def count(number: int, what: str) -> str:
+    """Return a number with its noun, in the singular for one.
+
+    Example:
+        >>> count(1, "student"), count(2, "student")
+        ('1 student', '2 students')
+    """
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def tracker(what: str) -> Callable[..., Iterable]:

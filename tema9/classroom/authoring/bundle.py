@@ -12,7 +12,7 @@ FOLDER = "tema9-estudiantes"
 # The instructor's side of the package. It holds no answers, but students have no use for it.
 INSTRUCTORS = ("classroom", "cli", "__main__.py")
 INSTRUCTORS_DEPENDENCIES = (
-    "jupytext", "nbformat", "nbconvert", "jupyter-client", "jinja2", "rapidfuzz", "typer", "rich"
+    "jupytext", "nbformat", "nbconvert", "jupyter-client", "jinja2", "rapidfuzz", "openpyxl", "typer", "rich"
 )  # fmt: skip
 DATE = (1980, 1, 1, 0, 0, 0)  # of every file in the zip, so that two zips of one version are the same bytes
 ALWAYS_BINARY = (".safetensors",)

@@ -1,44 +1,35 @@
-"""The intake: notebooks that students handed in go from a folder, or a zip of Moodle or Canvas, into submitted/.
+"""The intake: notebooks that students handed in go from a folder, or a learning platform's zip, into submitted/.
 
-The names of files and folders say to which student a notebook belongs. The name of the file, or else the identifiers
-in it, say which notebook it is. No file is written to a path that a zip names, links are refused, and sizes are
-limited. The caller is told which files were left out, and no earlier submission is lost.
+The names of files and folders say who handed something in; `identities` says which student that is. The name of the
+file, or else the identifiers in it, say which notebook it is. What is in a zip belongs to whoever handed in the zip. No
+file is written to a path that a zip names, and no earlier submission is lost. The caller is told of everything that was
+left out, and of everybody who waits for the teacher.
 """
 
-import io
 import re
-import stat
-import struct
 import unicodedata
-import zipfile
-import zlib
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from tema9.classroom import sources
 from tema9.classroom.course import Course
+from tema9.classroom.grading import delivery, identities, senders
+from tema9.classroom.grading.delivery import Limits
+from tema9.classroom.grading.identities import HandedIn, Identities, Identity, Who
+from tema9.classroom.grading.people import Person
+from tema9.classroom.grading.senders import Sender
 from tema9.files import atomic_write
+from tema9.streams import printable
 
-# What zipfile raises when a zip is broken or of a kind that it cannot read.
-UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, EOFError, ValueError)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How much is taken in.
-
-    Args:
-        file_bytes: that one file may have.
-        total_bytes: that all the files together may have.
-        files: how many there may be.
-    """
-
-    file_bytes: int = 20 * 2**20
-    total_bytes: int = 4 * 2**30
-    files: int = 50_000
+# What the platforms add to what students hand in.
+OF_PLATFORMS = re.compile(
+    r"(?i)(index|onlinetext|submissiontext|feedbacktext|comments)\.(html|txt)|grades\.(csv|xls|xlsx)|timestamp\.txt"
+    r"|status\.(csv|xls|xlsx)|.*_attempt_\d{4}(-\d\d){5}\.txt|.*_assignsubmission_(onlinetext|comments)_.*"
+    r"|.*_\d+_text\.html"
+)
 
 
 class NothingToGrade(FileNotFoundError):
@@ -47,75 +38,159 @@ class NothingToGrade(FileNotFoundError):
 
 @dataclass(frozen=True)
 class Found:
-    """A file that was handed in.
+    """A notebook that was handed in.
 
     Args:
-        path: where the file is in the folder or zip that is taken in.
-        content: the bytes of the file; b"" for a file that is no notebook.
-        when: the time of the file; of several submissions of one student, the newest counts.
+        path: where it is in the folder or zip that is taken in.
+        content: its bytes.
+        when: its time; of several of one student, the newest counts.
+        is_export: whether it is a script that was made from a notebook, which counts only where there is no notebook.
     """
 
     path: PurePosixPath
     content: bytes
     when: float
+    is_export: bool = False
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a run of `collect` did.
+
+    Args:
+        submissions: the sorted (student, notebook) that were taken in.
+        left_out: a line for each file, or each student's files, that were left out.
+        unresolved: the rows of who.csv for those of whom nobody can tell which student they are; they were not taken.
+        notes: lines about what the teacher may want to know and need not do anything about.
+    """
+
+    submissions: list[tuple[str, str]]
+    left_out: list[str] = field(default_factory=list)
+    unresolved: list[Who] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def collect(
     root: str | Path,
     place: str | Path,
     limits: Limits | None = None,
-    names: dict[str, str] | None = None,
+    people: Iterable[Person] = (),
     dry_run: bool = False,
-) -> tuple[list[tuple[str, str]], list[str]]:
+) -> Taken:
     """Take in the notebooks that are in a folder or a zip.
 
-    These forms are known: STUDENT/.../NOTEBOOK.ipynb; NOTEBOOK/STUDENT.ipynb; STUDENT_NOTEBOOK.ipynb; Moodle's
-    Name_123_assignsubmission_file_/...; Canvas's name_123_456_NOTEBOOK.ipynb; and zips with any of them. If a student
-    hands in a notebook again, the submission before moves to replaced/.
-
-    Returns:
-        a sorted list of the (student, notebook) that were taken in, and a line for each file that was left out.
+    These forms are known: those of `senders.PATTERNS`; STUDENT/.../NOTEBOOK.ipynb; NOTEBOOK/STUDENT.ipynb;
+    STUDENT_NOTEBOOK.ipynb; and zips with any notebooks under the names of any of them. If a student hands in a notebook
+    again, the submission before moves to replaced/.
 
     Args:
         root: the course folder.
         place: the folder or the zip that holds the submissions.
         limits: how much is taken in; None for the default limits.
-        names: {another name: student}, as `people.names_of` returns it, for submissions under another name.
+        people: who is or was enrolled, as `people.known` returns it; nobody, where there is no list: then each sender
+            is a student of its own.
         dry_run: whether to write nothing.
 
     Raises:
         NothingToGrade: the folder or the zip has no notebook of the course; the message says what is expected.
-        ValueError: all files together are over the limits, or `place` is neither a folder nor a zip.
+        ValueError: all files together are over the limits, `place` is neither a folder nor a zip, or who.csv cannot be
+            read.
     """
-    notebooks = [source.name for source in sources.all_sources()]
-    gathered, left_out = gather(Path(place), notebooks, limits or Limits())
-    if not gathered:
-        raise NothingToGrade(
-            f"{place} has no notebook of {', '.join(sorted(notebooks))}; expected STUDENT/NOTEBOOK.ipynb"
-        )
-    handed_in: dict[tuple[str, str], bytes] = {}
-    for (student, notebook), content in gathered.items():
-        enrolled_as = (names or {}).get(student.lower(), student)
-        if (enrolled_as, notebook) in handed_in:  # a second submission under another name of the same student
-            enrolled_as = student
-        handed_in[enrolled_as, notebook] = content
-    course = Course(root)
-    for (student, notebook), content in sorted(handed_in.items()):
+    course, notebooks = Course(root), [source.name for source in sources.all_sources()]
+    known = identities.load(course, people)
+    gathered, left_out = gather(Path(place), notebooks, limits or Limits(), known.knows)
+    if not any(gathered.values()):
+        raise _nothing(place, notebooks, left_out)
+    owners, unresolved, notes = _owners(gathered, known)
+    rows = {(row.student, row.notebook): row for row in known.handed_in}
+    handed_in: dict[tuple[str, str], list[tuple[Sender, Identity, Found]]] = defaultdict(list)
+    for sender, work in gathered.items():
+        for notebook, found_there in work.items() if sender in owners else ():
+            for found in found_there:
+                handed_in[owners[sender].student, notebook].append((sender, owners[sender], found))
+    for (student, notebook), several in sorted(handed_in.items()):
+        *older, (sender, identity, newest) = sorted(several, key=lambda one: _age(one[2]))
+        left_out += [f"{found.path}: {newest.path} {_why(found, newest)}" for _, _, found in older]
+        rows[student, notebook] = HandedIn(
+            student, notebook, sender.name, sender.system, sender.number, identity.team,
+            "late" if sender.late else "", _iso(newest.when), Path(place).name, str(newest.path),
+        )  # fmt: skip
         if not dry_run:
-            _put(course, student, notebook, content)
-    return sorted(handed_in), left_out
+            _put(course, student, notebook, newest.content)
+    if not dry_run and (handed_in or unresolved):
+        identities.save(course, identities.update(known.who, unresolved), rows.values())
+    return Taken(sorted(handed_in), left_out, unresolved, notes)
 
 
-def gather(place: Path, names: Iterable[str], limits: Limits) -> tuple[dict[tuple[str, str], bytes], list[str]]:
+def _nothing(place, notebooks, left_out):
+    more = f"; and {len(left_out) - 3} more" if len(left_out) > 3 else ""
+    there = f"; left out: {'; '.join(left_out[:3])}{more}" if left_out else ""
+    expected = f"{', '.join(sorted(notebooks))}; expected STUDENT/NOTEBOOK.ipynb"
+    return NothingToGrade(f"{place} has no notebook of {expected}{there}")
+
+
+def _owners(
+    gathered: dict[Sender, dict[str, list[Found]]], known: Identities
+) -> tuple[dict[Sender, Identity], list[Who], list[str]]:
+    """({sender: which student it is} of those who are known, the rows of who.csv of the others, notes).
+
+    Of two senders whom only a name makes one student, with one notebook and different work, both are unresolved.
+    """
+    notes: list[str] = []
+    asked = {sender: work for sender, work in gathered.items() if work}
+    for sender in [sender for sender in asked if sender.is_test_student]:
+        del asked[sender]
+        notes.append(f"{printable(sender.label)}: the test student of Canvas, who has no score")
+    if not known.people:
+        ids = known.own({sender.key: (sender, set(work)) for sender, work in asked.items()})
+        found = {sender: Identity(ids[sender.key], True) for sender in asked}
+    else:
+        found = {sender: known.of(sender) for sender in asked}
+        by_work: dict[tuple[str, str], list[Sender]] = defaultdict(list)
+        for sender, identity in found.items():
+            for notebook in asked[sender] if identity.student else ():
+                by_work[identity.student, notebook].append(sender)
+        for (student, notebook), several in by_work.items():
+            work = {one.content for sender in several for one in asked[sender][notebook]}
+            doubtful = [sender for sender in several if not found[sender].is_certain]
+            if len(several) > 1 and len(work) > 1:
+                for sender in doubtful:
+                    others = [printable(one.label) for one in several if one is not sender]
+                    why = f"{', '.join(others)} handed in another {notebook} under this name"
+                    found[sender] = Identity("", could_be=(student,), why=why)
+    unresolved = [
+        Who(printable(sender.label), sender.system if sender.number else "", sender.number,
+            could_be=", ".join(_described(known, one) for one in identity.could_be), why=identity.why)
+        for sender, identity in found.items()
+        if not identity.student
+    ]  # fmt: skip
+    for sender, identity in found.items():
+        if identity.student == identities.NOBODY:
+            notes.append(f"{printable(sender.label)}: nobody, as who.csv says")
+    kept = {one: identity for one, identity in found.items() if identity.student not in ("", identities.NOBODY)}
+    return kept, sorted(unresolved, key=lambda row: row.handed_in_as), notes
+
+
+def _described(known, student):
+    person = known.people.get(student, {})
+    name = f"{person.get('first_name', '')} {person.get('last_name', '')}".strip()
+    return f"{student} ({name})" if name else student
+
+
+def gather(
+    place: Path, names: Iterable[str], limits: Limits, known: Callable[[str], bool] = lambda name: False
+) -> tuple[dict[Sender, dict[str, list[Found]]], list[str]]:
     """Read the notebooks that are in a folder or a zip, and write nothing.
 
     Returns:
-        {(student, notebook): the bytes of the file}, and a line for each file that was left out.
+        {sender: {notebook: what was found of it}}, and a line for each file that was left out. A sender of whom nothing
+        was found has no notebook.
 
     Args:
         place: the folder or the zip that holds the submissions.
         names: the names of the notebooks of the course.
         limits: how much is read.
+        known: whether a name is that of an enrolled student.
 
     Raises:
         NothingToGrade: `place` does not exist.
@@ -125,39 +200,80 @@ def gather(place: Path, names: Iterable[str], limits: Limits) -> tuple[dict[tupl
     if not place.exists():
         raise NothingToGrade(f"{place} is not there; give a folder or a zip of submissions")
     left_out: list[str] = []
-    handed_in: dict[tuple[str, str], list[Found]] = {}
-    origins: dict[str, str] = {}  # {student: the folder or name from which the student was read}
-    files = [file for file in _files(place, limits, left_out) if not _is_litter(file.path)]
-    root_parts = _common(files)
+    files = [file for file in delivery.files(place, left_out) if not _is_litter(file.path)]
+    paths = [file.path for file in files if _can_hold_work(file.path)]
+    whose = dict(zip(paths, senders.read(paths, lambda name: _left_of(name, names), known), strict=True))
+    by_sender: dict[Sender, list[delivery.File]] = defaultdict(list)
+    representative: dict[tuple[str, str], Sender] = {}
     for file in files:
-        path = PurePosixPath(*file.path.parts[root_parts:])
-        if path.suffix != ".ipynb":
-            left_out.append(f"{file.path}: no notebook")
+        sender = whose.get(file.path)
+        if file.path not in whose:
+            sender = _same_folder(file.path, whose)
+        if sender is None:
+            if not OF_PLATFORMS.fullmatch(file.path.name):
+                said = "it does not say whose it is; name its folder after the student"
+                left_out.append(f"{file.path}: {said if file.path in whose else 'no notebook'}")
             continue
-        notebook = notebook_of(path.stem, names) or notebook_in(file.content, names)
-        if notebook is None:
-            left_out.append(f"{file.path}: no notebook of the course")
-            continue
-        student, origin = student_of(path, notebook, names)
-        if not student:
-            left_out.append(f"{file.path}: it does not say whose it is; name its folder after the student")
-            continue
-        if origins.setdefault(student, origin) != origin:
-            student = slug(f"{student}-{re.sub(r'[^0-9]', '', origin) or len(origins)}")
-            origins[student] = origin
-        handed_in.setdefault((student, notebook), []).append(file)
-    newest_of = {}
-    for key, several in handed_in.items():
-        *older, newest = sorted(several, key=lambda file: (file.when, _copy_number(file.path.stem), str(file.path)))
-        left_out += [f"{file.path}: {newest.path} is newer" for file in older]
-        newest_of[key] = newest.content
-    return newest_of, left_out
+        sender = representative.setdefault(sender.key, sender)
+        by_sender[sender].append(file)
+    late = {sender.key for sender in whose.values() if sender and sender.late}
+    gathered: dict[Sender, dict[str, list[Found]]] = {}
+    count = total = 0
+    for sender, given in by_sender.items():
+        if len(given) <= limits.student_files:
+            count += len(given)
+            total += sum(min(file.size, limits.file_bytes) for file in given)
+        if count > limits.files or total > limits.total_bytes:
+            raise ValueError(
+                f"{place} holds more than {limits.files:,} files or {limits.total_bytes:,} bytes; take it in parts"
+            )
+        sent = replace(sender, late=sender.key in late, rest="")
+        gathered[sent] = _work_of(sender, given, names, limits, whose, left_out)
+    return gathered, left_out
+
+
+def _work_of(sender, given, names, limits, whose, left_out):
+    """{notebook: what was found of it} in the files of one sender."""
+    work: dict[str, list[Found]] = defaultdict(list)
+    others: list[str] = []
+    tops = {file.path: file for file in given}
+    try:
+        for file, content in delivery.within(given, limits, others):
+            if _is_litter(file.path):
+                continue
+            top = next((one for one in (file.path, *file.path.parents) if one in tops), file.path)
+            own = (whose.get(top) or sender).rest if file.path == top else ""
+            notebook, is_export = _notebook(own or file.path.name, content, names)
+            if notebook is None and content and _is_notebook(file.path.name, content):  # its zip or folders may say it
+                said = [notebook_of(_stem(part), names) for part in reversed(file.path.parts[:-1])]
+                notebook = next(filter(None, said), None)
+            if notebook is not None:
+                work[notebook].append(Found(file.path, content, file.when, is_export))
+            elif not OF_PLATFORMS.fullmatch(file.path.name):
+                of_course = " of the course" if _is_notebook(file.path.name, content) else ""
+                others.append(f"{file.path}: no notebook{of_course}")
+    except delivery.TooMuch as error:
+        left_out.append(f"{sender.label}: {error}; nothing of it was taken in")
+        return {}
+    if not work and not others:
+        others.append(f"{sender.label}: no notebook")
+    left_out += others
+    return dict(work)
+
+
+def _same_folder(path, whose):
+    """The sender of a file that can hold no notebook: that of the notebooks in its folder, if they have one."""
+    for folder in path.parents[:-1]:
+        found = {sender.key: sender for other, sender in whose.items() if sender and other.is_relative_to(folder)}
+        if found:
+            return next(iter(found.values())) if len(found) == 1 else None
+    return None
 
 
 def _put(course, student, notebook, content):
     """Write a submission into submitted/, and an earlier one that differs from it into replaced/."""
     target = course.submitted(student, notebook)
-    if target.exists():
+    if target.is_file():
         before = target.read_bytes()
         if before == content:
             return
@@ -170,99 +286,56 @@ def _put(course, student, notebook, content):
         temporary.write_bytes(content)
 
 
-def _files(place, limits, left_out):
-    """Yield a `Found` for each file of a folder or a zip, and of the zips in it, that is within the limits."""
-    if place.is_dir():
-        entries = _of_folder(place, left_out)
-    else:
-        try:
-            entries = _of_zip(zipfile.ZipFile(place), PurePosixPath(), left_out)
-        except UNREADABLE:
-            raise ValueError(f"{place} is neither a folder nor a zip that can be read") from None
-    count = total = 0
-    waiting = [(entries, 0)]
-    while waiting:
-        entries, depth = waiting.pop()
-        for path, size, when, read in entries:
-            count, total = count + 1, total + min(size, limits.file_bytes)
-            if count > limits.files or total > limits.total_bytes:
-                raise ValueError(
-                    f"{place} holds more than {limits.files:,} files or {limits.total_bytes:,} bytes; take it in parts"
-                )
-            if size > limits.file_bytes:
-                left_out.append(f"{path}: {size:,} bytes; the limit is {limits.file_bytes:,}")
-                continue
-            if path.suffix not in (".ipynb", ".zip"):
-                yield Found(path, b"", when)
-                continue
-            try:
-                content = read(limits.file_bytes)
-            except UNREADABLE as error:
-                left_out.append(f"{path}: cannot be read ({error})")
-                continue
-            if path.suffix == ".zip" and depth < 2:
-                try:
-                    waiting.append((_of_zip(zipfile.ZipFile(io.BytesIO(content)), path.parent, left_out), depth + 1))
-                except UNREADABLE:
-                    left_out.append(f"{path}: a zip that cannot be read")
-            else:
-                yield Found(path, content, when)
+def _age(found):
+    """By what the submissions of one student are sorted, the one that counts last."""
+    return not found.is_export, found.when, _copy_number(found.path.stem), str(found.path)
 
 
-def _of_folder(folder, left_out):
-    """Yield (path, size, time, function that reads it) of each file of a folder; links are left out."""
-    for path in sorted(folder.rglob("*")):
-        inside = PurePosixPath(path.relative_to(folder).as_posix())
-        if path.is_symlink():
-            left_out.append(f"{inside}: a link")
-        elif path.is_file() and not any(parent.is_symlink() for parent in path.parents if folder in parent.parents):
-            state = path.stat()
-            yield inside, state.st_size, state.st_mtime, lambda most, path=path: path.read_bytes()
+def _why(found, newest):
+    return "is the notebook" if found.is_export and not newest.is_export else "is newer"
 
 
-def _of_zip(archive, prefix, left_out):
-    """Yield what `_of_folder` does, for a zip, whose entries may be larger than the zip says."""
-    for entry in archive.infolist():
-        parts = [
-            part for part in PurePosixPath(entry.filename.replace("\\", "/")).parts if part not in ("/", "..", ".")
-        ]
-        if entry.filename.endswith("/") or not parts:
-            continue
-        path = prefix.joinpath(*parts)
-        if stat.S_ISLNK(entry.external_attr >> 16):
-            left_out.append(f"{path}: a link")
-            continue
-        try:
-            when = datetime(*entry.date_time).timestamp()
-        except (ValueError, OverflowError, OSError):
-            when = 0.0
-
-        def read(most, entry=entry):
-            with archive.open(entry) as file:
-                content = file.read(most + 1)
-            if len(content) > most:
-                raise ValueError(f"more than {most:,} bytes")
-            return content
-
-        yield path, entry.file_size, when, read
+def _iso(when):
+    try:
+        return datetime.fromtimestamp(when).astimezone().isoformat(timespec="seconds") if when else ""
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 def _is_litter(path):
     """Whether a file is one that systems and editors leave behind, or the start page, which nobody has to hand in."""
     hidden = any(part.startswith(".") or part in ("__MACOSX", "__pycache__") for part in path.parts)
-    start = path.suffix == ".ipynb" and path.stem.startswith(sources.START)
+    start = _is_notebook(path.name) and path.stem.startswith(sources.START)
     return hidden or start or path.stem.endswith("-checkpoint") or path.name in ("Thumbs.db", "desktop.ini")
 
 
-def _common(files):
-    """How many folders, above those of the students, all the notebooks are in together."""
-    notebooks = [file.path for file in files if file.path.suffix == ".ipynb"]
-    deep = 0
-    while notebooks and len({path.parts[: deep + 1] for path in notebooks}) == 1 and len(notebooks) > 1:
-        if any(len(path.parts) < deep + 3 for path in notebooks):
-            break
-        deep += 1
-    return deep
+def _can_hold_work(path):
+    """Whether a file of a delivery is a notebook or a zip, or may be one under another name."""
+    if OF_PLATFORMS.fullmatch(path.name):
+        return False
+    return path.suffix.lower() in delivery.ENDINGS or ".ipynb" in path.name.lower()
+
+
+def _stem(name):
+    """A file's name without its endings: "1_lenet5" of "1_lenet5.ipynb.txt"."""
+    return re.sub(r"(?i)(\.(ipynb|zip|json|txt|py))+(?= ?\(\d+\)$|$)", "", name)
+
+
+def _is_notebook(name, content=b""):
+    """Whether a file is a notebook by its name, or by what it holds."""
+    if re.search(r"(?i)\.ipynb($|[. (])", name):
+        return True
+    start = content[:200_000].replace(b"\0", b"")  # of UTF-16 too
+    return b'"cells"' in start or b'"worksheets"' in start
+
+
+def _notebook(name, content, names):
+    """(the notebook that a file is or None, whether it is a script made from one)."""
+    if name.lower().endswith(".py"):
+        return notebook_of(_stem(name), names) or notebook_in(content, names), True
+    if not _is_notebook(name, content):
+        return None, False
+    return notebook_of(_stem(name), names) or notebook_in(content, names), False
 
 
 def notebook_of(stem: str, names: Iterable[str]) -> str | None:
@@ -286,51 +359,29 @@ def notebook_in(content: bytes, names: Iterable[str]) -> str | None:
     """Return the notebook to which the identifiers of cells in a file belong, or None if there are none.
 
     Args:
-        content: the bytes of the file.
+        content: the bytes of the file, in any encoding in which ASCII is ASCII, or in UTF-16.
         names: the names of the notebooks of the course.
     """
-    numbers = Counter(re.findall(rb'"(?:grade_id|id)": *"n(\d+)-[a-z]', content))
+    numbers = Counter(re.findall(rb'"(?:grade_id|id)": *"n(\d+)-[a-z]', content.replace(b"\0", b"")))
     if not numbers:
         return None
     number = numbers.most_common(1)[0][0].decode()
     return next((name for name in names if name.split("_")[0] == number), None)
 
 
-def student_of(path: PurePosixPath, notebook: str, names: Iterable[str]) -> tuple[str, str]:
-    """Return the student to whom a path says that a file belongs, and the part of the path that says it.
-
-    The student is "" if the path does not say it.
-
-    Args:
-        path: the path of the file in the folder or zip that is taken in.
-        notebook: the notebook that the file is.
-        names: the names of the notebooks of the course.
-    """
-    top = path.parts[0] if len(path.parts) > 1 else ""
-    if moodle := re.fullmatch(r"(.+?)_(\d+)_assignsubmission_\w*", top):
-        return slug(moodle[1]), top
-    if top and notebook_of(top, names) != notebook:
-        return slug(top), top
-    if canvas := re.fullmatch(r"([^_]+)_(?:LATE_)?(\d+)_\d+_.+", path.stem):
-        return slug(canvas[1]), canvas[2]
-    rest = path.stem
-    if notebook_of(rest, names):
-        words = re.split(r"[_\W]+", notebook)
-        rest = re.sub(
-            r"(?i)(?:" + words[0] + r"[_\W]+)?" + r"[_\W]+".join(map(re.escape, words[1:])), " ", rest, count=1
-        )
-        rest = re.sub(r"\(\d+\)|(?i:\b(copia de|copy of|copia|copy|final|definitivo)\b)", " ", rest)
-    return slug(rest), rest.strip()
+def _left_of(text, names):
+    """What is left of a name without the notebook that it says; None if it says none."""
+    notebook = notebook_of(text, names)
+    if notebook is None:
+        return None
+    words = re.split(r"[_\W]+", notebook)
+    rest = re.sub(r"(?i)(?:" + words[0] + r"[_\W]+)?" + r"[_\W]+".join(map(re.escape, words[1:])), " ", text, count=1)
+    rest = re.sub(r"\(\d+\)|(?i:\b(copia de|copy of|copia|copy|final|definitivo)\b)", " ", rest)
+    return rest.strip(" _-.,;")
 
 
 def _flat(text):
     return re.sub(r"[\W_]+", "_", unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower())
-
-
-def slug(name: str) -> str:
-    """Return a name as one that a folder can have: letters and digits of any language, and the signs -_.@+."""
-    name = unicodedata.normalize("NFC", name)
-    return re.sub(r"-{2,}", "-", re.sub(r"[^\w.@+-]", "-", name)).strip("-._ ")[:80]
 
 
 def _copy_number(stem):

@@ -1,31 +1,183 @@
-"""Who is enrolled, read from a list of Moodle, Canvas or a spreadsheet and kept in nbgrader's gradebook."""
+"""Who is enrolled: lists of Moodle, Canvas and others are read, brought together, and kept in the course folder.
+
+The gradebook has a row for each student. The file roster.csv, beside it, has what a gradebook has no place for: the
+numbers by which platforms know a student, and who has left the course.
+"""
 
 import csv
 import io
-from collections import Counter
-from collections.abc import Iterable
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from pathlib import Path
 
 from tema9.classroom.course import Course
-from tema9.classroom.grading.intake import slug
+from tema9.classroom.grading import senders
 from tema9.classroom.grading.record import Record
+from tema9.classroom.grading.senders import mark, slug, squeezed
+from tema9.files import atomic_write
 
-# The headers, in English and in Spanish and without capitals, under which the lists have what we ask for; the first
-# header that a list has counts.
-COLUMNS = {
-    "id": ("username", "nombre de usuario", "usuario", "sis login id", "login id", "id", "student"),
-    "first_name": ("first_name", "first name", "nombre"),
-    "last_name": ("last_name", "last name", "surname", "apellido(s)", "apellidos", "apellido"),
-    "email": ("email", "email address", "dirección de correo", "correo electrónico", "correo"),
-    "lms_user_id": ("lms_user_id", "id number", "número de id", "id"),
-}
+Person = dict[str, str]
+ROSTER = "roster.csv"
+FIELDS = ("id", "first_name", "last_name", "email", "lms_user_id", "id_number", "participants", "left")
+LOOK_AHEAD = 20  # rows in which the header is looked for: some lists begin with a title
+
+# The headers under which lists have what we ask for, as `squeezed` writes them; the first that a list has counts. They
+# are those of Moodle in Spanish, English, Catalan, Galician, Basque, Portuguese, French and German, and those of
+# Canvas, Blackboard, Brightspace, Sakai and spreadsheets.
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "id": (
+        "username", "nombredeusuario", "usuario", "nomdusuari", "nomedeusuario", "erabiltzaileizena",
+        "nomedeutilizador", "nomdutilisateur", "anmeldename", "benutzername", "sisloginid", "loginid", "login",
+        "displayid", "eid", "id",
+    ),
+    "first_name": (
+        "firstname", "nombre", "nombres", "givenname", "prenom", "vorname", "izena", "nomeproprio", "nome", "nom",
+    ),
+    "last_name": (
+        "lastname", "surname", "apellidos", "apellido", "cognoms", "cognom", "apelidos", "apelido", "sobrenome",
+        "deitura", "deiturak", "abizena", "abizenak", "nomdefamille", "nachname", "familienname", "familyname", "nom",
+    ),
+    "full_name": (
+        "fullname", "nombrecompleto", "nomcomplet", "nomecompleto", "izenosoa", "vollstandigername", "nombreyapellidos",
+        "apellidosynombre", "nombreapellidos", "apellidosnombre", "student", "name", "alumno", "alumna", "alumne",
+        "alumnoa", "estudiante", "estudiant", "displayname",
+    ),
+    "email": (
+        "email", "emailaddress", "direcciondecorreo", "direcciondecorreoelectronico", "correoelectronico", "correo",
+        "mail", "direcciondeemail", "adrecaelectronica", "adrecadecorreu", "adrecadecorreuelectronic",
+        "correuelectronic", "correu", "enderezodecorreo", "enderezodecorreoelectronico", "enderezoelectronico",
+        "epostahelbidea", "eposta", "helbideelektronikoa", "postaelektronikoa", "enderecodeemail",
+        "enderecodecorreioeletronico", "correioeletronico", "adressedecourriel", "adresseelectronique", "courriel",
+        "adressemail", "adresseemail", "emailadresse",
+    ),
+    "lms_user_id": (
+        "lmsuserid", "idnumber", "numerodeid", "numeroid", "numerodidentificacio", "numeroidentificador",
+        "numerodeidentificacion", "numerodeidentificacao", "idzenbakia", "numerodidentification", "idnummer", "id",
+    ),
+    "id_number": (
+        "sisuserid", "orgdefinedid", "studentid", "iddeestudiante", "idestudiante", "dni", "nif", "nia", "matricula",
+        "expediente", "numerodeexpediente", "studentnumber", "matrikelnummer",
+    ),
+    "participant": ("identifier", "identificador", "identifikatzailea", "identifiant", "identifikator", "idnutzer"),
+}  # fmt: skip
+WHO = ("id", "email", "participant", "id_number")  # one of these a list must have, to say who its students are
+NOBODY = {"pointspossible", "manualposting", *senders.TEST_STUDENT}  # in the place of a name, in lists of Canvas
 
 
-def read(path: str | Path) -> list[dict[str, str]]:
-    """Read a list of students: a CSV with commas, semicolons or tabs, in UTF-8 or as Excel writes it in Spain.
+def rows(path: str | Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number and the cells of each row of a table: a CSV of any usual kind, or a sheet of Excel.
+
+    A CSV has commas, semicolons, tabs or bars between its cells, is in UTF-8, UTF-16 or as Excel writes it in western
+    Europe, and may begin with the line `sep=;`.
+
+    Args:
+        path: of the table.
+
+    Raises:
+        ValueError: the file is no table that can be read; the message says what it is and what to do.
+    """
+    path = Path(path)
+    content = path.read_bytes()
+    if content.startswith(b"PK"):
+        yield from _of_excel(path, content)
+        return
+    if content.startswith(b"\xd0\xcf\x11\xe0"):
+        raise ValueError(f"{path} is a sheet of an old Excel; save it as .xlsx or as CSV")
+    text = decoded(content)
+    if text is None:
+        raise ValueError(f"{path} is no text and no sheet of Excel; save the list as CSV or .xlsx")
+    declared = re.match(r"sep=(.)\r?\n?", text)
+    text = text[declared.end() :] if declared else text
+    skipped = 1 if declared else 0
+    tried = [_of_csv(text, mark, skipped) for mark in (declared[1] if declared else ",;\t|")]
+    best = max(tried, key=lambda one: (_header(one[0])[1], max((len(cells) for _, cells in one[0][:1]), default=0)))
+    yield from best[0]
+    if best[1]:
+        raise ValueError(f"{path}, {best[1]}")
+
+
+def decoded(content: bytes) -> str | None:
+    """Return the text that bytes are, whatever its encoding; None if they are no text.
+
+    Args:
+        content: of a file.
+    """
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16", errors="replace").lstrip("\ufeff")
+    if content[:200].count(0) * 3 > len(content[:200]):  # UTF-16 without its mark: every second byte is 0
+        little = content[1:200:2].count(0) > content[:200:2].count(0)
+        return content.decode("utf-16-le" if little else "utf-16-be", errors="replace")
+    if b"\0" in content:
+        return None
+    try:
+        return content.decode("utf-8").lstrip("\ufeff")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", errors="replace")
+
+
+def _of_csv(text, delimiter, skipped):
+    """([(line, cells)] up to the first error, that error or None)."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    found: list[tuple[int, list[str]]] = []
+    try:
+        found.extend((reader.line_num + skipped, cells) for cells in reader)
+    except csv.Error as error:
+        return found, f"line {reader.line_num + skipped}: {error}"
+    return found, None
+
+
+def _of_excel(path, content):
+    import openpyxl  # few lists are of Excel, and it takes a while to import
+
+    try:
+        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+        sheets = [
+            [(number, [_as_text(cell) for cell in cells]) for number, cells in enumerate(sheet.values, 1)]
+            for sheet in book.worksheets
+        ]
+    except Exception as error:  # openpyxl has no error of its own for a file that it cannot read
+        raise ValueError(
+            f"{path} has no column for who the student is: it is no sheet of Excel that can be read "
+            f"({type(error).__name__}); save the list as CSV or .xlsx"
+        ) from None
+    yield from max(sheets, key=lambda sheet: _header(sheet)[1], default=[])
+
+
+def _as_text(cell):
+    if cell is None:
+        return ""
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+
+
+def _header(table):
+    """(the place of the header in a table, how many of its columns we know)."""
+    known = [len(_columns(cells)) for _, cells in table[:LOOK_AHEAD]]
+    best = max(known, default=0)
+    return (known.index(best), best) if known else (0, 0)
+
+
+def _columns(cells: Sequence[str]) -> dict[str, int]:
+    """{ours: place of theirs} of the columns of a header that we know."""
+    there = {squeezed(name): place for place, name in reversed(list(enumerate(cells)))}
+    where = {ours: there[name] for ours, names in COLUMNS.items() for name in reversed(names) if name in there}
+    if where.get("first_name") == where.get("last_name"):  # Catalan's word for a first name is French's for a surname
+        where.pop("last_name", None)
+    if "id" not in where and there.get("student", -1) == where.get("full_name"):
+        where["id"] = where.pop("full_name")
+    if where.get("lms_user_id") == where.get("id"):
+        where.pop("lms_user_id", None)
+    return where
+
+
+def read(path: str | Path) -> list[Person]:
+    """Read a list of students, of a learning platform or a spreadsheet; `rows` says which files it takes.
 
     Returns:
-        a dict for each student, with "id" and those of the other keys of COLUMNS that the list has.
+        a dict for each student, with "id" and what else the list says: "first_name", "last_name", "email",
+        "lms_user_id" (a number of the platform), "id_number" (one of the university) and "participants" (the numbers of
+        Moodle's grading worksheets).
 
     Args:
         path: the path of the list.
@@ -34,85 +186,236 @@ def read(path: str | Path) -> list[dict[str, str]]:
         ValueError: the list has no column that identifies students, has a row without an identifier, or has a student
             twice; the message says which.
     """
-    content = Path(path).read_bytes()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("cp1252", errors="replace")
-    first = text.partition("\n")[0].strip()
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), strict=True)
-    try:
-        headers = {(header or "").strip().lower(): header for header in reader.fieldnames or ()}
-        where = {ours: headers[name] for ours, names in COLUMNS.items() for name in reversed(names) if name in headers}
-        if "id" not in where and "email" not in where:
-            raise ValueError(
-                f"{path} has no column for who the student is; expected username, id or email: {first[:80]!r}"
-            )
-        if where.get("lms_user_id") == where.get("id"):
-            where.pop("lms_user_id", None)
-        people = [
-            _person(path, reader.line_num, row, where)
-            for row in reader
-            if any(str(value or "").strip() for value in row.values()) and not _is_of_canvas(row)
-        ]
-    except csv.Error as error:
-        raise ValueError(f"{path}, line {reader.reader.line_num}: {error}") from None
-    ids = [person["id"] for person in people]
-    if twice := [one for one, count in Counter(ids).items() if count > 1]:
-        raise ValueError(f"{path} has {', '.join(twice)} twice; every student has one row")
-    return people
-
-
-def _person(path, line, row, where):
-    said = {ours: (row[theirs] or "").strip() for ours, theirs in where.items()}
-    said["id"] = slug(said.get("id") or said.get("email", "").partition("@")[0])
-    if not said["id"] or None in row:
+    table = list(rows(path))
+    place, count = _header(table)
+    where = _columns(table[place][1]) if count else {}
+    if not any(name in where for name in WHO):
         raise ValueError(
-            f"{path}, line {line}: {'more columns than its header' if None in row else 'no username, id or email'}"
+            f"{path} has no column for who the student is; expected username, id or email: {_first_line(path, table)!r}"
         )
-    name = (row.get("Student") or "").strip()  # Canvas has both names in one column
-    if "first_name" not in where and where.get("id") != "Student" and name:
-        said["last_name"], _, said["first_name"] = (part.strip() for part in name.partition(","))
-    return {key: value for key, value in said.items() if value}
+    names = [squeezed(cell) for cell in table[place][1]]
+    if "participant" in where and not {"email", "full_name", "first_name", "last_name", "id"} & set(where):
+        raise ValueError(f"{path} is a worksheet of a blind assignment: it says nobody's name; give a list with names")
+    is_canvas = {"id", "section"} <= set(names) and ("student" in names or "lastname" in names)
+    people = []
+    for line, cells in table[place + 1 :]:
+        if not any(cell.strip() for cell in cells):
+            continue
+        if any(cell.strip() for cell in cells[len(names) :]):
+            raise ValueError(f"{path}, line {line}: more columns than its header")
+        said = {ours: cells[at].strip() if at < len(cells) else "" for ours, at in where.items()}
+        if "endoflineindicator" in names or "orgdefinedid" in names:  # Brightspace puts a # before what identifies
+            said = {ours: value.lstrip("#") for ours, value in said.items()}
+        if _is_nobody(said, cells, is_canvas):
+            continue
+        raw, person = _person(said)
+        if not person["id"]:
+            raise ValueError(f"{path}, line {line}: no username, id or email")
+        people.append((line, raw, person))
+    return _told_apart(path, people)
 
 
-def _is_of_canvas(row):
-    """Whether a row is the second row of Canvas's lists, which says how many points there are."""
-    return (row.get("Student") or "").strip() == "Points Possible"
+def _first_line(path, table):
+    """The first line of a list as it stands there, for a message: cut, and never of bytes that are no text."""
+    text = None if Path(path).read_bytes()[:2] == b"PK" else decoded(Path(path).read_bytes())
+    lines = text.splitlines() if text is not None else [", ".join(cells) for _, cells in table]
+    return next((line.strip()[:80] for line in lines if line.strip()), "")
 
 
-def names_of(people: Iterable[dict[str, str]]) -> dict[str, str]:
-    """Return {another name: student} of the names that a submission may have in the place of the identifier.
+def _is_nobody(said, cells, is_canvas):
+    """Whether a row is one that Canvas puts among the students: points, posting, or the student that it invents."""
+    name = said.get("full_name") or said.get("last_name", "") + said.get("first_name", "")
+    marks = {squeezed(cell) for cell in cells} & {"pointspossible", "manualposting"}
+    no_number = is_canvas and not said.get("lms_user_id") and not said.get("id")
+    return is_canvas and (squeezed(name) in NOBODY or bool(marks and no_number) or (no_number and not name.strip()))
 
-    A name that two students share is left out.
+
+def _person(said):
+    participant = said.pop("participant", "")
+    numbered = re.fullmatch(r"\D*?(\d+)", participant)
+    if numbered and squeezed(participant[: numbered.start(1)]) in {"", *senders.PARTICIPANT}:
+        said["participants"] = numbered[1]
+    elif participant and not said.get("id"):
+        said["id"] = participant
+    full = said.pop("full_name", "")
+    if full and not said.get("first_name") and not said.get("last_name"):
+        said["last_name"], comma, said["first_name"] = (part.strip() for part in full.partition(","))
+        if not comma:
+            said["first_name"], said["last_name"] = full, ""
+    raw = said.get("id") or said.get("email", "").partition("@")[0] or said.get("id_number") or full
+    said["id"] = slug(raw)
+    return raw, {key: value for key, value in said.items() if value or key == "id"}
+
+
+def _told_apart(path, found):
+    """The people of [(line, what identifies them, person)], of whom no two have one id; `read` says why it can fail."""
+    seen: dict[str, list[tuple[int, str, Person]]] = defaultdict(list)
+    for row in found:
+        seen[row[2]["id"]].append(row)
+    people = []
+    for one, several in seen.items():
+        if all(person == several[0][2] for _, _, person in several):
+            del several[1:]  # a student of two groups has two rows
+        elif all(raw == person.get("email", "").partition("@")[0] for _, raw, person in several):
+            for _, _, person in several:  # two e-mails with the same words before the @
+                person["id"] = slug(person["email"])
+        elif len({raw for _, raw, _ in several}) == len(several):
+            for _, raw, person in several:  # two names that a folder cannot tell apart
+                person["id"] = f"{one}-{mark(raw)}"
+        people += several
+    twice = {one: count for one, count in Counter(person["id"] for _, _, person in people).items() if count > 1}
+    if twice:
+        lines = ", ".join(str(line) for line, _, person in people if person["id"] in twice)
+        raise ValueError(f"{path} has {', '.join(twice)} twice; every student has one row (lines {lines})")
+    return [person for _, _, person in sorted(people, key=lambda row: row[0])]
+
+
+def known(course: Course) -> list[Person]:
+    """Return who is or was enrolled in a course, as its roster.csv and its gradebook say it; nothing is written.
+
+    A student whom the gradebook has only because a submission was graded is not enrolled.
 
     Args:
-        people: the students, as `read` returns them.
+        course: the course.
+
+    Raises:
+        ValueError: roster.csv cannot be read.
     """
-    found: dict[str, str | None] = {}
-    for person in people:
-        first, last = person.get("first_name", ""), person.get("last_name", "")
-        email = person.get("email", "")
-        others = {f"{first} {last}", f"{last} {first}", f"{last}{first}", email, email.partition("@")[0]}
-        for name in {slug(one).lower() for one in (*others, person.get("lms_user_id", ""))} - {""}:
-            found[name] = None if name in found else person["id"]
-    return {name: one for name, one in found.items() if one}
+    path = course.root / ROSTER
+    found: dict[str, Person] = {}
+    if path.is_file():
+        table = [cells for _, cells in rows(path)]
+        if not table or "id" not in table[0]:
+            raise ValueError(f"{path} has no column id; give the list again with --roster, which writes it")
+        found = {
+            row["id"]: {key: value for key, value in row.items() if value and key in FIELDS}
+            for row in (dict(zip(table[0], cells, strict=False)) for cells in table[1:])
+            if row.get("id")
+        }
+    for student, said in enrolled(course).items():
+        person = {key: said[key] for key in ("first_name", "last_name", "email", "lms_user_id") if said.get(key)}
+        if person and student not in found:
+            found[student] = {"id": student} | person
+    return list(found.values())
 
 
-def enroll(root: str | Path, people: Iterable[dict[str, str]]) -> None:
-    """Prepare a course folder and write into its gradebook who is enrolled.
+def merge(listed: Iterable[Person], before: Iterable[Person], today: date | None = None) -> list[Person]:
+    """Bring a new list together with who is known already: nobody is there twice, and who is not listed has left.
+
+    Whom the new list means is known by e-mail, numbers and user name, and else by a name that only one student has.
+
+    Returns:
+        the students, each with the id that was known before; those who are not in the list have "left", a date.
+
+    Args:
+        listed: the students of the new list, as `read` returns them.
+        before: the students who are known, as `known` returns them.
+        today: the date on which students who are not in the list are said to have left.
+
+    Raises:
+        ValueError: a row of the list fits two of the students who are known.
+    """
+    there, listed = {person["id"]: person for person in before}, list(listed)
+    by_name: dict[str, set[str]] = defaultdict(set)
+    for person in there.values():
+        by_name[_name(person)].add(person["id"])
+    namesakes = Counter(_name(person) for person in listed)
+    merged: dict[str, Person] = {}
+    for person in listed:
+        same = {
+            one["id"]
+            for one in there.values()
+            if _same(person.get("email", ""), one.get("email", ""))
+            or _numbers(person) & _numbers(one)
+            or set(person.get("participants", "").split()) & set(one.get("participants", "").split())
+        }
+        if len(same) > 1:
+            raise ValueError(f"the list's {person['id']} is both {' and '.join(sorted(same))}; correct it there")
+        if not same and person["id"] in there and not _differ(person, there[person["id"]]):
+            same = {person["id"]}
+        if not same and namesakes[_name(person)] == 1 and len(by_name[_name(person)]) == 1 and _name(person):
+            same = {one for one in by_name[_name(person)] if not _differ(person, there[one])}
+        one = next(iter(same), person["id"])
+        if not same and one in there:  # somebody else has this id
+            one = slug(person.get("email") or f"{one}-{mark(_name(person) + person.get('lms_user_id', ''))}")
+        old = there.get(one, {})
+        numbers = dict.fromkeys([*old.get("participants", "").split(), *person.get("participants", "").split()])
+        new = {**old, **person, "id": one} | ({"participants": " ".join(numbers)} if numbers else {})
+        if not (person.get("last_name") or not old.get("last_name")):
+            new |= {key: old[key] for key in ("first_name", "last_name") if old.get(key)}
+        new.pop("left", None)
+        merged[one] = new
+    gone = (today or date.today()).isoformat()
+    rest = [{"left": gone} | person for one, person in there.items() if one not in merged]
+    return [*merged.values(), *rest]
+
+
+def together(lists: Iterable[Iterable[Person]]) -> list[Person]:
+    """Return the students of several lists, as `read` returns each: those of all groups of a course, say."""
+    found: list[Person] = []
+    for listed in lists:
+        found = [{key: value for key, value in person.items() if key != "left"} for person in merge(listed, found)]
+    return found
+
+
+def _same(one, other):
+    return bool(one) and one.casefold() == other.casefold()
+
+
+def _numbers(person):
+    return {person.get("lms_user_id"), person.get("id_number")} - {None, ""}
+
+
+def _differ(one, other):
+    """Whether two rows with one user name or one name are of two people.
+
+    Their numbers say so if both come from one kind of list, with e-mails or without, and their e-mails if the names do
+    too.
+    """
+    emails = [bool(person.get("email")) for person in (one, other)]
+    if all(emails) and not _same(one["email"], other["email"]) and _name(one) != _name(other):
+        return True
+    return emails[0] == emails[1] and any(
+        one.get(key) and other.get(key) and one[key] != other[key] for key in ("lms_user_id", "id_number")
+    )
+
+
+def _name(person):
+    return " ".join(senders.words(f"{person.get('first_name', '')} {person.get('last_name', '')}"))
+
+
+def name_of(person: Person) -> str:
+    """Return the name of a student as people write it, or the id of one without a name."""
+    return f"{person.get('first_name', '')} {person.get('last_name', '')}".strip() or person["id"]
+
+
+def enroll(root: str | Path, people: Iterable[Person]) -> None:
+    """Prepare a course folder and write into it who is enrolled: roster.csv and the gradebook.
 
     Args:
         root: the course folder.
-        people: the students, as `read` returns them.
+        people: the students, as `merge` or `read` returns them.
     """
-    course = Course(root)
+    course, people = Course(root), list(people)
     course.prepare()
     with Record(course) as record:
         record.enroll(people)
+    with atomic_write(course.root / ROSTER) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, FIELDS, restval="", extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(sorted(people, key=lambda person: person["id"]))
 
 
 def enrolled(course: Course) -> dict[str, dict]:
     """Return {student: what the gradebook knows of the student}; nothing is written."""
     with Record(course, read_only=True) as record:
         return {student.id: student.to_dict() for student in record.students()}
+
+
+def left(course: Course) -> set[str]:
+    """Return the students who have left a course."""
+    path = course.root / ROSTER
+    if not path.is_file():
+        return set()
+    with path.open(newline="", encoding="utf-8") as file:
+        return {row["id"] for row in csv.DictReader(file) if row.get("left")}

@@ -107,11 +107,13 @@ class Record:
         """Add students to the gradebook, or bring what it knows of them up to date.
 
         Args:
-            people: dicts with "id", and any of "first_name", "last_name", "email", "lms_user_id".
+            people: dicts with "id", and any of "first_name", "last_name", "email", "lms_user_id"; what else they have
+                is not the gradebook's.
         """
+        kept = ("first_name", "last_name", "email", "lms_user_id")
         with self._transaction():
             for person in people:
-                rest = {key: value for key, value in person.items() if key != "id"}
+                rest = {key: value for key, value in person.items() if key in kept}
                 self.gradebook.update_or_create_student(person["id"], **rest)
 
     def change(self, judged: Judged) -> Change | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from tema9.classroom.grading import people
 from tema9.classroom.grading.cohort import Cohort
 from tema9.classroom.grading.record import Record
 from tema9.classroom.grading.verdicts import INCIDENTS
@@ -60,9 +61,12 @@ def scores(cohort: Cohort) -> list[Row]:
 
 
 def rows(record: Record, cohort: Cohort) -> list[Row]:
-    """Return a row for each student, enrolled or handed in, and each notebook that anyone handed in."""
+    """Return a row for each student, enrolled or handed in, and each notebook that anyone handed in.
+
+    Students who have left the course have none; what is recorded of them stays.
+    """
     folders = {path.name for path in (cohort.course.root / "submitted").iterdir() if path.is_dir()}
-    students = sorted(folders | {student.id for student in record.students()})
+    students = sorted((folders | {student.id for student in record.students()}) - people.left(cohort.course))
     points = record.all_points()
     return [
         _row(record, student, source, points.get((student, source.name), {}))
