@@ -152,11 +152,16 @@ def _opened(place):
         return zipfile.ZipFile(place if isinstance(place, Path) else io.BytesIO(place))
     except UnicodeDecodeError:
         content = bytearray(place.read_bytes() if isinstance(place, Path) else place)
-        at = content.find(b"PK\x01\x02")
-        while at >= 0:
-            flags = struct.unpack_from("<H", content, at + 8)[0]
-            struct.pack_into("<H", content, at + 8, flags & ~UTF8)
-            at = content.find(b"PK\x01\x02", at + 4)
+        end = content.rfind(b"PK\x05\x06")
+        size, offset = struct.unpack_from("<II", content, end + 12)
+        at, before = end - size, end - size - offset
+        while content[at : at + 4] == b"PK\x01\x02":  # the entries of the directory, each with its file's own head
+            lengths = struct.unpack_from("<HHH", content, at + 28)
+            head = before + struct.unpack_from("<I", content, at + 42)[0]
+            for place_of_flags in (at + 8, head + 6):
+                flags = struct.unpack_from("<H", content, place_of_flags)[0]
+                struct.pack_into("<H", content, place_of_flags, flags & ~UTF8)
+            at += 46 + sum(lengths)
         return zipfile.ZipFile(io.BytesIO(bytes(content)))
 
 

@@ -143,9 +143,7 @@ class Identities:
         if said:
             said = self._meant(said)
             if not said:
-                return Identity(
-                    "", could_be=self._alike(sender), why="the student in who.csv is nobody who is enrolled"
-                )
+                return Identity("", could_be=self._alike(sender), why="who.csv names nobody who is enrolled")
             if len(numbers) == 1 and said != NOBODY and {said} != numbers:
                 return Identity("", could_be=tuple({said} | numbers), why="who.csv and the list say another student")
             return Identity(said, True, team=team)
@@ -210,17 +208,15 @@ class Identities:
         """The ids of the students whose names are most alike to a sender's."""
         if sender.is_blind:
             return ()
-        names = {one: " ".join(words(lists.name_of(person))) for one, person in self.people.items()}
-        best = process.extract(
-            " ".join(words(sender.name)), names, scorer=fuzz.token_set_ratio, score_cutoff=ALIKE, limit=SUGGESTIONS
-        )
-        joined = process.extract(
-            squeezed(sender.name), {one: name.replace(" ", "") for one, name in names.items()}, scorer=fuzz.ratio,
-            score_cutoff=ALIKE, limit=SUGGESTIONS,
-        )  # fmt: skip
-        return tuple(dict.fromkeys(one for _, _, one in sorted([*best, *joined], key=lambda row: -row[1])))[
-            :SUGGESTIONS
-        ]
+        in_words = {one: " ".join(words(lists.name_of(person))) for one, person in self.people.items()}
+        in_one = {
+            one: squeezed(person.get("last_name", "") + person.get("first_name", "")) or squeezed(one)
+            for one, person in self.people.items()
+        }  # as Canvas writes names
+        best = process.extract(" ".join(words(sender.name)), in_words, scorer=fuzz.token_set_ratio, score_cutoff=ALIKE)
+        best += process.extract(squeezed(sender.name), in_one, scorer=fuzz.ratio, score_cutoff=ALIKE)
+        ranked = sorted(best, key=lambda row: (-row[1], row[2]))
+        return tuple(dict.fromkeys(one for _, _, one in ranked))[:SUGGESTIONS]
 
     def own(self, wanted: dict[tuple[str, str], tuple[Sender, set[str]]]) -> dict[tuple[str, str], str]:
         """Return the ids of senders where no list was ever given: each is a student of its own.

@@ -28,7 +28,7 @@ from tema9.streams import printable
 OF_PLATFORMS = re.compile(
     r"(?i)(index|onlinetext|submissiontext|feedbacktext|comments)\.(html|txt)|grades\.(csv|xls|xlsx)|timestamp\.txt"
     r"|status\.(csv|xls|xlsx)|.*_attempt_\d{4}(-\d\d){5}\.txt|.*_assignsubmission_(onlinetext|comments)_.*"
-    r"|.*_\d+_text\.html"
+    r"|.*_\d+_(text|link)\.html"
 )
 
 
@@ -155,7 +155,7 @@ def _owners(
             doubtful = [sender for sender in several if not found[sender].is_certain]
             if len(several) > 1 and len(work) > 1:
                 for sender in doubtful:
-                    others = [printable(one.label) for one in several if one is not sender]
+                    others = sorted(printable(one.label) for one in several if one is not sender)
                     why = f"{', '.join(others)} handed in another {notebook} under this name"
                     found[sender] = Identity("", could_be=(student,), why=why)
     unresolved = [
@@ -202,15 +202,18 @@ def gather(
     left_out: list[str] = []
     files = [file for file in delivery.files(place, left_out) if not _is_litter(file.path)]
     paths = [file.path for file in files if _can_hold_work(file.path)]
-    whose = dict(zip(paths, senders.read(paths, lambda name: _left_of(name, names), known), strict=True))
+    whose = dict(zip(paths, senders.read(paths, lambda name: left_of(name, names), known), strict=True))
     by_sender: dict[Sender, list[delivery.File]] = defaultdict(list)
+    written: dict[tuple[str, str], str] = {}  # {key: label} of senders of whom the platform itself wrote a file
     representative: dict[tuple[str, str], Sender] = {}
     for file in files:
         sender = whose.get(file.path)
         if file.path not in whose:
             sender = _same_folder(file.path, whose)
         if sender is None:
-            if not OF_PLATFORMS.fullmatch(file.path.name):
+            if OF_PLATFORMS.fullmatch(file.path.name):
+                written |= {sent.key: sent.label for sent in _of_platform(file.path)}
+            else:
                 said = "it does not say whose it is; name its folder after the student"
                 left_out.append(f"{file.path}: {said if file.path in whose else 'no notebook'}")
             continue
@@ -229,7 +232,15 @@ def gather(
             )
         sent = replace(sender, late=sender.key in late, rest="")
         gathered[sent] = _work_of(sender, given, names, limits, whose, left_out)
+    keys = {sender.key for sender in gathered}
+    left_out += [f"{label}: no notebook, only text" for key, label in written.items() if key not in keys]
     return gathered, left_out
+
+
+def _of_platform(path):
+    """The sender that a path names in the form of a platform, in a list; [] if there is none."""
+    found = [senders.of_platform(part, part == path.name) for part in path.parts]
+    return [sender for sender in found if sender][:1]
 
 
 def _work_of(sender, given, names, limits, whose, left_out):
@@ -255,10 +266,22 @@ def _work_of(sender, given, names, limits, whose, left_out):
     except delivery.TooMuch as error:
         left_out.append(f"{sender.label}: {error}; nothing of it was taken in")
         return {}
+    inside = {
+        other.key for several in work.values() for found in several for other in _of_platform(_below(found.path, tops))
+    }
+    if not sender.system and len(inside) > 1:
+        left_out.append(f"{sender.label}: a delivery of {len(inside)} people in a delivery; take it in by itself")
+        return {}
     if not work and not others:
         others.append(f"{sender.label}: no notebook")
     left_out += others
     return dict(work)
+
+
+def _below(path, tops):
+    """What of a path is inside the zip, if there is one, that somebody handed in."""
+    top = next((one for one in path.parents if one in tops), None)
+    return path.relative_to(top) if top else PurePosixPath(path.name)
 
 
 def _same_folder(path, whose):
@@ -313,7 +336,7 @@ def _can_hold_work(path):
     """Whether a file of a delivery is a notebook or a zip, or may be one under another name."""
     if OF_PLATFORMS.fullmatch(path.name):
         return False
-    return path.suffix.lower() in delivery.ENDINGS or ".ipynb" in path.name.lower()
+    return path.suffix.lower() in (*delivery.ENDINGS, *delivery.ARCHIVES) or ".ipynb" in path.name.lower()
 
 
 def _stem(name):
@@ -369,8 +392,13 @@ def notebook_in(content: bytes, names: Iterable[str]) -> str | None:
     return next((name for name in names if name.split("_")[0] == number), None)
 
 
-def _left_of(text, names):
-    """What is left of a name without the notebook that it says; None if it says none."""
+def left_of(text: str, names: Iterable[str]) -> str | None:
+    """Return what is left of the name of a file without the notebook that it says; None if it says none.
+
+    Args:
+        text: the name, without ".ipynb".
+        names: the names of the notebooks of the course.
+    """
     notebook = notebook_of(text, names)
     if notebook is None:
         return None

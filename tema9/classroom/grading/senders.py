@@ -28,6 +28,7 @@ PATTERNS: tuple[tuple[str, str, str], ...] = (
     # Canvas, lib/content_zipper.rb: SORTABLENAME_[LATE_]USER_ATTACHMENT_FILE, or [LATE_]anon_FIVELETTERS_...
     (CANVAS, "file", r"(?P<late>LATE_)?(?P<number>anon_[A-Za-z0-9]{5})_\d\d+_(?P<rest>.+)"),
     (CANVAS, "file", r"(?P<name>.+?)_(?P<late>LATE_)?(?P<number>\d+)_\d\d+_(?P<rest>.+)"),
+    (CANVAS, "file", r"(?P<name>.+?)_(?P<late>LATE_)?(?P<number>\d+)_(?:text|link)\.html"),
     # Blackboard, "Assignment File Download": TASK_USERNAME_attempt_DATE_FILE, and TASK_USERNAME_attempt_DATE.txt
     (BLACKBOARD, "file", r".+_(?P<number>[^_]+)_attempt_\d{4}(?:-\d\d){5}(?:_(?P<rest>.+)|\.txt)"),
     # Brightspace: TASK-SUBMISSION - NAME - Nov 26, 2026 1234 PM, as a folder or before each file
@@ -98,6 +99,7 @@ def of_platform(part: str, is_file: bool) -> Sender | None:
             name = (said.get("name") or "").strip()
             name = name.replace("_", ", ", 1) if system == ILIAS else name
             label = part[: match.end("number" if said.get("number") and system != SAKAI else "name")]
+            label = label.replace("LATE_", "") if said.get("late") else label
             return Sender(label, name, system, said.get("number") or "", bool(said.get("late")), said.get("rest") or "")
     return None
 
