@@ -316,32 +316,36 @@ def merge(listed: Iterable[Person], before: Iterable[Person], today: date | None
         ValueError: a row of the list fits two of the students who are known.
     """
     there, listed = {person["id"]: person for person in before}, list(listed)
+    same_as: dict[int, str] = {}  # {place in the list: id that is known}
+    for place, person in enumerate(listed):
+        same = {one["id"] for one in there.values() if _share_a_number(person, one)}
+        if len(same) > 1:
+            raise ValueError(f"the list's {person['id']} is both {' and '.join(sorted(same))}; correct it there")
+        if same:
+            same_as[place] = next(iter(same))
+        elif person["id"] in there and not _differ(person, there[person["id"]]):
+            same_as[place] = person["id"]
+    if twice := [one for one, count in Counter(same_as.values()).items() if count > 1]:
+        raise ValueError(f"two rows of the list are {', '.join(sorted(twice))}, who is known; correct one of them")
     by_name: dict[str, set[str]] = defaultdict(set)
     for person in there.values():
         by_name[_name(person)].add(person["id"])
     namesakes = Counter(_name(person) for person in listed)
+    for place, person in enumerate(listed):
+        name = _name(person)
+        if place not in same_as and name and namesakes[name] == 1 and len(by_name[name]) == 1:
+            one = next(iter(by_name[name]))
+            if one not in same_as.values() and not _differ(person, there[one]):
+                same_as[place] = one
     merged: dict[str, Person] = {}
-    for person in listed:
-        same = {
-            one["id"]
-            for one in there.values()
-            if _same(person.get("email", ""), one.get("email", ""))
-            or _numbers(person) & _numbers(one)
-            or set(person.get("participants", "").split()) & set(one.get("participants", "").split())
-        }
-        if len(same) > 1:
-            raise ValueError(f"the list's {person['id']} is both {' and '.join(sorted(same))}; correct it there")
-        if not same and person["id"] in there and not _differ(person, there[person["id"]]):
-            same = {person["id"]}
-        if not same and namesakes[_name(person)] == 1 and len(by_name[_name(person)]) == 1 and _name(person):
-            same = {one for one in by_name[_name(person)] if not _differ(person, there[one])}
-        one = next(iter(same), person["id"])
-        if not same and one in there:  # somebody else has this id
+    for place, person in enumerate(listed):
+        one = same_as.get(place, person["id"])
+        if place not in same_as and (one in there or one in merged):  # somebody else has this id
             one = slug(person.get("email") or f"{one}-{mark(_name(person) + person.get('lms_user_id', ''))}")
         old = there.get(one, {})
         numbers = dict.fromkeys([*old.get("participants", "").split(), *person.get("participants", "").split()])
         new = {**old, **person, "id": one} | ({"participants": " ".join(numbers)} if numbers else {})
-        if not (person.get("last_name") or not old.get("last_name")):
+        if old.get("last_name") and not person.get("last_name"):  # a name that the new list has in one column
             new |= {key: old[key] for key in ("first_name", "last_name") if old.get(key)}
         new.pop("left", None)
         merged[one] = new
@@ -356,6 +360,12 @@ def together(lists: Iterable[Iterable[Person]]) -> list[Person]:
     for listed in lists:
         found = [{key: value for key, value in person.items() if key != "left"} for person in merge(listed, found)]
     return found
+
+
+def _share_a_number(one, other):
+    """Whether an e-mail, a number of the platform or of the university, or a participant's number is in both."""
+    participants = set(one.get("participants", "").split()) & set(other.get("participants", "").split())
+    return bool(_same(one.get("email", ""), other.get("email", "")) or _numbers(one) & _numbers(other) or participants)
 
 
 def _same(one, other):
