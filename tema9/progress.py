@@ -215,7 +215,10 @@ def serve() -> None:
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
+    from tema9 import magics  # and IPython, which only the process that runs cells needs
+
     shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+    magics.prepare(shell)
     for code in job["setup"]:
         if error := _error_of(shell, code):
             say({"message": error})

@@ -74,9 +74,10 @@ ALLOWED = {
     "checks": {"contracts", "measuring", "notebook", "streams"},
     "tables": set(),
     "streams": set(),
+    "magics": set(),
     "outline": {"files"},
     "lab": {"outline", "streams"},
-    "progress": {"checks", "lab", "measuring", "outline", "streams", "tables"},
+    "progress": {"checks", "lab", "magics", "measuring", "outline", "streams", "tables"},
     "validate": {"progress"},
     "doctor": {"arithmetic", "hardware", "machine", "outline", "streams", "tables"},
 }

@@ -11,6 +11,8 @@ import io
 import os
 from typing import TYPE_CHECKING, Any
 
+from tema9 import magics
+
 if TYPE_CHECKING:
     from socket import socket
 
@@ -33,6 +35,7 @@ class StudentServer:
         self.link, self.shell, self.process_id = link, shell, os.getpid()
         self.measuring, self.checks = own["measuring"], own["checks"]
         self.wire, self.messages = own["wire"], own["messages"]
+        magics.prepare(shell)
 
     def serve(self) -> None:
         """Answer requests until the link closes."""
