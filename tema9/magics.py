@@ -13,15 +13,18 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.text import LSString, SList
 
-# Line magics of which no answer depends: of a front end, of packages, of the screen, of the session's history.
+# Line magics on which no answer depends: of a front end, of packages, of the screen, of the session's history.
 SILENT = frozenset(
-    """
+    re.findall(
+        r"\w+",
+        """
 alias alias_magic autoawait autocall automagic autosave bookmark clear cls code_wrap colors conda config connect_info
 debug dhist doctest_mode ed edit gui hist history killbgscripts less load load_ext loadpy logoff logon logstart logstate
 logstop lsmagic macro magic mamba man matplotlib micromamba more notebook page pastebin pdb pdef pdoc pfile pinfo pinfo2
 pip psearch psource pycat qtconsole quickref recall rehashx reload_ext rep rerun reset reset_selective save store tb
 unalias unload_ext uv xdel xmode
-""".split()
+""",
+    )
 )
 # Commands of a system that install or fetch something: there is no network, and they would wait for it.
 NETWORK = re.compile(

@@ -9,6 +9,7 @@ to the tests, and a person marks the prose.
 import json
 import os
 import queue
+import re
 import subprocess
 import sys
 import threading
@@ -18,14 +19,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tema9 import checks, outline
+from tema9 import answers, checks, outline
 from tema9.streams import use_utf8
 from tema9.tables import Table
 
 SECONDS = 45  # of an exercise: its cell, its check and its tests
 SECONDS_TO_START = 180  # torch, the first time, from a slow disk
-CODE_STUB = "# ESCRIBE TU CÓDIGO AQUÍ"
-TEXT_STUB = "*ESCRIBE TU RESPUESTA AQUÍ*"
 DIED = "el proceso ha muerto al ejecutarlo"
 MARKS = {"right": "✔", "wrong": "✘", "unanswered": "○", "missing": "✘", "written": "…"}
 
@@ -82,9 +81,9 @@ def examine(path: str | Path, seconds: float = SECONDS) -> list[Result]:
         if text is None:
             found[exercise.name] = ("missing", "falta su celda; cópiala del cuaderno original")
         elif exercise.by_hand:
-            blank = TEXT_STUB in text or not text.strip()
+            blank = not text.replace(answers.TEXT_STUB, "").strip()
             found[exercise.name] = ("unanswered", "sin responder") if blank else ("written", "lo corrige una persona")
-        elif f"{CODE_STUB}\n" in text and "raise NotImplementedError()" in text:
+        elif _is_stub(text):
             found[exercise.name] = ("unanswered", "sin responder")
         else:
             tests = [text for name, text in cells.items() if name.startswith(f"{exercise.name}-tests")]
@@ -135,21 +134,52 @@ def report(
 
 
 def _cells(path):
-    """The texts of a notebook's cells by nbgrader's identifier; under "", those of its set-up."""
+    """The texts of a notebook's cells by nbgrader's identifier; under "", those of its set-up.
+
+    An answer that stands in several cells, or in one that the student added, is joined as in grading.
+    """
     try:
         notebook = json.loads(Path(path).read_text(encoding="utf-8"))
-        cells = notebook["cells"]
-        texts = {"": []}
-        for cell in cells:
-            text, metadata = "".join(cell["source"]), cell["metadata"]
+        pieces, kinds = {"": []}, {}
+        added, last = [], ""  # (the named cell above, the kind, the text) of what the student added
+        for cell in notebook["cells"]:
+            text, metadata, kind = "".join(cell["source"]), cell["metadata"], cell["cell_type"]
+            ours = cell.get("id", "n").startswith("n")
             if name := metadata.get("nbgrader", {}).get("grade_id"):
-                texts[name] = text
+                pieces.setdefault(name, []).append(text)
+                kinds.setdefault(name, kind)
+                last = name
             # A cell that the student has added has another kind of id, and is not run in grading either.
-            elif cell["cell_type"] == "code" and not metadata.get("tags") and cell.get("id", "n").startswith("n"):
-                texts[""].append(text)
+            elif not ours and text.strip():
+                added.append((last, kind, text))
+            elif kind == "code" and not metadata.get("tags"):
+                pieces[""].append(text)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ValueError(f"{Path(path).name} no es un cuaderno que se pueda leer") from None
+    texts = {"": pieces.pop("")}
+    for name, found in pieces.items():
+        if kinds[name] == "code":
+            tests = " ".join(text for other in pieces if other.startswith(f"{name}-tests") for text in pieces[other])
+            texts[name] = _joined(found, tests, [text for _, kind, text in added if kind == "code"])
+        else:
+            below = [text for above, _, text in added if above == name]
+            texts[name] = "\n\n".join([*found, *below])
     return texts
+
+
+def _joined(found, tests, added):
+    """The code of an answer; while it is a stub, what was added counts that defines what its tests ask for."""
+    text = answers.join([one for one in found if not _is_stub(one)] or found)
+    if not _is_stub(text):
+        return text
+    asked = answers.definitions(text) or set(re.findall(r"\w+", tests))
+    instead = [one for one in added if answers.names(one) & asked]
+    kept = [one for one in found if answers.definitions(one)]
+    return answers.join([*kept, *instead]) if instead else text
+
+
+def _is_stub(text):
+    return f"{answers.CODE_STUB}\n" in text and answers.STILL_A_STUB in text
 
 
 def _run(folder, setup, exercises, seconds):

@@ -74,10 +74,11 @@ ALLOWED = {
     "checks": {"contracts", "measuring", "notebook", "streams"},
     "tables": set(),
     "streams": set(),
+    "answers": set(),
     "magics": set(),
     "outline": {"files"},
     "lab": {"outline", "streams"},
-    "progress": {"checks", "lab", "magics", "measuring", "outline", "streams", "tables"},
+    "progress": {"answers", "checks", "lab", "magics", "measuring", "outline", "streams", "tables"},
     "validate": {"progress"},
     "doctor": {"arithmetic", "hardware", "machine", "outline", "streams", "tables"},
 }

@@ -7,7 +7,7 @@ import sys
 import nbformat
 import pytest
 
-from tema9 import outline, progress, validate
+from tema9 import answers, outline, progress, validate
 from tema9.classroom import cells, sources
 from tema9.classroom.authoring import bank
 
@@ -16,12 +16,12 @@ NOTEBOOK = sources.NOTEBOOKS / f"{SOURCE.name}.ipynb"
 KNOWN = bank.load(SOURCE)
 
 
-def filled(path, answers, change=None):
-    """Write notebook 1 with the answers {exercise: text}, and return the path."""
+def filled(path, texts, change=None):
+    """Write notebook 1 with the answers in `texts`, {exercise: text}, and return the path."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     for cell in notebook.cells:
         name = cell.metadata.get("nbgrader", {}).get("grade_id")
-        cell.source = answers.get(name, cell.source)
+        cell.source = texts.get(name, cell.source)
     if change:
         change(notebook)
     nbformat.write(notebook, path)
@@ -40,21 +40,21 @@ def states(results):
 def half(tmp_path_factory):
     """Right, known mistake, wrong in another way, broken, endless, deadly, deleted and unanswered ones."""
     known_mistake = next(answer for answer in KNOWN.answers["n1-conv-output-size"] if not answer.right)
-    answers = solved() | {
+    texts = solved() | {
         "n1-conv-output-size": known_mistake.text,
         "n1-conv2d": "def conv2d(x, w, b, *args, **kwargs):\n    return 7",
         "n1-subsampling": "def subsampling(*args, **kwargs):\n    while True:\n        pass",
         "n1-s2-parameters": "s2 = 3 +",
         "n1-parameter-count": "import os\nos._exit(3)",
-        "n1-m1-c5": progress.TEXT_STUB,
+        "n1-m1-c5": answers.TEXT_STUB,
     }
     stub = next(c.source for c in nbformat.read(NOTEBOOK, 4).cells if c.id == "n1-lenet5-module")
-    answers["n1-lenet5-module"] = stub
+    texts["n1-lenet5-module"] = stub
 
     def delete(notebook):
         notebook.cells = [cell for cell in notebook.cells if cell.id != "n1-c3-table"]
 
-    path = filled(tmp_path_factory.mktemp("half") / NOTEBOOK.name, answers, delete)
+    path = filled(tmp_path_factory.mktemp("half") / NOTEBOOK.name, texts, delete)
     return {result.exercise.name: result for result in progress.examine(path, seconds=12)}
 
 
@@ -159,7 +159,7 @@ def test_the_module_reports_a_folder_or_says_where_it_looked(tmp_path):
 
 
 def test_the_stubs_are_those_of_the_release():
-    assert cells.CODE_STUB.startswith(progress.CODE_STUB + "\n") and cells.TEXT_STUB == progress.TEXT_STUB
+    assert cells.CODE_STUB.startswith(answers.CODE_STUB + "\n") and cells.TEXT_STUB == answers.TEXT_STUB
 
 
 def test_the_dialog_says_in_spanish_what_passed():

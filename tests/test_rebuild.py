@@ -12,7 +12,6 @@ from tema9.classroom.grading import rebuild
 
 NAMES = [path.stem for path in sorted(sources.NOTEBOOKS.glob("[1-9]*.ipynb"))]
 RELEASED = {name: nbformat.read(sources.NOTEBOOKS / f"{name}.ipynb", as_version=4) for name in NAMES}
-WRITTEN = "def algo(x):\n    return 'lo que escribió la estudiante'"
 
 
 def written(notebook):
@@ -78,10 +77,10 @@ def test_of_a_cell_that_stands_twice_the_last_that_was_written_counts():
     submission, _ = answered(name)
     grade_id, cell = next(iter(written(submission).items()))
     again, blank = copy.deepcopy(cell), copy.deepcopy(written(RELEASED[name])[grade_id])
-    again.source = WRITTEN
+    again.source = "def conv_output_size(*sizes):\n    return 'lo que escribió la estudiante'"
     submission.cells += [again, blank]
     rebuilt = rebuild.rebuild(submission, RELEASED[name])
-    assert texts_of(rebuilt)[grade_id] == WRITTEN
+    assert texts_of(rebuilt)[grade_id] == again.source
     assert f"`{grade_id}`: la celda estaba 3 veces; cuenta la última que se escribió" in rebuilt.repairs
 
 
@@ -159,3 +158,202 @@ def test_no_mutation_of_a_submission_makes_it_crash_or_touches_the_rest(seed):
         assert_only_the_written_differs(name, rebuilt)
         nbformat.validate(rebuilt.notebook)
         json.dumps(rebuilt.notebook, ensure_ascii=False).encode("utf-8")  # nbformat.writes copies and validates again
+
+
+NAME = "1_lenet5"
+RIGHT = "def conv_output_size(size, kernel_size, stride=1, padding=0):\n    rest = size - kernel_size\n    return rest"
+S2 = "s2_parameters, s4_parameters = 12, 32\nmax_pool_parameters = 0"
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+def release():
+    return copy.deepcopy(RELEASED[NAME])
+
+
+def place_of(notebook, grade_id):
+    return next(n for n, cell in enumerate(notebook.cells) if name_of(cell) == grade_id)
+
+
+def name_of(cell):
+    return cell.metadata.get("nbgrader", {}).get("grade_id")
+
+
+def after(notebook, grade_id, *added, by=1):
+    """Put cells below the cell of a name."""
+    place = place_of(notebook, grade_id) + by
+    notebook.cells[place:place] = added
+
+
+def code(text, **metadata):
+    return nbformat.v4.new_code_cell(text, metadata=metadata)
+
+
+def prose(text, **fields):
+    return nbformat.v4.new_markdown_cell(text, **fields)
+
+
+def rebuilt_texts(notebook):
+    """(the texts by name, the repairs as one text) of a submission."""
+    rebuilt = rebuild.rebuild(json.loads(json.dumps(notebook)), RELEASED[NAME])
+    assert_only_the_written_differs(NAME, rebuilt)
+    return texts_of(rebuilt), " / ".join(rebuilt.repairs)
+
+
+def test_the_halves_of_a_split_cell_are_joined_in_order():
+    notebook = release()
+    cell = written(notebook)["n1-conv-output-size"]
+    other = copy.deepcopy(cell)
+    cell.source, other.source = RIGHT.split("\n    return")[0], "    return rest"
+    other.id = "mitad"
+    after(notebook, "n1-conv-output-size", other)
+    texts, repairs = rebuilt_texts(notebook)
+    assert texts["n1-conv-output-size"] == RIGHT
+    assert "`n1-conv-output-size`: la celda estaba 2 veces; se han unido en su orden" in repairs
+
+
+def test_a_copy_with_an_experiment_does_not_cost_the_answer():
+    notebook = release()
+    cell = written(notebook)["n1-conv-output-size"]
+    cell.source = RIGHT
+    other = copy.deepcopy(cell)
+    other.id, other.source = "copia", "print(conv_output_size(32, 5))"
+    broken = copy.deepcopy(other)
+    broken.id, broken.source = "rota", "conv_output_size(32,"
+    after(notebook, "n1-conv-output-size", other, broken)
+    texts, _ = rebuilt_texts(notebook)
+    assert texts["n1-conv-output-size"].startswith(RIGHT) and "32,\n" not in texts["n1-conv-output-size"]
+
+
+def test_code_in_a_cell_of_its_own_counts_while_the_cell_for_it_is_a_stub():
+    notebook = release()
+    after(notebook, "n1-conv-output-size", code(RIGHT, id="x"))
+    notebook.cells.append(code(S2))
+    texts, repairs = rebuilt_texts(notebook)
+    assert texts["n1-conv-output-size"] == RIGHT and texts["n1-s2-parameters"] == S2
+    assert "`n1-conv-output-size`: la respuesta estaba en una celda añadida, y se ha leído ahí" in repairs
+    assert "celdas de código añadidas" not in repairs
+
+
+def test_half_of_the_code_may_stand_in_a_cell_of_its_own():
+    notebook = release()
+    cell = written(notebook)["n1-train-step"]
+    head, stub = cell.source.split("def evaluate")
+    cell.source = head.replace("# ESCRIBE TU CÓDIGO AQUÍ\n    raise NotImplementedError()", "return 1.0")
+    cell.source += "def evaluate" + stub
+    after(notebook, "n1-train-step", code("def evaluate(model, data, batch_size=100):\n    return 0.0, 0.0"))
+    namespace = {}
+    exec(rebuilt_texts(notebook)[0]["n1-train-step"], namespace)
+    assert namespace["train_step"](1, 2, 3, 4) == 1.0 and namespace["evaluate"](1, 2) == (0.0, 0.0)
+
+
+def test_code_of_ones_own_does_not_replace_an_answer():
+    notebook = release()
+    written(notebook)["n1-conv-output-size"].source = RIGHT
+    after(notebook, "n1-conv-output-size", code("def conv_output_size(*sizes):\n    return 'un experimento'"))
+    assert rebuilt_texts(notebook)[0]["n1-conv-output-size"] == RIGHT
+
+
+def test_an_answer_in_a_copy_of_another_exercise_s_cell_is_found():
+    notebook = release()
+    stub = written(notebook)["n1-subsampling"]
+    other = copy.deepcopy(written(notebook)["n1-conv-output-size"])
+    other.id, other.source = "copia", "def subsampling(maps, coefficient, bias):\n    return maps"
+    written(notebook)["n1-conv-output-size"].source = RIGHT
+    notebook.cells[notebook.cells.index(stub)] = other
+    texts, repairs = rebuilt_texts(notebook)
+    assert texts["n1-subsampling"] == other.source and texts["n1-conv-output-size"] == RIGHT
+    assert "`n1-subsampling`" in repairs
+
+
+def test_two_answers_in_one_cell_are_both_found():
+    notebook = release()
+    cell, other = written(notebook)["n1-conv-output-size"], written(notebook)["n1-conv2d"]
+    cell.source = f"{RIGHT}\n\ndef conv2d(image, weight, bias):\n    return image"
+    notebook.cells.remove(other)
+    texts, repairs = rebuilt_texts(notebook)
+    assert "def conv2d" in texts["n1-conv2d"] and RIGHT in texts["n1-conv-output-size"]
+    assert "`n1-conv2d`: la celda se ha reconocido dentro de otra" in repairs
+
+
+@pytest.mark.parametrize("kind", ["markdown", "raw", "code"])
+def test_prose_in_a_cell_of_its_own_under_the_untouched_one_is_the_answer(kind):
+    notebook = release()
+    own = prose("Es una convolución, (no otra cosa).")
+    own.cell_type = kind
+    after(notebook, "n1-m1-c5", own)
+    texts, repairs = rebuilt_texts(notebook)
+    assert texts["n1-m1-c5"] == "Es una convolución, (no otra cosa)."
+    assert "`n1-m1-c5`: la respuesta estaba en una celda añadida" in repairs
+
+
+def test_prose_may_go_on_in_further_cells():
+    notebook = release()
+    written(notebook)["n1-m1-c5"].source = "Primero."
+    after(notebook, "n1-m1-c5", prose("Segundo."), code("1 + 1"), prose("Tercero."))
+    texts, repairs = rebuilt_texts(notebook)
+    assert texts["n1-m1-c5"] == "Primero.\n\nSegundo.\n\nTercero."
+    assert "`n1-m1-c5`: la respuesta seguía en celdas añadidas" in repairs
+
+
+def test_prose_in_the_cell_of_the_question_is_read():
+    notebook = release()
+    notebook.cells[place_of(notebook, "n1-m1-c5") - 1].source += "\n\nRespuesta: las dos cosas."
+    texts, repairs = rebuilt_texts(notebook)
+    assert texts["n1-m1-c5"].endswith("Respuesta: las dos cosas.") and "celda del enunciado" in repairs
+
+
+def test_the_words_of_another_release_of_the_course_are_no_answer():
+    notebook = release()
+    place = place_of(notebook, "n1-m1-c5")
+    notebook.cells[place - 1].source = notebook.cells[place - 1].source.replace("capa", "parte")
+    notebook.cells[place + 2].source = "Una explicación de antes."
+    texts, _ = rebuilt_texts(notebook)
+    assert texts["n1-m1-c5"] == "*ESCRIBE TU RESPUESTA AQUÍ*"
+
+
+@pytest.mark.parametrize(
+    ("text", "attachments"),
+    [
+        ("Mira:\n\n![a](attachment:image.png)", {"image.png": {"image/png": PNG}}),
+        ("Mira:\n\n![a](attachment:una%20figura.png)", {"una figura.png": {"image/png": PNG}}),
+        ("Mira:\n\n![a](<attachment:una figura.png>)", {"una figura.png": {"image/png": PNG}}),
+        ("Mira:\n\n<img src='attachment:x.png' width=200>", {"x.png": {"image/png": [PNG[:50], PNG[50:]]}}),
+        (f"Mira:\n\n![a](data:image/png;base64,{PNG})", None),
+        (f"Mira: ![a][image1]\n\n[image1]: <data:image/png;base64,{PNG}>", {}),
+        (f'Mira: <img alt="x" src="data:image/png;base64,{PNG}"/>', 7),
+    ],
+)
+def test_an_image_in_prose_arrives_as_an_attachment(text, attachments):
+    notebook = release()
+    cell = written(notebook)["n1-m1-c5"]
+    cell.source = text
+    if attachments is not None:
+        cell["attachments"] = attachments
+    rebuilt = rebuild.rebuild(json.loads(json.dumps(notebook)), RELEASED[NAME])
+    cell = written(rebuilt.notebook)["n1-m1-c5"]
+    ((name, bundle),) = cell.attachments.items()
+    assert bundle == {"image/png": PNG} and f"attachment:{name}" in cell.source
+    assert not rebuilt.repairs
+    nbformat.validate(rebuilt.notebook)
+
+
+def test_images_of_one_name_in_two_cells_stay_two_images():
+    gif = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
+    notebook = release()
+    first, second = written(notebook)["n1-m1-c5"], prose("![](attachment:image.png)")
+    first.source, first["attachments"] = "![](attachment:image.png)", {"image.png": {"image/png": PNG}}
+    second["attachments"] = {"image.png": {"image/png": gif}}
+    after(notebook, "n1-m1-c5", second)
+    cell = written(rebuild.rebuild(notebook, RELEASED[NAME]).notebook)["n1-m1-c5"]
+    assert sorted(next(iter(bundle)) for bundle in cell.attachments.values()) == ["image/gif", "image/png"]
+    assert all(f"attachment:{name}" in cell.source for name in cell.attachments)
+
+
+@pytest.mark.parametrize("content", ["<script>alert(1)</script>", "AAAA", "ñ", 7, None, "A" * (9 * 2**20)])
+def test_what_is_no_image_is_left_out_and_told(content):
+    notebook = release()
+    cell = written(notebook)["n1-m1-c5"]
+    cell.source, cell["attachments"] = "Mira: ![](attachment:image.png)", {"image.png": {"image/png": content}}
+    rebuilt = rebuild.rebuild(notebook, RELEASED[NAME])
+    assert "attachments" not in written(rebuilt.notebook)["n1-m1-c5"]
+    assert "`n1-m1-c5`: 1 de sus imágenes no se muestran" in " ".join(rebuilt.repairs)

@@ -10,7 +10,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from tema9 import progress
+from tema9 import answers
 
 #              nbgrader's:  grade, solution, locked
 ROLES = {
@@ -19,10 +19,11 @@ ROLES = {
     "answer": (True, True, False),
     "locked": (False, False, True),
 }
+RELEASED_ID = r"n\w-[0-9a-f]{8}"  # the identifiers that `sources` gives to cells without a name
 EXPLORATION = "explore"  # the tag of a cell that only shows something
 # What nbgrader puts in the place of a solution and of an answer in the notebook that students get.
-CODE_STUB = f"{progress.CODE_STUB}\nraise NotImplementedError()"
-TEXT_STUB = progress.TEXT_STUB
+CODE_STUB = f"{answers.CODE_STUB}\n{answers.STILL_A_STUB}"
+TEXT_STUB = answers.TEXT_STUB
 
 
 def label(cell: NotebookNode, role: str, name: str, points: float = 0) -> None:

@@ -5,7 +5,7 @@ import shutil
 import nbformat
 import pytest
 
-from tema9 import progress
+from tema9 import answers
 from tema9.classroom import sources
 from tema9.classroom.authoring import bank
 
@@ -100,7 +100,7 @@ def test_a_half_answered_notebook_is_told_what_is_wrong_and_why(lab, page):
         elif name == "n1-s2-parameters":
             cell.source = "s2 = 1 / 0"
         elif name == "n1-m1-c5":
-            cell.source = progress.TEXT_STUB
+            cell.source = answers.TEXT_STUB
     nbformat.write(notebook, lab.root / "half.ipynb")
     lab.open(page, "half.ipynb")
     said = validated(page)
