@@ -1,6 +1,7 @@
 """An answer in several cells is joined as the cells would run, wherever an editor has cut it."""
 
 import ast
+import itertools
 import random
 
 import pytest
@@ -30,7 +31,7 @@ def halves(text, places):
     """The text in pieces as JupyterLab splits a cell: what a cut leaves empty at its two sides goes."""
     lines = text.splitlines()
     edges = [0, *places, len(lines)]
-    return ["\n".join(lines[a:b]).strip("\n") for a, b in zip(edges, edges[1:], strict=False)]
+    return ["\n".join(lines[a:b]).strip("\n") for a, b in itertools.pairwise(edges)]
 
 
 @pytest.mark.parametrize("name", SOLUTIONS)

@@ -105,6 +105,7 @@ class _Cell:
             text = "".join(part for part in text if isinstance(part, str))
         # Half of a surrogate pair cannot be written to a file.
         self.text = text.encode("utf-8", "replace").decode("utf-8") if isinstance(text, str) else ""
+        self.start = self.text[: 2 * LONGEST]  # by which the cell is recognised
         self.grade_id = cells.claimed_name(cell)
         self.cell_id = _get(cell, "id") if isinstance(_get(cell, "id"), str) else None
         self.attachments = _get(cell, "attachments")
@@ -112,17 +113,17 @@ class _Cell:
     @functools.cached_property
     def line(self) -> str:
         """The text without its breaks."""
-        return _one_line(self.text)
+        return _one_line(self.start)
 
     @functools.cached_property
     def defines(self) -> set[str]:
         """The functions and classes that the text defines."""
-        return answers.definitions(self.text)
+        return answers.definitions(self.start)
 
     @functools.cached_property
     def names(self) -> set[str]:
         """What the text defines or assigns to."""
-        return answers.names(self.text)
+        return answers.names(self.start)
 
 
 @dataclass
@@ -141,42 +142,39 @@ class _HandedIn:
     def __post_init__(self) -> None:
         """Find the cells by what they say that they are, and those that stand where they did."""
         by_name = cells.by_name(self.released)
-        self.by_name: dict[str | None, list[_Cell]] = defaultdict(list)
-        self.by_id: dict[str | None, list[_Cell]] = defaultdict(list)
-        for cell in self.cells:
-            if cell.grade_id not in by_name:  # no cell of the released notebook has this name
-                cell.grade_id = None
-            self.by_name[cell.grade_id].append(cell)
-            self.by_id[cell.cell_id].append(cell)
+        written = [(name, cell) for name, cell in by_name.items() if cells.is_written_by_student(cell)]
+        self.asked = {name: answers.definitions(cell.source) for name, cell in written if cell.cell_type == "code"}
+        self.stubs = {_one_line(cell.source) for _, cell in written}
         self.lines = [_one_line(cell.source) for cell in self.released.cells]
         ours = (cell for cell in self.released.cells if not cells.is_written_by_student(cell))
         self.ours = {_one_line(cell.source) for cell in ours}
-        written = [(name, cell) for name, cell in by_name.items() if cells.is_written_by_student(cell)]
-        self.asked = {name: answers.definitions(cell.source) for name, cell in written if cell.cell_type == "code"}
-        self.stubs = {name: _one_line(cell.source) for name, cell in written}
-        once = {line: number for number, line in enumerate(self.lines) if line in self.ours}
-        repeated = {line for line in once if self.lines.count(line) > 1}
-        places = {line: number for line, number in once.items() if line not in repeated}
-        self.landmarks = {places[cell.line]: cell.index for cell in self.cells if cell.line in places}
+        for cell in self.cells:
+            if cell.grade_id not in by_name:  # no cell of the released notebook has this name
+                cell.grade_id = None
         self._return_the_misplaced()
+        self.by_name: dict[str | None, list[_Cell]] = defaultdict(list)
+        self.by_id: dict[str | None, list[_Cell]] = defaultdict(list)
+        for cell in self.cells:
+            self.by_name[cell.grade_id].append(cell)
+            self.by_id[cell.cell_id].append(cell)
+        once = {line: number for number, line in enumerate(self.lines) if line in self.ours}
+        places = {line: number for line, number in once.items() if self.lines.count(line) == 1}
+        self.landmarks = {places[cell.line]: cell.index for cell in self.cells if cell.line in places}
 
     def _return_the_misplaced(self):
         """An answer that was written in a copy of another exercise's cell belongs to the exercise that it defines."""
+        answered = {cell.grade_id for cell in self.cells if cell.grade_id in self.asked and self.is_touched(cell)}
         for cell in self.cells:
-            mine = self.asked.get(cell.grade_id)
+            mine = self.asked.get(cell.grade_id or "")
             if not mine or not cell.defines or mine & cell.defines:
                 continue
-            for name, asked in self.asked.items():
-                if asked and asked <= cell.defines and not any(self.is_touched(one) for one in self.by_name[name]):
-                    self.by_name[cell.grade_id].remove(cell)
-                    cell.grade_id = None
-                    self.by_name[None].append(cell)
-                    break
+            others = (name for name, asked in self.asked.items() if asked and asked <= cell.defines)
+            if any(name not in answered for name in others):
+                cell.grade_id = None
 
     def is_touched(self, cell: _Cell) -> bool:
         """Return whether a cell that the student was to write is not as it was released, nor empty."""
-        text = cell.line.replace(answers.TEXT_STUB, "").strip()
-        return bool(text) and cell.line != self.stubs.get(cell.grade_id or cell.cell_id or "")
+        return bool(cell.line.replace(answers.TEXT_STUB, "").strip()) and cell.line not in self.stubs
 
     def free(self, cell: _Cell) -> bool:
         """Return whether a cell is one of the student's own, which has not been recognised yet."""
@@ -222,16 +220,17 @@ def _code(handed_in, index, target):
     added = []
     if not touched or any(answers.STILL_A_STUB in cell.text for cell in touched):
         added = [cell for cell in handed_in.by_name[None] if cell.names & asked and handed_in.free(cell)]
-        added = [cell for cell in added if cell not in own]
+        added = _without(added, own)
+        added = [cell for cell in added if handed_in.is_touched(cell)] or (added if not own else [])
     if not own and not added and not handed_in.asked[name]:
         added = [cell for cell in handed_in.around(index) if cell.kind == "code"]
     if not own and not added:
         return _within_another(handed_in, asked)
     if not own:
-        return _Found(added, added, "la celda se ha reconocido por su contenido", answers.join(_texts(added)))
+        return _Found(added, added, "la celda se ha reconocido por su contenido", _joined(added))
     if not touched and not added:
         return _Found(own, own, how, own[-1].text)
-    text = answers.join(_texts(touched + added))
+    text = _joined(touched + added)
     if added:
         how = "la respuesta estaba en una celda añadida, y se ha leído ahí"
     elif len(own) > 1:
@@ -254,11 +253,12 @@ def _prose(handed_in, index, target):
     name = cells.name_of(target)
     own, how = handed_in.claimed(name)
     touched = [cell for cell in own if handed_in.is_touched(cell)]
-    added = [cell for cell in handed_in.around(index) if cell not in own]
+    added = _without(handed_in.around(index), own)
     if not own and not added:
         return None
     if touched or not own:
         added = [cell for cell in added if cell.kind != "code"] or (added if not own else [])
+    added = [cell for cell in added if handed_in.is_touched(cell)] or (added if not own else [])
     if not own:
         how = "la celda se ha reconocido por su contenido"
     elif added and touched:
@@ -291,8 +291,14 @@ def _as_prose(cell):
     return f"```python\n{cell.text}\n```" if cell.kind == "code" and answers.parses(cell.text) else cell.text
 
 
-def _texts(found):
-    return [cell.text for cell in found]
+def _without(found, own):
+    mine = {cell.index for cell in own}
+    return [cell for cell in found if cell.index not in mine]
+
+
+def _joined(found):
+    texts = [cell.text for cell in found]
+    return answers.join(texts) if sum(map(len, texts)) <= LONGEST else "\n".join(texts)
 
 
 @functools.lru_cache(maxsize=64)

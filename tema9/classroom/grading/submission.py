@@ -1,11 +1,38 @@
 """A submission's file: read as a notebook whatever became of it, and made into the notebook that is graded."""
 
+import contextlib
 import json
 
-import nbformat
 from nbformat import NotebookNode
 
 from tema9.classroom import cells
+from tema9.classroom.grading import scripts
+
+LARGEST = 64 * 2**20  # bytes of a file
+MOST_VALUES = 4_000_000  # in the JSON of a notebook: reading so many takes about a second
+MOST_CELLS = 5_000
+MARKS = (
+    (b"\xff\xfe\0\0", "utf-32"),
+    (b"\0\0\xfe\xff", "utf-32"),
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+# What students hand in by mistake, by how it begins.
+OTHER_FILES = (
+    (b"%pdf", "a PDF"),
+    (b"pk\x03\x04", "a zip, or a document of an office program"),
+    (b"<!doctype html", "a web page"),
+    (b"<html", "a web page"),
+    (b"{\\rtf", "a document in RTF"),
+    (b"\x89png", "an image"),
+    (b"\xff\xd8\xff", "an image"),
+    (b"gif8", "an image"),
+    (b"rar!", "a RAR archive"),
+    (b"7z\xbc\xaf", "a 7z archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"version https://git-lfs", "a pointer of Git LFS"),
+)
 
 
 class Unreadable(ValueError):
@@ -15,46 +42,95 @@ class Unreadable(ValueError):
 def read(content: bytes) -> dict:
     """Read a submission's file as a notebook, in format 4 or nearly.
 
-    Formats 3 and older are brought to 4; a script that was exported from the notebook is taken for it.
+    The text may be in UTF-8, UTF-16, UTF-32, Windows-1252 or Latin-1. Formats 1 to 3 are brought to 4; a script that
+    was exported from the notebook is taken for it. How long this takes is bounded by the limits of this module.
 
     Args:
         content: the bytes of the file.
 
     Raises:
-        Unreadable: the file is neither a notebook nor such a script; the message says what it is.
+        Unreadable: the file is neither a notebook nor such a script, or goes beyond a limit; the message says what it
+            is.
     """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise Unreadable("the file is not text") from None
-    if not text.strip():
+    if len(content) > LARGEST:
+        raise Unreadable(f"the file has {len(content):,} bytes; the limit is {LARGEST:,}")
+    for start, what in OTHER_FILES:
+        if content[:200].lstrip().lower().startswith(start):
+            raise Unreadable(f"the file is {what}, and no notebook")
+    text = _decoded(content).strip(" \t\r\n\0\ufeff")
+    if not text:
         raise Unreadable("the file is empty")
+    if text[0] not in "{[" and not text[0].isdigit():
+        return _script(text)
+    values = text.count(",") + text.count("[") + text.count("{")
+    if values > MOST_VALUES:
+        raise Unreadable(f"the file holds {values:,} values; the limit is {MOST_VALUES:,}")
     try:
-        notebook = json.loads(text)
-    except (ValueError, RecursionError):
-        return _read_script(text)
-    if not isinstance(notebook, dict):
+        notebook = json.loads(text, parse_int=_integer)
+    except RecursionError:
+        raise Unreadable("the file holds JSON that is nested too deep for a notebook") from None
+    except ValueError:
+        if text[0] in "{[":
+            raise Unreadable("the file begins as a notebook, and is damaged or cut off") from None
+        return _script(text)
+    if isinstance(notebook, dict) and isinstance(notebook.get("content"), dict):  # as a Jupyter server sends it
+        notebook = notebook["content"]
+    if not isinstance(notebook, dict) or not isinstance(notebook.get("cells", notebook.get("worksheets")), list):
         raise Unreadable("the file holds JSON, but no notebook")
-    if "worksheets" in notebook:
-        try:
-            return nbformat.reads(text, as_version=4)
-        except Exception as error:
-            raise Unreadable(f"an old notebook that cannot be converted ({type(error).__name__})") from None
-    if not isinstance(notebook.get("cells"), list):
-        raise Unreadable("the file holds JSON, but no notebook")
+    if "cells" not in notebook:
+        sheets = (sheet.get("cells") for sheet in notebook["worksheets"] if isinstance(sheet, dict))
+        notebook = {"cells": [_from_3(cell) for found in sheets if isinstance(found, list) for cell in found]}
+    return _of_cells(notebook, notebook["cells"])
+
+
+def _of_cells(notebook, cells):
+    if len(cells) > MOST_CELLS:
+        raise Unreadable(f"the notebook has {len(cells):,} cells; the limit is {MOST_CELLS:,}")
     return notebook
 
 
-def _read_script(text):
-    import jupytext  # few submissions need it, and every process that judges would import it
+def _decoded(content):
+    """The text of a file, whose encoding its first bytes tell, or else what they can be."""
+    for mark, encoding in MARKS:
+        if content.startswith(mark):
+            return content.decode(encoding, "replace")
+    if content.count(0, 0, 4000) > len(content[:4000]) // 4:  # UTF-16 without its mark
+        return content.decode("utf-16-be" if content[:1] == b"\0" else "utf-16-le", "replace")
+    for encoding in ("utf-8", "cp1252", "latin-1"):
+        with contextlib.suppress(UnicodeDecodeError):
+            text = content.decode(encoding)
+            break
+    controls = sum(text.count(chr(code)) for code in range(32) if code not in (9, 10, 12, 13, 27))
+    if controls > len(text) // 100:
+        raise Unreadable("the file is not text")
+    return text
 
-    try:
-        compile(text.replace("\n%", "\n#%"), "script", "exec")
-        if "def " not in text and "class " not in text:
-            raise SyntaxError
-        return jupytext.reads(text, fmt="py:percent" if "\n# %%" in text else "py:light")
-    except Exception:
-        raise Unreadable("the file is neither a notebook nor a script; it may be cut off") from None
+
+def _integer(digits):
+    return int(digits) if len(digits) < 20 else 0  # no part of a notebook is that large, and Python refuses to read it
+
+
+def _from_3(cell):
+    """A cell of format 3 or older as one of format 4, as nearly as it can be."""
+    if not isinstance(cell, dict):
+        return cell
+    kind, source = cell.get("cell_type"), cell.get("input", cell.get("source", ""))
+    if kind == "heading":
+        level = cell.get("level")
+        text = "".join(map(str, source)) if isinstance(source, list) else source
+        marks = "#" * (level if isinstance(level, int) and 0 < level < 7 else 1)
+        kind, source = "markdown", f"{marks} {text}"
+    elif kind in ("html", "plaintext"):
+        kind = "raw"
+    return {**cell, "cell_type": kind, "source": source}
+
+
+def _script(text):
+    if len(text) > scripts.LONGEST:
+        raise Unreadable(f"a script of {len(text):,} characters; the limit is {scripts.LONGEST:,}")
+    if found := scripts.cells(text):
+        return _of_cells({"cells": found}, found)
+    raise Unreadable("the file is neither a notebook nor a script; it may be cut off")
 
 
 def to_grade(rebuilt: NotebookNode, source: NotebookNode) -> NotebookNode:
