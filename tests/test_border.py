@@ -1,5 +1,6 @@
 """Only plain data crosses between a test cell and a student's work, and the judge's verdicts."""
 
+import json
 import math
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 import torch
 
 from tema9.classroom.sandbox.border import Proxy, Verdict, free_names, judge, run_beside
-from tema9.classroom.sandbox.wire import NotPlainData, decode, encode
+from tema9.classroom.sandbox.student_server import Capped
+from tema9.classroom.sandbox.wire import NotPlainData, decode, encode, result_of
 
 
 def work(code):
@@ -287,3 +289,79 @@ def test_free_names_are_those_that_the_student_must_define():
         "try:\n    h()\nexcept ValueError as error:\n    print(error, measuring)"
     )
     assert free_names(ast.parse(code)) == {"limit", "f", "g", "h"}
+
+
+def message(json_text, arrays=b""):
+    """The bytes of a message, as whoever speaks for a student's process may send them."""
+    text = json_text if isinstance(json_text, bytes) else json.dumps(json_text).encode()
+    return len(text).to_bytes(8, "big") + text + arrays
+
+
+HOSTILE = {
+    "nothing": b"",
+    "no-json": message(b"{"),
+    "many-values": message(b"[" + b"[]," * 1_500_000 + b"[]]"),
+    "deep": message(b"[" * 100_000),
+    "many-keys": message({"dict": [[number * (2**61 - 1), 0] for number in range(20_000)]}),
+    "many-keys-in-many": message([{"dict": [[number * (2**61 - 1), 0] for number in range(100)]}] * 200),
+    "the-same-bytes-again": message([{"numpy": ["<f8", [10**6], 0]}] * 1000, bytes(8 * 10**6)),
+    "bytes-that-overlap": message([{"numpy": ["<f8", [2], 0]}, {"torch": ["<f8", [2], 8]}], bytes(24)),
+    "more-bytes-than-came": message({"numpy": ["<f8", [10**9, 10**9], 0]}, bytes(8)),
+    "negative": message({"numpy": ["<f8", [-1], 0]}, bytes(8)),
+    "negative-twice": message({"numpy": ["<f8", [-1, -1], 0]}, bytes(8)),
+    "objects": message({"numpy": ["|O", [1], 0]}, bytes(8)),
+    "texts": message({"numpy": ["<U2", [1], 0]}, bytes(8)),
+    "records": message({"numpy": [[["a", "<f8"]], [1], 0]}, bytes(8)),
+    "another-kind": message({"pickle": ["<f8", [1], 0]}, bytes(8)),
+    "list-as-key": message({"dict": [[[], 0]]}),
+    "two-kinds": message({"tuple": [], "dict": []}),
+    "no-pairs": message({"dict": [1, 2]}),
+    "a-number-of-digits": message(b"7" * 5000),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_message_that_encode_does_not_make_is_refused(name):
+    with pytest.raises(NotPlainData):
+        decode(HOSTILE[name])
+
+
+@pytest.mark.parametrize("kind", ["raised", "value"])
+def test_what_an_answer_says_is_cut(kind):
+    long = "N" * 3_000_000
+    with pytest.raises((RuntimeError, NotPlainData)) as raised:
+        result_of({"raised": [long, long]} if kind == "raised" else {})
+    assert len(str(raised.value)) <= 2000
+    verdict = judge("assert answer == 1, answer", {"answer": long})
+    assert verdict.outcome == "fail" and len(verdict.message) <= 10_000
+    verdict = judge(
+        "assert answer() == 1", work("def answer():\n    raise type('N' * 10**6, (Exception,), {})('M' * 10**6)")
+    )
+    assert verdict.outcome == "error" and len(verdict.message) <= 3000
+
+
+def deep(levels):
+    value = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("levels", [100, 300, 900])
+def test_a_deep_value_ends_in_a_verdict(levels):
+    assert not judge("assert answer == 1, answer\nassert False", {"answer": deep(levels)})
+    assert not judge("assert answer() == 1, answer()", {"answer": lambda: deep(levels)})
+
+
+def test_a_stream_keeps_what_there_is_room_for_and_counts_the_rest():
+    stream = Capped(12)
+    print("ñandú \ud800", file=stream)
+    stream.write("12345678")
+    assert stream.getvalue() == "ñandú ?\n1234" and stream.dropped == 4
+    stream.flush(), stream.close()
+    assert stream.getvalue() == "ñandú ?\n1234"
+    with pytest.raises(ValueError, match="closed"):
+        stream.write("x")
+    empty = Capped(0)
+    print("x" * 100_000, end="", file=empty)
+    assert empty.getvalue() == "" and empty.dropped == 100_000

@@ -21,7 +21,7 @@ from tema9.classroom.grading import rebuild, submission
 from tema9.classroom.grading.job import Job, Judged
 from tema9.classroom.grading.receipt import Receipt, digest, environment, hashes_of, standing_verdicts
 from tema9.classroom.grading.verdicts import OUTCOMES, CellVerdict, student_message
-from tema9.classroom.sandbox import border
+from tema9.classroom.sandbox import border, wire
 from tema9.classroom.sandbox.border import Verdict
 from tema9.classroom.sandbox.pool import open_sandbox
 from tema9.classroom.sandbox.restarting_process import RestartingProcess
@@ -203,11 +203,14 @@ def _judge_cell(cell, exercise, process, missing, unanswered, changed):
 def _show_run(cell, answer):
     """Put what a cell printed, and its error, into its outputs."""
     for name, dropped in zip(("stdout", "stderr"), answer["dropped"], strict=True):
-        text = answer[name] + (f"\n[... {dropped} caracteres más]" if dropped else "")
+        text = answer[name][: wire.LONGEST_OUTPUT]  # whatever runs in the student's process has cut it, unless it lies
+        dropped = max(0, len(answer[name]) - wire.LONGEST_OUTPUT + min(dropped, 10**15))
+        text += f"\n[... {dropped} caracteres más]" if dropped else ""
         if text:
             cell.outputs.append(nbformat.v4.new_output("stream", name=name, text=text))
     if answer["error"]:
         kind, message = answer["error"]
+        kind, message = kind[: wire.LONGEST_NAME], message[: wire.LONGEST_MESSAGE]
         cell.outputs.append(_error(kind, message or OUTCOMES.get(kind, "")))
 
 

@@ -1,7 +1,7 @@
 """A notebook that was exported as a script, taken apart into cells again.
 
-Known are jupytext's formats (with `# %%`, with `# +`, and without any mark), nbconvert's (with `# In [1]:`; JupyterLab's export),
-Colab's and VS Code's. All of it takes time in proportion to the length of the script.
+Known are jupytext's formats (with `# %%`, with `# +`, and without any mark), nbconvert's, which is JupyterLab's (with
+`# In [1]:`), Colab's and VS Code's. All of it takes time in proportion to the length of the script.
 """
 
 import ast

@@ -73,6 +73,11 @@ IN_THE_CELL = {
     ),
     "one-long-line": "print('x' * 8_000_000)\ndef NAME(*args, **kwargs):\n    return -1",
     "a-million-lines": "for _ in range(1_000_000):\n    print('línea')\ndef NAME(*args, **kwargs):\n    return -1",
+    "millions-of-lines": "for n in range(3_000_000):\n    print('línea', n)\ndef NAME(*args, **kwargs):\n    return -1",
+    "names-an-error-at-length": (
+        "def NAME(*args, **kwargs):\n    raise type('N' * 30_000_000, (ValueError,), {})('M' * 30_000_000)\n"
+        "raise type('N' * 30_000_000, (Exception,), {})('M' * 30_000_000)"
+    ),
     "reads-the-course": (
         "import os, pathlib\nfound = []\n"
         "for top in sorted(set(os.listdir('/')) - {'proc', 'sys', 'dev', 'usr'}):\n"

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from tema9.classroom.sandbox.student_process import StudentProcess
 
 
+LONGEST_MESSAGE = 10_000  # characters of what a verdict says
+
+
 class Gone(BaseException):
     """The student's process does not answer any more; no test can take this for an exception of the answer's.
 
@@ -117,9 +120,9 @@ def judge(test: str, side: "SameProcess | StudentProcess | dict[str, Any]") -> V
     try:
         seen = side.look(_compiled(test).names)
     except AssertionError as error:
-        return Verdict("fail", str(error))
+        return Verdict("fail", _said(error))
     except wire.NotPlainData as error:
-        return Verdict("error", str(error))
+        return Verdict("error", _said(error))
     except Gone as gone:
         return Verdict(gone.outcome)
     given = {name: Proxy(side, name) if is_callable else value for name, (is_callable, value) in seen.items()}
@@ -146,10 +149,18 @@ def _run(test, namespace):
         return Verdict("memory")
     except AssertionError as error:
         written = _is_written(error, test)
-        return Verdict("fail", str(error), written or not _is_hidden(error, test), written)
+        return Verdict("fail", _said(error), written or not _is_hidden(error, test), written)
     except Exception as error:
-        return Verdict("error", f"{type(error).__name__}: {error}", not _is_hidden(error, test))
+        return Verdict("error", f"{type(error).__name__}: {_said(error)}", not _is_hidden(error, test))
     return Verdict("pass")
+
+
+def _said(error):
+    """The message of an error, which may hold what the answer made."""
+    try:
+        return str(error)[:LONGEST_MESSAGE]
+    except Exception:  # plain data can be nested too deep for it
+        return ""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ answers may be a lie; the judge treats it as one.
 """
 
 import ast
+import codecs
 import contextlib
 import io
 import os
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from socket import socket
 
     from IPython.core.interactiveshell import InteractiveShell
-
-LONGEST_OUTPUT = 20_000  # characters of what a cell prints
 
 
 class StudentServer:
@@ -54,11 +53,15 @@ class StudentServer:
 
     def do_run(self, request: dict[str, Any]) -> dict[str, Any]:
         """Run a cell; answer with what it printed, how many characters of that were dropped, and its error."""
-        out, err = Capped(LONGEST_OUTPUT), Capped(LONGEST_OUTPUT)
+        out, err = Capped(self.wire.LONGEST_OUTPUT), Capped(self.wire.LONGEST_OUTPUT)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             error = self.execute(request["code"])
         answer = {"stdout": out.getvalue(), "stderr": err.getvalue(), "dropped": [out.dropped, err.dropped]}
-        return answer | {"error": None if error is None else [self.measuring.error_name(error), _str(error)]}
+        return answer | {
+            "error": None
+            if error is None
+            else [self.measuring.error_name(error)[: self.wire.LONGEST_NAME], _str(error)]
+        }
 
     def execute(self, code: str) -> BaseException | None:
         """Run a cell as IPython does, and return its exception or None.
@@ -117,19 +120,45 @@ class StudentServer:
             return ""
 
 
-class Capped(io.StringIO):
-    """A stream that keeps its first `most` characters and counts the rest in `dropped`."""
+class Capped(io.TextIOWrapper):
+    """A stream that keeps its first `most` characters and counts the rest in `dropped`.
+
+    Python's own buffers stand before it, so that printing a line costs what it costs anywhere. What was kept is to be
+    had after the student's code has closed the stream, too.
+    """
 
     def __init__(self, most: int) -> None:
-        super().__init__()
-        self.most, self.dropped = most, 0
+        self.kept = _Kept(most)
+        super().__init__(io.BufferedWriter(self.kept, 2**16), "utf-8", "replace", newline="")
 
-    def write(self, text: str) -> int:
-        """Keep what there is room for; return the length of the text, as any stream does."""
-        room = max(0, self.most - self.tell())
-        super().write(text[:room])
-        self.dropped += len(text) - min(room, len(text))
-        return len(text)
+    @property
+    def dropped(self) -> int:
+        """How many characters were left out, once `getvalue` has been called."""
+        return self.kept.dropped
+
+    def getvalue(self) -> str:
+        """Return what was kept."""
+        with contextlib.suppress(ValueError, OSError):  # it has been closed
+            self.flush()
+        return self.kept.text
+
+
+class _Kept(io.RawIOBase):
+    """The end of a `Capped`: it decodes what arrives, and keeps or counts it."""
+
+    def __init__(self, most: int) -> None:
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self.room, self.dropped, self.text = most, 0, ""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        text = self.decoder.decode(bytes(content))
+        self.text += text[: self.room]
+        self.dropped += max(0, len(text) - self.room)
+        self.room = max(0, self.room - len(text))
+        return len(content)
 
 
 def _str(error):

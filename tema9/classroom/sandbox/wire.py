@@ -18,6 +18,12 @@ import torch
 from tema9 import contracts, measuring
 
 
+LONGEST_OUTPUT = 20_000  # characters of what a cell prints
+LONGEST_NAME, LONGEST_MESSAGE = 200, 2000  # characters of an error's class and of what it says
+MOST_VALUES = 2_000_000  # in one message, those inside others included: decoding so many takes about two seconds
+MOST_KEYS = 10_000  # of dicts in one message: whoever makes them can choose numbers that are all kept in one place
+
+
 class NotPlainData(TypeError):
     """Something that is not plain data was to cross the wire."""
 
@@ -31,23 +37,26 @@ def encode(value: Any) -> bytes:
     Raises:
         NotPlainData: the value holds something else.
     """
-    arrays: list[bytes] = []
+    arrays = bytearray()
     try:
         text = json.dumps(_pack(value, arrays)).encode()
     except RecursionError:
         raise NotPlainData("it is nested too deep to be plain data") from None
-    return b"".join([len(text).to_bytes(8, "big"), text, *arrays])
+    return b"".join([len(text).to_bytes(8, "big"), text, arrays])
 
 
 def decode(content: bytes | bytearray) -> Any:
     """Return the value that `encode` made into bytes.
 
     Raises:
-        NotPlainData: the bytes are not what `encode` makes.
+        NotPlainData: the bytes are not what `encode` makes, or hold more than MOST_VALUES or MOST_KEYS.
     """
     try:
         size = int.from_bytes(content[:8], "big")
-        return _unpack(json.loads(content[8 : 8 + size]), memoryview(content)[8 + size :])
+        text = bytes(content[8 : 8 + size])
+        if sum(map(text.count, (b",", b"[", b"{"))) > MOST_VALUES:
+            raise NotPlainData(f"more than {MOST_VALUES:,} values came")
+        return _Unpacking(memoryview(content)[8 + size :]).value(json.loads(text))
     except NotPlainData:
         raise
     except Exception as error:  # whoever wrote them may be hostile
@@ -74,30 +83,44 @@ def _pack(value, arrays):
 
 
 def _array(array, arrays):
-    start = sum(map(len, arrays))
-    arrays.append(array.tobytes())
+    start = len(arrays)
+    arrays += array.tobytes()
     return [array.dtype.str, list(array.shape), start]
 
 
-def _unpack(packed, arrays):
-    if isinstance(packed, list):
-        return [_unpack(item, arrays) for item in packed]
-    if isinstance(packed, str):  # half of a surrogate pair could not be written to a file
-        return packed if packed.isascii() else packed.encode("utf-8", "replace").decode("utf-8")
-    if not isinstance(packed, dict):
-        return packed
-    ((kind, content),) = packed.items()
-    if kind == "tuple":
-        return tuple(_unpack(item, arrays) for item in content)
-    if kind == "dict":
-        return {_unpack(key, arrays): _unpack(item, arrays) for key, item in content}
-    dtype, shape, start = content
-    if np.dtype(dtype).kind not in contracts.KINDS or kind not in ("numpy", "torch"):
-        raise NotPlainData(f"an array of {dtype} is not plain data")
-    count = math.prod(shape)
-    array = np.frombuffer(arrays, dtype, count, start).copy() if count else np.zeros(0, dtype)
-    array = array.reshape(shape)
-    return torch.from_numpy(array) if kind == "torch" else array
+class _Unpacking:
+    """A message on its way back to what `_pack` was given: `arrays` are the bytes of its arrays, one after another."""
+
+    def __init__(self, arrays: memoryview) -> None:
+        self.arrays, self.read, self.keys = arrays, 0, 0
+
+    def value(self, packed: Any) -> Any:
+        if isinstance(packed, list):
+            return [self.value(item) for item in packed]
+        if isinstance(packed, str):  # half of a surrogate pair could not be written to a file
+            return packed if packed.isascii() else packed.encode("utf-8", "replace").decode("utf-8")
+        if not isinstance(packed, dict):
+            return packed
+        ((kind, content),) = packed.items()
+        if kind == "tuple":
+            return tuple(self.value(item) for item in content)
+        if kind == "dict":
+            self.keys += len(content)
+            if self.keys > MOST_KEYS:
+                raise NotPlainData(f"more than {MOST_KEYS:,} keys of dicts came")
+            return {self.value(key): self.value(item) for key, item in content}
+        return self.array(kind, *content)
+
+    def array(self, kind: str, dtype: str, shape: list[int], start: int) -> Any:
+        if np.dtype(dtype).kind not in contracts.KINDS or kind not in ("numpy", "torch"):
+            raise NotPlainData(f"an array of {np.dtype(dtype)} is not plain data")
+        if start != self.read or min(shape, default=0) < 0:  # or else many arrays could be made of the same bytes
+            raise NotPlainData("the bytes of an array are not where they should be")
+        count = math.prod(shape)
+        array = np.frombuffer(self.arrays, dtype, count, start).copy() if count else np.zeros(0, dtype)
+        self.read += array.nbytes
+        array = array.reshape(shape)
+        return torch.from_numpy(array) if kind == "torch" else array
 
 
 def as_plain(value: Any, subject: str = contracts.RETURNED) -> Any:
@@ -135,7 +158,7 @@ def call_outcome(
             message = str(error)
         except Exception:  # its own __str__ may do anything
             message = ""
-        return {"raised": [measuring.builtin_name(error), message[:2000]]}
+        return {"raised": [measuring.builtin_name(error)[:LONGEST_NAME], message[:LONGEST_MESSAGE]]}
     return {"value": value}
 
 
@@ -151,6 +174,7 @@ def result_of(outcome: Any) -> Any:
         case {"value": value}:
             return value
         case {"raised": [str(name), str(message)]}:
+            message = message[:LONGEST_MESSAGE]
             known = getattr(builtins, name, None)
             if isinstance(known, type) and issubclass(known, Exception) and known is not AssertionError:
                 if name.startswith("Unicode"):  # made of five things
