@@ -20,7 +20,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from tema9.prepared import Batches, Files, list_images, open_prepared
+from tema9.folders import list_images, locate, part_named
+from tema9.prepared import Batches, Files, open_prepared
 
 # LeCun et al. (1998), section II.B: the background at -0.1 and the ink at 1.175.
 BACKGROUND, INK = -0.1, 1.175
@@ -351,20 +352,25 @@ TORCHVISION = {
 
 
 def torchvision_set(
-    name: str, root: str | Path = "datasets", download: bool = False, validation: float = 0.1, seed: int = 0
+    name: str,
+    root: str | Path = "datasets",
+    download: bool = False,
+    validation: float | None = None,
+    seed: int = 0,
 ) -> Data:
     """Return a set that torchvision reads, with its own test part, and part of the rest for validation.
 
     MNIST and FashionMNIST are (N, 1, 28, 28), CIFAR10 is (N, 3, 32, 32), all uint8, in memory.
     Imagenette and ImageNet stay on the disk: their images are `Batches`, which decodes a batch
-    when it is taken, (n, 3, 256, 256), uint8; to train on them, `prepare` them first. Their test
-    part is the one that they call val.
+    when it is taken, (n, 3, 256, 256), uint8; to train on them, `prepare` them first. They have a part
+    that they call val: it chooses the best epoch, and the errors of the test are measured on it too.
 
     Args:
         name: mnist, fashion_mnist, cifar10, imagenette or imagenet.
         root: the folder where torchvision keeps its sets; each is looked for under it.
         download: fetch the set if it is not there. ImageNet has to be fetched by hand.
-        validation: the share of each class of the training part.
+        validation: the share of each class of the training part that is kept for validation; by default a tenth,
+            and nothing of Imagenette and ImageNet.
         seed: of the draw of the validation part.
 
     Raises:
@@ -396,9 +402,10 @@ def torchvision_set(
     classes = tuple(name if isinstance(name, str) else name[0] for name in rest.classes)
     if tuple(rest.classes) != tuple(test.classes):
         raise ValueError(f"{name} in {root.resolve()}: its test part does not have the classes of its training part")
-    rest, test = _in_memory_or_files(rest), _in_memory_or_files(test)
-    train, held = _draw_shares(rest.labels, classes, {"validation": validation}, seed)
-    return Data(name, classes, _take(rest, train), _take(rest, held), test)
+    own = "validation" if name in ("imagenette", "imagenet") else "test"
+    return _combine(
+        name, classes, {"train": _in_memory_or_files(rest), own: _in_memory_or_files(test)}, validation, seed
+    )
 
 
 def _in_memory_or_files(known):
@@ -411,20 +418,30 @@ def _in_memory_or_files(known):
     return Split(Batches(Files(tuple(map(str, paths))), range(len(paths))), torch.tensor(labels))
 
 
-def load(name: str, side: int = 64, root: str | Path = "datasets", download: bool = False) -> Data:
+def load(
+    name: str,
+    side: int = 64,
+    root: str | Path = "datasets",
+    download: bool = False,
+    validation: float | None = None,
+) -> Data:
     """Return a set by its name or a folder of images by its path, as `tema9 train --data` takes either.
 
     Args:
         name: an embedded set, one of torchvision's, or a folder: a prepared one, one of images
-            by class, or one that holds two prepared ones, `train` and `val`.
+            by class, or one that holds parts of either kind, such as `train` and `val`.
         side: that the network needs, in px: the textures and the shapes come in two sizes, 64 and
             227, the smallest that is enough; those of 64 with 1,000 shapes of each class to learn from.
         root, download: for torchvision's sets.
+        validation: the share of each class that is kept for validation; as `torchvision_set` and `folder`.
 
     Raises:
-        ValueError: the name is unknown and there is no such folder; the message lists the names.
+        ValueError: the name is unknown and there is no such folder; the message lists the names. A share is
+            asked for and the set is an embedded one, which has a validation part.
         FileNotFoundError: as `torchvision_set` and `prepared`.
     """
+    if name in EMBEDDED and validation is not None:
+        raise ValueError(f"validation {validation}: {name} comes with a validation part; leave --validation out")
     if name == "textures":
         return textures(side=64 if side <= 64 else 227)
     if name in ("shapes", "shortcut") and side <= 64:
@@ -432,24 +449,24 @@ def load(name: str, side: int = 64, root: str | Path = "datasets", download: boo
     if name in EMBEDDED:
         return EMBEDDED[name]()
     if name in TORCHVISION:
-        return torchvision_set(name, root, download)
+        return torchvision_set(name, root, download, validation)
     path = Path(name).expanduser()
     if not path.is_dir():
         known = ", ".join((*EMBEDDED, *TORCHVISION))
         raise ValueError(f"unknown data {name!r}; known: {known}, or a folder of images; no network: {_embedded()}")
-    if (path / "index.csv").is_file():
-        return prepared(path)
-    if all((path / part / "index.csv").is_file() for part in ("train", "val")):
-        return prepared(path / "train", test=path / "val")
-    return folder(path)
+    return prepared(path, validation) if _prepared_parts(path) else folder(path, validation)
 
 
-def folder(path: str | Path, validation: float = 0.1, test: float = 0.1, seed: int = 0) -> Data:
+def folder(path: str | Path, validation: float | None = None, test: float | None = None, seed: int = 0) -> Data:
     """Return the images that lie in one folder per class, left on the disk and decoded batch by batch.
+
+    The folder may hold parts instead of classes: `train` and `val`, `Train`, `Valid` and `Test`, `entrenamiento` and
+    `prueba`... Without a part for testing, that for validation is the test part too.
 
     Args:
         path: a folder with a folder per class; the classes are their names, sorted.
-        validation, test: shares of each class; the rest is for training.
+        validation, test: shares of each class of the training part. By default a tenth of what has no part of
+            its own.
         seed: of the draw.
 
     Returns:
@@ -458,25 +475,29 @@ def folder(path: str | Path, validation: float = 0.1, test: float = 0.1, seed: i
 
     Raises:
         FileNotFoundError, NotADirectoryError: `path` is not a folder.
-        ValueError: it holds no classes or no images, or a share leaves a part empty.
+        ValueError: it holds fewer than two classes, a class without images, parts with other classes,
+            or a share that leaves a part empty or for which there is a part already.
     """
-    listed = list_images(path)
-    classes = tuple(dict.fromkeys(name for name, _ in listed))
-    place = {name: label for label, name in enumerate(classes)}
-    files = Files(tuple(str(Path(path, file)) for _, file in listed))
-    everything = Split(Batches(files, range(len(listed))), torch.tensor([place[name] for name, _ in listed]))
-    parts = _draw_shares(everything.labels, classes, {"validation": validation, "test": test}, seed)
-    return Data(Path(path).resolve().name, classes, *(_take(everything, part) for part in parts))
+    parts, classes_of = {}, {}
+    for part, place in locate(path).items():
+        listed = list_images(place)
+        classes = classes_of[place] = tuple(dict.fromkeys(name for name, _ in listed))
+        files = Files(tuple(str(Path(place, file)) for _, file in listed))
+        label_of = {name: label for label, name in enumerate(classes)}
+        labels = torch.tensor([label_of[name] for name, _ in listed])
+        parts[part or "train"] = Split(Batches(files, range(len(listed))), labels)
+    return _combine(Path(path).resolve().name, _common(classes_of), parts, validation, seed, test)
 
 
-def prepared(path: str | Path, validation: float = 0.1, test: float | str | Path = 0.1, seed: int = 0) -> Data:
+def prepared(
+    path: str | Path, validation: float | None = None, test: float | str | Path | None = None, seed: int = 0
+) -> Data:
     """Return the images that `tema9.prepared.prepare` wrote to `path`, read batch by batch.
 
     Args:
-        path: a prepared folder.
-        validation: the share of each class.
-        test: the share of each class, or another prepared folder with the same classes, as
-            Imagenette and ImageNet come.
+        path: a prepared folder, or one that holds prepared parts, such as `train` and `val`, as `folder` has them.
+        validation: as for `folder`.
+        test: as for `folder`, or another prepared folder with the same classes.
         seed: of the draw.
 
     Returns:
@@ -484,22 +505,58 @@ def prepared(path: str | Path, validation: float = 0.1, test: float | str | Path
 
     Raises:
         FileNotFoundError: a folder is not there, or not finished.
-        ValueError: the classes of the two folders differ, or a share leaves a part empty.
+        ValueError: as `folder`.
     """
-    opened = open_prepared(path)
-    everything = Split(opened.images, opened.labels)
+    places = _prepared_parts(Path(path)) or {"train": Path(path)}
     if isinstance(test, (str, Path)):
-        other = open_prepared(test)
-        if other.classes != opened.classes:
-            differ = ", ".join(sorted(set(other.classes) ^ set(opened.classes))[:5])
-            raise ValueError(f"test {test} does not have the classes of {path}: only one of them has {differ}")
-        reported, shares = Split(other.images, other.labels), {"validation": validation}
-        train, held = _draw_shares(everything.labels, opened.classes, shares, seed)
-    else:
-        shares = {"validation": validation, "test": test}
-        train, held, last = _draw_shares(everything.labels, opened.classes, shares, seed)
-        reported = _take(everything, last)
-    return Data(Path(path).resolve().name, opened.classes, _take(everything, train), _take(everything, held), reported)
+        places, test = places | {"test": Path(test)}, None
+    opened = {part: open_prepared(place) for part, place in places.items()}
+    classes = _common({place: opened[part].classes for part, place in places.items()})
+    parts = {part: Split(one.images, one.labels) for part, one in opened.items()}
+    return _combine(Path(path).resolve().name, classes, parts, validation, seed, test)
+
+
+def _prepared_parts(path):
+    """The prepared folders in a folder, by part; {} if it is neither prepared nor holds such folders."""
+    if (path / "index.csv").is_file():
+        return {"train": path}
+    inner = [each for each in path.iterdir() if (each / "index.csv").is_file() and part_named(each.name)]
+    parts = {part_named(each.name): each for each in sorted(inner)}
+    if parts and ("train" not in parts or len(parts) < len(inner)):
+        names = ", ".join(each.name for each in sorted(inner))
+        raise ValueError(f"folder {path} holds the prepared {names}; there must be one of each part, and a `train`")
+    return parts
+
+
+def _common(classes_of):
+    """The classes of some folders, {folder: classes}, which must be the same."""
+    (first, classes), *others = classes_of.items()
+    for place, found in others:
+        if found != classes:
+            differ = ", ".join(sorted(set(found) ^ set(classes))[:5])
+            raise ValueError(f"{place} does not have the classes of {first}: only one of them has {differ}")
+    if len(classes) < 2:
+        raise ValueError(f"{first} holds one class, {''.join(classes)}; there must be two or more to tell apart")
+    return classes
+
+
+def _combine(name, classes, parts, validation, seed, test=None):
+    """A Data of the parts that a set has, and of shares of its training part for what has no part of its own."""
+    if "validation" in parts and validation is not None:
+        if "test" in parts:
+            raise ValueError(
+                f"validation {validation} of {name}: it has a validation part already; leave the share out"
+            )
+        parts["test"] = parts.pop("validation")
+    if test is not None and "test" in parts:
+        raise ValueError(f"test {test} of {name}: it has a test part already; leave the share out")
+    shares = {} if "validation" in parts else {"validation": 0.1 if validation is None else validation}
+    if "test" not in parts and (test is not None or "validation" not in parts):
+        shares["test"] = 0.1 if test is None else test
+    rest = parts.pop("train")
+    train, *drawn = _draw_shares(rest.labels, classes, shares, seed) if shares else [torch.arange(len(rest))]
+    parts |= {part: _take(rest, which) for part, which in zip(shares, drawn, strict=True)}
+    return Data(name, classes, _take(rest, train), parts["validation"], parts.get("test", parts["validation"]))
 
 
 def _draw_shares(labels, classes, shares, seed):

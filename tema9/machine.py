@@ -36,14 +36,18 @@ class Machine:
         return cls(next(model.parameters()).device)
 
     def place(self, model: nn.Module) -> nn.Module:
-        """Move a model to the device, in the memory format of the machine, and return the model."""
+        """Move a model to the device, in the memory format of the machine, and return the model.
+
+        A model that lies over several devices, and says so in its attribute `devices`, stays on them.
+        """
         memory_format = torch.channels_last if self.channels_last else torch.preserve_format
-        return model.to(self.device, memory_format=memory_format)  # type: ignore[call-overload]  # torch's lacks it
+        device = None if hasattr(model, "devices") else self.device
+        return model.to(device, memory_format=memory_format)  # type: ignore[call-overload]  # torch's lacks it
 
     def forward_of(self, model: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
         """Return the function to call in training: the model, over several processes or compiled if asked for."""
         if processes() > 1:
-            on = [self.device] if self.device.type == "cuda" else None
+            on = [self.device] if self.device.type == "cuda" and not hasattr(model, "devices") else None
             model = torch.nn.parallel.DistributedDataParallel(model, device_ids=on)
         return torch.compile(model) if self.compile else model
 
@@ -82,7 +86,8 @@ class Machine:
 
         Afterwards torch's draws go on as if the context had not been there.
         """
-        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+        everywhere = range(torch.cuda.device_count()) if self.device.type == "cuda" else ()  # manual_seed seeds all
+        with torch.random.fork_rng(everywhere):
             torch.manual_seed(seed)
             yield torch.Generator().manual_seed(seed)
 
@@ -109,20 +114,26 @@ def choose(
     two laptops would get different numbers. Ask for bfloat16 where it pays: AlexNet's step took 0.6 of the time.
 
     Args:
-        device: "auto" (CUDA, else MPS, else the CPU) or any of torch's, as "cuda:1".
+        device: "auto" (CUDA, else MPS, else the CPU) or any of torch's, as "cuda:1". Under torchrun, "auto" and
+            "cuda" give each process of a machine a GPU of its own.
         precision: "auto" (bfloat16 on a GPU that has it in silicon, else float32), "float32"
             or "bfloat16".
         channels_last: see Machine; None chooses it on every device but MPS.
         compile: see Machine; on a CPU it was slower.
 
     Raises:
-        ValueError: there is no such device here, or the precision is unknown.
+        ValueError: there is no such device here, several processes would share it, or the precision is unknown.
     """
     if device == "auto":
         mps = torch.backends.mps.is_available()
         device = "cuda" if torch.cuda.is_available() else "mps" if mps else "cpu"
-        if device == "cuda" and "LOCAL_RANK" in os.environ:
-            device = f"cuda:{os.environ['LOCAL_RANK']}"
+    local, here = os.environ.get("LOCAL_RANK"), int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    if device == "cuda" and local is not None:
+        device = f"cuda:{local}"
+    elif device.startswith("cuda:") and here > 1:
+        raise ValueError(
+            f"device {device!r} is one, for {here} processes on this machine; give cuda: each takes its own"
+        )
     try:
         found = torch.device(device)
         torch.empty(0, device=found)
@@ -156,12 +167,6 @@ def total(value: torch.Tensor, device: str | torch.device) -> torch.Tensor:
     moved = value.to(device)
     dist.all_reduce(moved)
     return moved.to(value.device)
-
-
-def wait() -> None:
-    """Wait until all the processes that train together have called this function."""
-    if processes() > 1:
-        dist.barrier()
 
 
 @contextlib.contextmanager

@@ -24,12 +24,13 @@ from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from tema9 import hardware
+from tema9.folders import list_images
 
 if TYPE_CHECKING:
     import torch
 
 SIDE = 256
-PARTS = frozenset(("train", "val", "valid", "validation", "test"))
+UNGUARDED = 77  # the exit code of a process that came upon `prepare` while it was starting
 CHUNK = 64  # images that a process takes at a time
 TEXT: dict[str, Any] = {
     "newline": "",
@@ -61,14 +62,17 @@ def prepare(folder: str | Path, out: str | Path, workers: int | None = None, pro
 
     Raises:
         FileNotFoundError, NotADirectoryError: `folder` is not a folder.
-        ValueError: it holds no classes, no images or no readable ones; it holds train and val;
-            `out` was made from other files; `workers` is not positive.
+        ValueError: it holds fewer than two classes, a class without images, or no readable ones; it holds
+            train and val; `out` was made from other files; `workers` is not positive.
         OSError: the disk is full, for instance; what was done is kept.
+        RuntimeError: a script calls this function outside of `if __name__ == "__main__":`, with several processes.
 
     Source:
         Krizhevsky, Sutskever and Hinton (2012), section 2: the shorter side to 256, then the
         central 256x256.
     """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        os._exit(UNGUARDED)  # this process runs the caller's script again only in order to start
     folder, out = Path(folder), Path(out)
     workers = hardware.cores() if workers is None else workers
     if workers < 1:
@@ -228,7 +232,8 @@ class Files:
     paths: tuple[str, ...]
 
     def __call__(self, rows: np.ndarray) -> np.ndarray:
-        return np.stack([self._read(self.paths[row]) for row in rows])
+        images = [self._read(self.paths[row]) for row in rows]
+        return np.stack(images) if images else np.empty((0, SIDE, SIDE, 3), np.uint8)  # a process's share of little
 
     def _read(self, path):
         try:
@@ -251,10 +256,11 @@ def centre_256(path: str | Path) -> np.ndarray:
         OSError, ValueError and others: whatever Pillow says of a file that it cannot decode.
     """
     with Image.open(path) as file:
-        if file.mode in ("I", "F"):
+        sixteen = file.mode.startswith("I;16") or (file.mode == "I" and file.format in ("PPM", "PNG"))
+        if file.mode in ("I", "F") and not sixteen:
             raise ValueError(f"pixels of mode {file.mode!r}: only 8 and 16 bits are known")
         image = ImageOps.exif_transpose(file)
-        if image.mode.startswith("I;16"):
+        if sixteen:  # Pillow has the grey levels of PGM files from 0 to 65,535, as 32-bit numbers
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         if image.has_transparency_data:
             image = image.convert("RGBA")
@@ -264,39 +270,6 @@ def centre_256(path: str | Path) -> np.ndarray:
         left, top = (width - side) / 2, (height - side) / 2
         box = (left, top, left + side, top + side)
         return np.array(image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=box))
-
-
-def list_images(folder: str | Path) -> list[tuple[str, str]]:
-    """Return (class, file) of every image under `folder`, sorted; files as posix paths from `folder`.
-
-    Every file counts, whatever its suffix; `prepare` reports those that are no images. Hidden files and
-    folders do not count, nor does a folder without files.
-
-    Raises:
-        FileNotFoundError, NotADirectoryError: it is not a folder.
-        ValueError: it holds no classes or no images, or it holds train and val.
-    """
-    folder = Path(folder)
-    if not folder.exists():
-        raise FileNotFoundError(f"folder {folder} does not exist")
-    if not folder.is_dir():
-        raise NotADirectoryError(f"folder {folder} is a file, not a folder of classes")
-    classes = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    if not classes:
-        raise ValueError(f"folder {folder} holds no folders; the images of each class go in one: {folder}/CLASS/IMAGE")
-    if len(classes) > 1 and PARTS.issuperset(classes):
-        raise ValueError(f"folder {folder} holds {' and '.join(classes)}, not classes; take each of them on its own")
-    found = []
-    for name in classes:
-        for parent, folders, files in os.walk(folder / name, followlinks=True):
-            folders[:] = (inner for inner in folders if not inner.startswith("."))
-            shown = (Path(parent, file) for file in files if not file.startswith("."))
-            found += [(name, file.relative_to(folder).as_posix()) for file in shown]
-    if not found:
-        raise ValueError(
-            f"folder {folder} holds no images in {', '.join(classes[:5])}; they go in {folder}/CLASS/IMAGE"
-        )
-    return sorted(found)
 
 
 def _begin_or_resume(partial, plan):
@@ -333,10 +306,18 @@ def _run(array, chunks, workers):
     context = multiprocessing.get_context("spawn")  # forking a process that runs threads can hang
     with ProcessPoolExecutor(min(workers, len(chunks)) or 1, context, _start_worker) as pool:
         futures = [pool.submit(_decode_chunk, array, chunk) for chunk in chunks]
+        started = multiprocessing.active_children()
         try:
             for future in as_completed(futures):
                 yield future.result()
         except BrokenProcessPool as error:
+            for process in started:
+                process.join()
+            if UNGUARDED in [process.exitcode for process in started]:
+                raise RuntimeError(
+                    "the processes that decode start by running this script: put the call of `prepare` under"
+                    ' `if __name__ == "__main__":`, or give workers=1'
+                ) from None
             raise OSError("a process died, of too little memory perhaps; what is done is kept: run it again") from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)

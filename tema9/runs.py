@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from tema9 import checkpoint, figures, models, plan, training
 from tema9.data import Data
 from tema9.evaluation import Score, evaluate
-from tema9.machine import Machine, choose, rank, wait
+from tema9.machine import Machine, choose, rank
 from tema9.models import AlexNet, LeNet5, ZFNet
 from tema9.recipes import Recipe
 from tema9.training import History
@@ -66,6 +66,7 @@ def train(
     machine: Machine | None = None,
     resume: bool = False,
     ten_crops: bool = False,
+    overwrite: bool = False,
     words: Words = SPANISH,
 ) -> Trained:
     """Train an architecture, measure it on the test images, and write weights, history and plot to `out`.
@@ -80,23 +81,25 @@ def train(
         recipe: a `recipes.Recipe`.
         out: the folder to write to.
         machine: a `machine.Machine`; by default, what `machine.choose` takes.
-        resume: go on with the run that stopped in `out`; otherwise the files of an earlier run are deleted.
+        resume: go on with the run that stopped in `out`.
         ten_crops: measure with ten crops of each image too.
+        overwrite: begin anew where an earlier run lies. Its state is replaced when the first epoch of the new run is
+            done, and its weights, history and plot at the end.
         words: the language of the progress bars.
 
     Raises:
+        FileExistsError: an earlier run lies in `out`, and neither `resume` nor `overwrite` was asked for.
+        FileNotFoundError: `resume` was asked for, and there is nothing to go on with.
         KeyboardInterrupt: Ctrl-C came before the end of the first epoch; there is nothing to write.
         ValueError, training.NonFiniteLoss, training.OutOfMemory: as `prepare` and `training.train`.
     """
-    machine = machine or choose()
+    require_place(architecture, out, resume, overwrite)
+    machine, out = machine or choose(), Path(out)
     model, data, recipe = prepare(architecture, data, recipe, machine)
-    out = Path(out)
     folder = out / architecture
-    if not resume and rank() == 0:
-        for file in (training.LAST, training.BEST, training.HISTORY):
-            (folder / file).unlink(missing_ok=True)
-    wait()  # no process reads the folder before the old files are gone
-    histories: Iterator[History] = training.epochs(model, data, recipe, folder=folder, machine=machine, words=words)
+    histories: Iterator[History] = training.epochs(
+        model, data, recipe, folder=folder, machine=machine, words=words, resume=resume
+    )
     if importlib.util.find_spec("tensorboard") and rank() == 0:
         histories = training.tensorboard(histories, folder / "tensorboard")
     for history in histories:  # noqa: B007
@@ -109,6 +112,27 @@ def train(
     if rank() == 0:
         write(trained, out)
     return trained
+
+
+def require_place(architecture: str, out: str | Path, resume: bool = False, overwrite: bool = False) -> None:
+    """Refuse a place where the run would cost an earlier one, or where there is nothing to go on with.
+
+    Args:
+        architecture, out, resume, overwrite: as for `train`.
+
+    Raises:
+        FileExistsError, FileNotFoundError: as `train`.
+        ValueError: `resume` and `overwrite` are asked for together.
+    """
+    if resume and overwrite:
+        raise ValueError("--resume goes on with the earlier run and --overwrite replaces it; give one of them")
+    state, out = Path(out, architecture, training.LAST), Path(out)
+    if resume and not state.is_file():
+        raise FileNotFoundError(f"there is no run to go on with: no {state}; leave --resume out to begin one")
+    earlier = [path for path in (state, out / f"{architecture}.safetensors") if path.exists()]
+    if earlier and not (resume or overwrite):
+        says = "--resume goes on with it, " if earlier[0] == state else ""
+        raise FileExistsError(f"{earlier[0]} is of an earlier run; {says}--overwrite replaces it, --out keeps both")
 
 
 def write(trained: Trained, out: Path) -> None:

@@ -12,17 +12,16 @@ import time
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import nn
 from tqdm import tqdm
 
 from tema9.arithmetic import MIB, layer_table
-from tema9.checkpoint import save
+from tema9.checkpoint import read, save, write
 from tema9.data import Data
 from tema9.evaluation import Score, evaluate
 from tema9.evaluation import ensemble as ensemble  # notebook 4 calls training.ensemble
@@ -91,6 +90,7 @@ def train(
     progress: bool = True,
     folder: str | Path | None = None,
     machine: Machine | None = None,
+    resume: bool = True,
 ) -> History:
     """Train `model` and leave it with the weights of its best epoch.
 
@@ -108,18 +108,22 @@ def train(
         folder: where to keep `last.safetensors`, the state after the last whole epoch,
             `best.safetensors`, the weights of the best, and `history.csv`.
         machine: where to compute, and in which precision; by default where the model is, in float32.
+        resume: go on with the run whose state lies in `folder`, if one does; otherwise begin anew, and replace
+            that state when the first epoch is done.
 
     Raises:
         NonFiniteLoss: with the step, the rate and the last good checkpoint; the model has
             the weights of its best epoch.
         OutOfMemory: with the batch size that would fit.
         ValueError: the batch is larger than the training part, a number is not positive,
-            the crop does not fit, or the folder holds a run with another recipe or model.
+            the crop does not fit, or the folder holds a damaged state, or one of a run with
+            another recipe, other data or another model.
+        OSError: the state could not be written; that of the epoch before is kept.
 
     Source:
         Krizhevsky, Sutskever and Hinton (2012), section 5, for the recipes that say so.
     """
-    for history in epochs(model, data, recipe, progress, folder, machine):  # noqa: B007
+    for history in epochs(model, data, recipe, progress, folder, machine, resume=resume):  # noqa: B007
         pass
     return history
 
@@ -132,6 +136,7 @@ def epochs(
     folder: str | Path | None = None,
     machine: Machine | None = None,
     words: Words = SPANISH,
+    resume: bool = True,
 ) -> Generator[History]:
     """Train `model` as `train` does, and yield the history before the first epoch and after each one.
 
@@ -145,7 +150,7 @@ def epochs(
 
     Args:
         words: the language of the messages; students read Spanish.
-        model, data, recipe, progress, folder, machine: as for `train`.
+        model, data, recipe, progress, folder, machine, resume: as for `train`.
     """
     _require(recipe, len(data.train))
     machine = machine or Machine.of(model)
@@ -153,10 +158,12 @@ def epochs(
     views = Views.of(data.train.images, recipe)
     model.views = views  # type: ignore[assignment]  # torch's hint knows no attribute of ours
     images, labels = machine.hold(data.train.images), data.train.labels.to(machine.device)
-    forward, run = machine.forward_of(model), Run(model, recipe)
-    if folder and Path(folder, LAST).is_file():
+    forward, run = machine.forward_of(model), Run(model, recipe, data)
+    if folder and resume and Path(folder, LAST).is_file():
         run.load(folder)
     history, steps = run.history, math.ceil(len(labels) / recipe.batch_size)
+    if total(torch.tensor(len(history.epochs)), machine.device) != len(history.epochs) * processes():
+        raise ValueError(f"not all processes find the same state in {folder}; put it on a disk that all of them share")
     done, off = len(history.epochs), not (progress and rank() == 0)
     bar = tqdm(total=recipe.epochs * steps, initial=done * steps, unit=words.step, file=sys.stdout, disable=off)
     try:
@@ -203,10 +210,12 @@ class Run:
     Args:
         model: the model that is trained.
         recipe: the hyperparameters.
+        data: what it is trained on; the state names it, so that no run goes on with other data.
     """
 
-    def __init__(self, model: nn.Module, recipe: Recipe) -> None:
+    def __init__(self, model: nn.Module, recipe: Recipe, data: Data | None = None) -> None:
         self.model, self.recipe, self.history = model, recipe, History()
+        self.data = _named(data) if data else {}
         self.optimizer = torch.optim.SGD(
             self._groups(), recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay, fused=True
         )
@@ -251,7 +260,8 @@ class Run:
             group["lr"] *= factor
         if self.recipe.rate_in_velocity:
             for state in self.optimizer.state.values():
-                state["momentum_buffer"] /= factor
+                if state.get("momentum_buffer") is not None:  # a recipe may go without momentum
+                    state["momentum_buffer"] /= factor
 
     def save(self, folder: str | Path) -> None:
         """Write the state, the best weights if they are new, and the history; a failure leaves the old files."""
@@ -262,52 +272,85 @@ class Run:
         self.history.to_csv(Path(folder, HISTORY))
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         tensors |= {f"best.{name}": value for name, value in self.best.items()}
-        for number, state in self.optimizer.state_dict()["state"].items():
-            tensors[f"momentum.{number}"] = state["momentum_buffer"]
+        for name, parameter in self.model.named_parameters():
+            if (momentum := self.optimizer.state.get(parameter, {}).get("momentum_buffer")) is not None:
+                tensors[f"momentum.{name}"] = momentum
         progress = {
             "recipe": asdict(self.recipe),
+            "data": self.data,
             "rates": [group["lr"] for group in self.optimizer.param_groups],
             "epochs": [asdict(epoch) for epoch in self.history],
             "best": self.history.best,
             "waited": self.waited,
             "drops": self.drops,
         }
-        with atomic_write(Path(folder, LAST)) as temporary:
-            packed = {name: value.detach().contiguous() for name, value in tensors.items()}
-            save_file(packed, temporary, metadata={"progress": json.dumps(progress)})
+        write(tensors, Path(folder, LAST), {"progress": json.dumps(progress)})
 
     def load(self, folder: str | Path) -> None:
         """Restore the state that `save` wrote.
 
         Raises:
-            ValueError: the state was written with another recipe, or for another model.
+            ValueError: the state is damaged, or was written with another recipe, on other data or for another model.
         """
         path = Path(folder, LAST)
-        with safe_open(path, "pt") as file:
-            progress = json.loads(file.metadata()["progress"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no dict
-        for name, value in asdict(self.recipe).items():
-            if name != "epochs" and progress["recipe"].get(name) != value:
-                there = progress["recipe"].get(name)
-                raise ValueError(f"{path} was trained with {name} {there}, not {value}; give another folder")
-        device = next(self.model.parameters()).device
-        state, best = (
-            {name.removeprefix(part): value.to(device) for name, value in tensors.items() if name.startswith(part)}
-            for part in ("model.", "best.")
-        )
+        tensors, metadata = read(path)
         try:
-            self.model.load_state_dict(state)
-        except RuntimeError:
-            raise ValueError(f"{path} holds another model; give another folder") from None
-        self.best = best
-        optimizer = self.optimizer.state_dict()
-        momenta = {int(name.split(".")[1]): value for name, value in tensors.items() if name.startswith("momentum.")}
-        optimizer["state"] = {number: {"momentum_buffer": value} for number, value in momenta.items()}
-        for group, rate in zip(optimizer["param_groups"], progress["rates"], strict=True):
+            progress = json.loads(metadata["progress"])
+            recipe, data, rates = progress["recipe"], progress["data"], progress["rates"]
+            epochs = [Epoch(**epoch) for epoch in progress["epochs"]]
+            counts = [progress[name] for name in ("best", "waited", "drops")]
+        except (KeyError, TypeError, ValueError):
+            raise ValueError(f"{path} is not the state of a training run; give another folder") from None
+        for name, value in asdict(self.recipe).items():
+            if name != "epochs" and recipe.get(name) != value:
+                raise ValueError(f"{path} was trained with {name} {recipe.get(name)}, not {value}; give another folder")
+        for name, value in self.data.items():
+            if data.get(name) != value:
+                there, here = _apart(data.get(name), value)
+                raise ValueError(f"{path} was trained on other data: {name} {there}, not {here}; give another folder")
+        parts: dict[str, dict[str, torch.Tensor]] = {"model": {}, "best": {}, "momentum": {}}
+        for name, value in tensors.items():
+            part, _, rest = name.partition(".")
+            parts.setdefault(part, {})[rest] = value
+        moving = self.recipe.momentum != 0
+        parameters = {name: value for name, value in self.model.named_parameters() if value.requires_grad and moving}
+        same = [
+            {name: value.shape for name, value in part.items()}
+            for part in (self.model.state_dict(), parts["model"], parts["best"], parameters, parts["momentum"])
+        ]
+        groups = self.optimizer.param_groups
+        if not (same[0] == same[1] == same[2] and same[3] == same[4] and len(rates) == len(groups)):
+            raise ValueError(f"{path} holds another model; give another folder")
+        self.model.load_state_dict(parts["model"])
+        self.best = {name: _like(value, parts["best"][name]) for name, value in self.model.state_dict().items()}
+        for name, parameter in parameters.items():
+            self.optimizer.state[parameter]["momentum_buffer"] = _like(parameter, parts["momentum"][name])
+        for group, rate in zip(groups, rates, strict=True):
             group["lr"] = rate
-        self.optimizer.load_state_dict(optimizer)
-        self.history.epochs[:] = [Epoch(**epoch) for epoch in progress["epochs"]]
-        self.history.best, self.waited, self.drops = progress["best"], progress["waited"], progress["drops"]
+        self.history.epochs[:] = epochs
+        self.history.best, self.waited, self.drops = counts
+
+
+def _named(data):
+    """What tells data from other data: the name, the classes, the number of images and a checksum of their labels."""
+    parts = {part: getattr(data, part) for part in ("train", "validation", "test")}
+    named = {"name": data.name, "classes": list(data.classes)}
+    named |= {f"number of images in {name}": len(part) for name, part in parts.items()}
+    return named | {f"labels of {name} (checksum)": crc32(part.labels.numpy()) for name, part in parts.items()}
+
+
+def _like(tensor, values):
+    """The values on the device and in the memory format of a tensor: the update walks raw memory, side by side."""
+    return torch.empty_like(tensor).copy_(values)
+
+
+def _apart(there, here):
+    """Two values in a few words: of two lists, what only one of them has."""
+    if isinstance(there, list) and isinstance(here, list):
+        only = [[value for value in one if value not in other] for one, other in ((there, here), (here, there))]
+        there, here = only if any(only) else (there, here)
+        return tuple(", ".join(map(str, values[:5])) or "fewer" for values in (there, here))
+    return there, here
 
 
 def order(count: int, seed: int, epoch: int) -> torch.Tensor:

@@ -406,7 +406,8 @@ def test_imagenette_is_read_from_its_folders_when_a_batch_is_taken(tmp_path):
             for image in range(images):
                 photo(tmp_path / "imagenette2" / part / wnid / f"{wnid}_{image}.JPEG", colour)
     made = data.torchvision_set("imagenette", tmp_path)
-    assert made.classes == ("tench", "parachute") and [len(part) for part in parts(made)] == [6, 2, 4]
+    assert made.classes == ("tench", "parachute") and [len(part) for part in parts(made)] == [8, 4, 4]
+    assert made.validation is made.test
     for part in parts(made):
         batch = part.images[torch.arange(len(part))]
         assert batch.shape == part.images.shape == (len(part), 3, 256, 256) and batch.dtype == torch.uint8
@@ -424,7 +425,9 @@ def test_imagenet_is_read_from_its_folders(tmp_path):
         for image, wnid in enumerate([*names] * 3):
             photo(tmp_path / part / wnid / f"{wnid}_{image}.JPEG", (image * 40, 0, 0))
     made = data.torchvision_set("imagenet", tmp_path)
-    assert made.classes == ("tench", "goldfish") and [len(part) for part in parts(made)] == [4, 2, 6]
+    assert made.classes == ("tench", "goldfish") and [len(part) for part in parts(made)] == [6, 6, 6]
+    drawn = data.torchvision_set("imagenet", tmp_path, validation=0.2)
+    assert [len(part) for part in parts(drawn)] == [4, 2, 6] and torch.equal(drawn.test.images[:], made.test.images[:])
     reds = made.test.images[:].float().mean(dim=(2, 3))[:, 0]
     assert reds.tolist() == pytest.approx([0, 80, 160, 40, 120, 200], abs=2)
 

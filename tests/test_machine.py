@@ -69,7 +69,6 @@ def test_one_process_is_alone():
     assert (machine.rank(), machine.processes()) == (0, 1)
     value = torch.ones(2)
     assert machine.total(value, "cpu") is value
-    machine.wait()
 
 
 def test_the_memory_of_a_cpu_is_that_of_the_machine():

@@ -147,11 +147,12 @@ if __name__ == "__main__":
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
 def test_a_killed_run_leaves_nothing_that_looks_complete_and_no_process_and_can_go_on(tmp_path):
-    folder = tmp_path / "photos" / "cat"
+    folder, other = tmp_path / "photos" / "cat", tmp_path / "photos" / "dog"
     folder.mkdir(parents=True)
+    other.mkdir()
     smooth(1000, 800).save(folder / "0.png")
     for place in range(1, 64):
-        os.link(folder / "0.png", folder / f"{place}.png")
+        os.link(folder / "0.png", (other if place > 32 else folder) / f"{place}.png")
     (tmp_path / "script.py").write_text(STOPS_AFTER_A_CHUNK)
     command = [sys.executable, tmp_path / "script.py", folder.parent, tmp_path / "out"]
     done = tmp_path / "out.partial" / "done.csv"
@@ -192,8 +193,9 @@ def test_what_is_finished_is_opened_and_not_redone(photos, tmp_path, monkeypatch
 
 
 def test_an_image_that_was_mended_meanwhile_gets_another_try(tmp_path, capsys):
-    (tmp_path / "in" / "cat").mkdir(parents=True)
-    (tmp_path / "in" / "cat" / "0.jpg").write_text("no image yet")
+    for name in ("cat", "dog"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        (tmp_path / "in" / name / "0.jpg").write_text("no image yet")
     with pytest.raises(ValueError, match=r"holds no image that can be read; the first, cat/0.jpg: UnidentifiedImage"):
         run(tmp_path / "in", tmp_path / "out")
     smooth(300, 300).save(tmp_path / "in" / "cat" / "0.jpg")

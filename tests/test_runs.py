@@ -50,7 +50,7 @@ def test_a_run_begins_anew_unless_it_is_asked_to_go_on(data, tmp_path):
     longer = replace(RECIPE, epochs=3)
     resumed = runs.train("lenet5", data, longer, tmp_path, CPU, resume=True)
     assert resumed.history.epochs[:2] == first.history.epochs, "seconds included: they were not run again"
-    anew = runs.train("lenet5", data, longer, tmp_path, CPU)
+    anew = runs.train("lenet5", data, longer, tmp_path, CPU, overwrite=True)
     assert anew.history.epochs[0] != first.history.epochs[0]
     assert anew.history.epochs[0].train_loss == first.history.epochs[0].train_loss
 

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 
 from tema9.cli import classroom, networks, screens
-from tema9.cli.terminal import DECK, REHEARSAL, TRAINING, console, short, tracker
+from tema9.cli.terminal import DECK, REHEARSAL, SAMPLE_RUN, console, short, tracker
 
 if TYPE_CHECKING:
     from tema9.classroom.grading.scores import Row
@@ -35,8 +35,9 @@ def course(students: Annotated[int, typer.Option(help="Students of the sample cl
     console.rule("slides")
     table.add_row("The lecture's slides", *slides_or_why_not(DECK))
     console.rule("training")
-    error = networks.train_and_print("lenet5", digits(), recipes.LENET5_DIGITS, TRAINING).score.top1
-    table.add_row("LeNet-5 on real digits", f"test error {error:.1f} %", short(TRAINING / "lenet5.png"))
+    trained = networks.train_and_print("lenet5", digits(), recipes.LENET5_DIGITS, SAMPLE_RUN, overwrite=True)
+    error = f"test error {trained.score.top1:.1f} %"
+    table.add_row("LeNet-5 on real digits", error, short(SAMPLE_RUN / "lenet5.png"))
     console.rule("a sample class")
     unexpected = add_sample_class(table, students)
     console.rule()

@@ -171,10 +171,12 @@ def train(
     seed: Annotated[int, typer.Option(help="Of the weights, the order, the views and dropout.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder for the weights, the history and the plot.")] = TRAINING,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that stopped in that folder.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the earlier run in that folder.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
     compiled: Annotated[bool, typer.Option("--compile", help="Run the model through torch.compile.")] = False,
     ten_crops: Annotated[bool, typer.Option("--ten-crops", help="Report the test error of ten crops too.")] = False,
+    validation: Annotated[float | None, typer.Option(help="Share of the training part kept for validation.")] = None,
     root: Annotated[Path, typer.Option(help="Where torchvision's sets are.")] = Path("datasets"),
     download: Annotated[bool, typer.Option("--download", help="Fetch torchvision's set if it is not there.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and train nothing.")] = False,
@@ -183,20 +185,24 @@ def train(
 
     On several GPUs: torchrun --nproc-per-node N -m tema9 train NAME ...
     """
-    from tema9 import machine, recipes
+    draw_without_windows()
+    from tema9 import machine, recipes, runs
     from tema9.data import load
 
     changes: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
     changed = {field: value for field, value in changes.items() if value is not None}
     recipe = replace(recipes.BY_ARCHITECTURE.get(name, recipes.DECK), **changed)
     side = arithmetic.layer_table(name).input_shape[1]
+    if not dry_run:
+        runs.require_place(name, out, resume, overwrite)  # before the data are read
     chosen = machine.choose(device, precision, compile=compiled)
     with machine.joined(chosen.device):
-        images = load(data, side, root, download)
+        images = load(data, side, root, download, validation)
         if dry_run:
             plan_and_print(name, images, recipe, chosen)
         else:
-            train_and_print(name, images, recipe, out, machine=chosen, resume=resume, ten_crops=ten_crops)
+            settings: dict[str, Any] = {"resume": resume, "overwrite": overwrite, "ten_crops": ten_crops}
+            train_and_print(name, images, recipe, out, machine=chosen, **settings)
 
 
 def plan_and_print(architecture: str, images: "Data", recipe: "Recipe", chosen: "Machine") -> None:

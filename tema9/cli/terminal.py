@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]  # of the checkout
 COURSE = Path("course")
 REHEARSAL = COURSE / "rehearsal"
 TRAINING = COURSE / "training"
+SAMPLE_RUN = COURSE / "sample-training"  # the network that `tema9 course` trains, anew each time
 DECK = COURSE / "tema9.html"
 STUDENTS_ZIP = "tema9-estudiantes.zip"
 WIDE = 120  # columns; narrower terminals get fewer of the numbers
