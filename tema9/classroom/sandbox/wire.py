@@ -17,7 +17,6 @@ import torch
 
 from tema9 import contracts, measuring
 
-
 LONGEST_OUTPUT = 20_000  # characters of what a cell prints
 LONGEST_NAME, LONGEST_MESSAGE = 200, 2000  # characters of an error's class and of what it says
 MOST_VALUES = 2_000_000  # in one message, those inside others included: decoding so many takes about two seconds
