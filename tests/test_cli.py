@@ -132,7 +132,7 @@ def test_training_writes_weights_history_and_plot(tmp_path):
     assert re.search(r"weights of\s+epoch \d of 3", more.output)
     assert len((tmp_path / "lenet5.csv").read_text().splitlines()) == 4
     refused = run("train", "lenet5_1998", "--epochs", 1, "--out", tmp_path / "x", "--resume")
-    assert refused.exit_code == 0, "there was nothing to go on with: it starts"
+    assert refused.exit_code == 2 and "there is no run to go on with" in refused.stderr
 
 
 def test_preparing_a_folder_says_what_it_made_and_what_it_left_out(tmp_path):
@@ -180,7 +180,7 @@ def test_train_resumes_and_reports_ten_crops(tmp_path, monkeypatch):
         "history.csv",
         "last.safetensors",
     }
-    refused = run("train", "lenet5", "--epochs", 1, "--ten-crops", "--out", tmp_path)
+    refused = run("train", "lenet5", "--epochs", 1, "--ten-crops", "--out", tmp_path, "--overwrite")
     assert refused.exit_code == 2 and "ten_crops needs the side of the crops" in refused.stderr
 
 
