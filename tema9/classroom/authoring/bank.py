@@ -280,9 +280,11 @@ def contracts_of(exercise: Exercise) -> dict[str, str]:
 def fingerprints(source: Source, bank: Bank, exercise: Exercise) -> dict[str, Any]:
     """Return the entry of an exercise in `checks.json`, which holds the fingerprints of the answers of the bank.
 
+    Of the fingerprints that a result can have, the one that `checks.json` holds already stays, so that every machine
+    makes the same file.
+
     Raises:
-        ValueError: the probes do not tell a mistake from a right answer or from another mistake, or each of the
-            roundings that are tried has a step too close to a right result.
+        ValueError: the probes do not tell a mistake from a right answer or from another mistake.
     """
     probed = bank.probes[exercise.name]
     if not any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in ast.parse(exercise.solution.text).body):
@@ -291,7 +293,8 @@ def fingerprints(source: Source, bank: Bank, exercise: Exercise) -> dict[str, An
     names = [name for name in defined_names(exercise.solution.text) if any(name in probe.code for probe in probed)]
     answers = [solution(exercise), *bank.answers[exercise.name]]
     answered = [(answer, namespace_of(answer, source)) for answer in answers]
-    return entry(names, _given(source, exercise), contracts_of(exercise), probed, answered)
+    before = checks.known_fingerprints().get(exercise.name)
+    return entry(names, _given(source, exercise), contracts_of(exercise), probed, answered, before)
 
 
 def entry(
@@ -300,6 +303,7 @@ def entry(
     contracts: dict[str, str],
     probed: list[Probe],
     answered: list[tuple[Answer, dict[str, Any]]],
+    before: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return an entry of `checks.json`.
 
@@ -309,6 +313,7 @@ def entry(
         contracts: {name: the text of its contract}.
         probed: the probes.
         answered: pairs (answer, the names that it defines).
+        before: an earlier entry of the exercise, whose fingerprints stay where they are still possible.
 
     Raises:
         ValueError: as `fingerprints`.
@@ -317,14 +322,15 @@ def entry(
     made = {"names": names, "given": given, "contracts": contracts, "probes": probes}
     with contextlib.redirect_stdout(io.StringIO()):
         results = [checks.probe(made, namespace) for _, namespace in answered]
+    marks = [[checks.fingerprints(one, checks.HASHES // len(probes)) for one in result] for result in results]
+    known = {one["code"]: one["right"] for one in before["probes"]} if before else {}
     for place, one in enumerate(probes):
-        right = [result[place] for (answer, _), result in zip(answered, results, strict=True) if answer.right]
-        one["seed"] = _seed(right, one["code"])
-        one["right"] = sorted({checks.mark(result, one["seed"], len(probes)) for result in right})
+        possible = [mine[place] for (answer, _), mine in zip(answered, marks, strict=True) if answer.right]
+        one["right"] = sorted({_kept(mine, known.get(one["code"], ())) for mine in possible})
     mistakes: dict[str, dict[str, str]] = {group: {} for group in dict.fromkeys(one["group"] for one in probes)}
-    for (answer, _), result in zip(answered, results, strict=True):
+    for (answer, _), result, mine in zip(answered, results, marks, strict=True):
         if not answer.right:
-            _add_mistake(mistakes, probes, answer, result)
+            _add_mistake(mistakes, probes, answer, result, mine, before["mistakes"] if before else {})
     return made | {"mistakes": mistakes}
 
 
@@ -352,26 +358,23 @@ def _bound(node):
     return []
 
 
-def _seed(results, what):
-    """A seed with which no rounding of right results is near a step."""
-    for seed in range(500):
-        if min(checks.fingerprint(result, seed, 1)[1] for result in results) > 2 * checks.NOISE:
-            return seed
-    raise ValueError(f"{what}: no seed keeps the right results {2 * checks.NOISE} away from a rounding step")
+def _kept(possible, known):
+    """Of the fingerprints that are possible, one that is known, or the likeliest."""
+    return next((mark for mark in possible if mark in known), possible[0])
 
 
-def _add_mistake(mistakes, probes, answer, results):
+def _add_mistake(mistakes, probes, answer, results, marks, before):
     """Put the explanation of a mistake where its results are wrong."""
-    marks = [checks.mark(result, one["seed"], len(probes)) for one, result in zip(probes, results, strict=True)]
-    wrong = {one["group"] for one, mark in zip(probes, marks, strict=True) if mark not in one["right"]}
+    wrong = {one["group"] for one, mine in zip(probes, marks, strict=True) if not set(mine) & set(one["right"])}
     if not wrong:
         raise ValueError(f"{answer.exercise}: no probe tells {answer.name!r} from a right answer")
     for group in {group for group in wrong if "," not in group} or wrong:
-        results_here = [result for one, result in zip(probes, results, strict=True) if one["group"] == group]
-        if all(isinstance(result, checks.Raised) and _says_nothing(result.error) for result in results_here):
+        here = [place for place, one in enumerate(probes) if one["group"] == group]
+        if all(isinstance(results[place], checks.Raised) and _says_nothing(results[place].error) for place in here):
             raise ValueError(f"{answer.exercise}: {answer.name!r} is known only by the kind of its error")
-        joint = checks.joined(mark for one, mark in zip(probes, marks, strict=True) if one["group"] == group)
-        twin = mistakes[group].setdefault(joint, answer.explanation)
+        possible = list(checks.joined(marks[place] for place in here))
+        same = {mark for mark, text in before.get(group, {}).items() if text == answer.explanation}
+        twin = mistakes[group].setdefault(_kept(possible, same), answer.explanation)
         if twin != answer.explanation:
             raise ValueError(f"{answer.exercise}: no probe tells {answer.name!r} from the mistake: {twin}")
 
