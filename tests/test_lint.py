@@ -87,6 +87,8 @@ def test_too_few_mistakes_and_missing_probes_are_found(tmp_path):
     assert any(
         "no words for the probe size(32, 5)" in problem for problem in problems(mini.write(tmp_path, bank=silent))
     )
+    leaning = mini.BANK.replace("# Revisa el paso.\n", "# Lo mismo con otro paso.\n")
+    assert any("reads these words alone: Lo mismo" in found for found in problems(mini.write(tmp_path, bank=leaning)))
 
 
 def test_a_mistake_without_explanation_is_refused(tmp_path):

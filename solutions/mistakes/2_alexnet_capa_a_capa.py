@@ -1322,7 +1322,7 @@ def training_memory(n_parameters, in_shape, out_shapes, batch_size=1):
 # %% probes="n2-memory"
 # Un mebi de parámetros y una red diminuta, para una imagen: cuenta los números que se guardan, por 4 bytes, en MiB.
 training_memory(2**20, (3, 8, 8), [(4, 8, 8), (10,)])
-# La misma cuenta con tan pocos números que el resultado es pequeño: no redondees.
+# Una red con tan pocos números que el resultado, en MiB, es pequeño: no redondees.
 training_memory(1000, (1, 5, 4), [(3, 4, 6)])
 # Con un minilote de 50: ¿qué se guarda una sola vez, y qué por cada imagen?
 training_memory(3000000, (1, 9, 5), [(7, 6, 11), (300,), (20,)], batch_size=50)

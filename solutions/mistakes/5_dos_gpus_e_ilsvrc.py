@@ -697,11 +697,11 @@ def winner_errors(rows, supplied_only=False):
 # %% probes="n5-winners"
 # Una sola fila, la de quien ganó: sin más argumentos se pide su error oficial.
 winner_errors([{"year": 1, "won": "yes", "official": 5.0437, "supplied": 6.0518, "chart": 4.0, "label": "b"}])
-# La misma fila con `supplied_only=True`: se pide el error solo con los datos dados.
+# Una sola fila, la de quien ganó, con `supplied_only=True`: se pide el error solo con los datos dados.
 winner_errors([{"year": 1, "won": "yes", "official": 5.0437, "supplied": 6.0518, "chart": 4.0, "label": "b"}], supplied_only=True)
 # Varias filas, con participaciones que no ganaron y con la marca humana, sin `supplied_only`: mira `won` y `year`.
 winner_errors([{"year": 1, "label": "a", "won": "no", "chart": 1.0, "official": 2.0, "supplied": None}, {"year": 1, "label": "b", "won": "yes", "chart": 4.0, "official": 5.0437, "supplied": 6.0518}, {"year": 2, "label": "c", "won": "yes", "chart": 7.5, "official": 7.0, "supplied": None}, {"year": 2, "label": "d", "won": "no", "chart": 9.0, "official": 9.5, "supplied": 8.0}, {"year": 3, "label": "e", "won": "no", "chart": 1.5, "official": 1.5, "supplied": None}, {"year": None, "label": "human", "won": None, "chart": 5.1, "official": 5.25, "supplied": None}])
-# Las mismas filas con `supplied_only=True`; en el año 2 `supplied` está vacío.
+# Varias filas, también de quienes no ganaron, con `supplied_only=True`; en el año 2 `supplied` está vacío.
 winner_errors([{"year": 1, "label": "a", "won": "no", "chart": 1.0, "official": 2.0, "supplied": None}, {"year": 1, "label": "b", "won": "yes", "chart": 4.0, "official": 5.0437, "supplied": 6.0518}, {"year": 2, "label": "c", "won": "yes", "chart": 7.5, "official": 7.0, "supplied": None}, {"year": 2, "label": "d", "won": "no", "chart": 9.0, "official": 9.5, "supplied": 8.0}, {"year": 3, "label": "e", "won": "no", "chart": 1.5, "official": 1.5, "supplied": None}, {"year": None, "label": "human", "won": None, "chart": 5.1, "official": 5.25, "supplied": None}], supplied_only=True)
 
 
@@ -814,7 +814,7 @@ increase([{"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.5, "top
 # La prueba 7, un número en la tabla, tiene dos filas; sin decir vistas se comparan las de diez, "multi".
 increase([{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.512, "top5_error": 0.4137}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3071, "top5_error": 0.2109}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9013, "top5_error": 0.2536}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], "8", "7")
 increase([{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.512, "top5_error": 0.4137}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3071, "top5_error": 0.2109}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9013, "top5_error": 0.2536}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], "7", "8")
-# Las mismas filas con los nombres como números y con `error="top1_error"`.
+# Los nombres de las dos pruebas, como números, y con `error="top1_error"`.
 increase([{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.512, "top5_error": 0.4137}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3071, "top5_error": 0.2109}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9013, "top5_error": 0.2536}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], 8, 7, error="top1_error")
 # La prueba 7 consigo misma: con una vista y con diez.
 increase([{"run": 7, "dataset": "a", "views": "centre", "top1_error": 0.512, "top5_error": 0.4137}, {"run": 7, "dataset": "a", "views": "multi", "top1_error": 0.3071, "top5_error": 0.2109}, {"run": "8", "dataset": "a", "views": "multi", "top1_error": 0.9013, "top5_error": 0.2536}, {"run": "9", "dataset": "b", "views": "multi", "top1_error": 0.8, "top5_error": 0.2}], "7", "7", changed_views="centre")

@@ -572,7 +572,7 @@ def first_to_see(layers, pixels):
 # %% probes="n6-receptive-field"
 # Dos capas de 3x3 con paso 1: dibuja qué píxeles lee una unidad de la segunda.
 first_to_see([("A", 3, 1), ("B", 3, 1)], 5)
-# Ahora se pide un píxel más de los que ve la última.
+# Se pide un píxel más de los que ve la última capa.
 first_to_see([("A", 3, 1), ("B", 3, 1)], 6)
 # Con pasos: calcula en papel el campo de cada capa, y busca la primera que llega a ver esos píxeles.
 [first_to_see([("A", 3, 2), ("B", 3, 2), ("C", 3, 1), ("D", 3, 1)], pixels) for pixels in range(2, 26)]
@@ -710,7 +710,7 @@ def filter_grid(weights, columns, shared=True):
 # %% probes="n6-filter-grid"
 # Dos filtros de un píxel en dos columnas, con una escala para los dos: el peso mayor en valor absoluto es 1.
 filter_grid(np.array([1.0, 0.0, -1.0, 0.5, 0.0, 0.0]).reshape(2, 3, 1, 1), 2)
-# Los mismos, cada uno con su escala: el mayor del segundo es 0,5.
+# Dos filtros de un píxel, cada uno con su escala: el peso mayor del segundo es 0,5.
 filter_grid(np.array([1.0, 0.0, -1.0, 0.5, 0.0, 0.0]).reshape(2, 3, 1, 1), 2, shared=False)
 # Tres filtros de 2x2 en dos columnas: sobra una casilla, y el peso mayor en valor absoluto es negativo.
 filter_grid(np.sin(np.arange(3 * 3 * 4.0)).reshape(3, 3, 2, 2) - 0.5, 2)
@@ -1709,7 +1709,7 @@ measuring.changes_its_inputs(keep_strongest, torch.sin(torch.arange(98.0)).resha
 relu_back(torch.tensor([2.0, -3.0, 5.0, -7.0, 0.5, 0.25]), torch.tensor([1.0, 1.0, -1.0, -1.0, 0.3, -0.3]), "gradient")
 relu_back(torch.tensor([2.0, -3.0, 5.0, -7.0, 0.5, 0.25]), torch.tensor([1.0, 1.0, -1.0, -1.0, 0.3, -0.3]), "deconvnet")
 relu_back(torch.tensor([2.0, -3.0, 5.0, -7.0, 0.5, 0.25]), torch.tensor([1.0, 1.0, -1.0, -1.0, 0.3, -0.3]), "guided")
-# Lo mismo donde entró un 0, que no es positivo.
+# Donde entró un 0, que no es positivo, con una señal de cada signo.
 relu_back(torch.tensor([2.0, -3.0]), torch.tensor([0.0, 0.0]), "gradient")
 relu_back(torch.tensor([2.0, -3.0]), torch.tensor([0.0, 0.0]), "guided")
 # `relu_back` no debe escribir en los tensores que le dan.
@@ -1719,7 +1719,7 @@ relu_back(torch.tensor([2.0, -3.0]), torch.tensor([0.0, 0.0]), "guided")
 ]
 # Una señal de 1x2 y un filtro de 2x2, con paso 2: píntala en papel.
 project(torch.tensor([[[4.0, 3.0]]]), torch.tensor([[[[1.0, 2.0], [5.0, 7.0]]]]))
-# Lo mismo con paso 1: las dos copias del filtro comparten una columna, y ahí se suman.
+# Una señal de 1x2 y un filtro de 2x2, con paso 1: las dos copias comparten una columna, y ahí se suman.
 project(torch.tensor([[[4.0, 3.0]]]), torch.tensor([[[[1.0, 2.0], [5.0, 7.0]]]]), stride=1)
 # Con tres mapas y dos canales: cada mapa pinta con su filtro, en los dos canales.
 project(torch.sin(torch.arange(60.0) ** 2).reshape(3, 4, 5), torch.cos(torch.arange(54.0)).reshape(3, 2, 3, 3))

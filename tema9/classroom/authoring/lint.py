@@ -17,6 +17,7 @@ from tema9.classroom.sandbox import border
 from tema9.classroom.sources import Source
 
 MIN_WRONG, MIN_RIGHT = 3, 2  # answers of the bank to each exercise
+REFERS_BACK = r"(Lo mismo|El mismo|La misma|Los mismos|Las mismas|Ahora|También|Otra vez|Y)\b"  # as the first words
 
 Problems = Iterator[tuple[str, str]]  # pairs (where, what), as a rule yields them
 
@@ -141,10 +142,15 @@ def tests_compare_by_contracts(source: Source, bank: banks.Bank) -> Problems:
 
 
 def probes_have_words(source: Source, bank: banks.Bank) -> Problems:
-    """Every probe of the bank has a comment above it that says to the student what it tries."""
+    """Every probe of the bank has a comment above it that says to the student what it tries.
+
+    The student reads it alone: it does not refer to the comment above it, as "Lo mismo, con ..." does.
+    """
     for name, probes in bank.probes.items():
         if silent := [probe.code for probe in probes if not probe.words]:
             yield _at(source.exercises[name].solution), f"{name}: no words for the probe {silent[0][:60]}"
+        if leaning := [probe.words for probe in probes if re.match(REFERS_BACK, probe.words)]:
+            yield _at(source.exercises[name].solution), f"{name}: a student reads these words alone: {leaning[0][:60]}"
 
 
 def tests_leave_no_output(source: Source, bank: banks.Bank) -> Problems:
