@@ -5,13 +5,15 @@ import os
 import random
 import stat
 import zipfile
+from datetime import datetime
 from pathlib import PurePosixPath
 
 import nbformat
 import pytest
 
 from tema9.classroom import sources
-from tema9.classroom.grading import intake, senders
+from tema9.classroom.course import Course
+from tema9.classroom.grading import identities, intake, senders
 
 NAMES = [source.name for source in sources.all_sources()]
 NOTEBOOK = (sources.NOTEBOOKS / "1_lenet5.ipynb").read_bytes()
@@ -217,3 +219,118 @@ def test_what_is_taken_in_is_what_was_handed_in(tmp_path):
     _, found = take_in(tmp_path, {"ana/1_lenet5.ipynb": NOTEBOOK})
     (content,) = found.values()
     nbformat.validate(nbformat.reads(content.decode(), as_version=4))
+
+
+def test_what_is_in_a_zip_belongs_to_whoever_handed_in_the_zip(tmp_path):
+    """Its files may have the names of others, as `senders` reads them in a delivery, and may say no notebook."""
+    inside = {
+        "luis/1_lenet5.ipynb": b"by zoe",
+        "Luis Pérez_7_assignsubmission_file_/2_alexnet_capa_a_capa.ipynb": b"by zoe too",
+    }
+    files = {
+        "luis/1_lenet5.ipynb": b"by luis",
+        "zoe/todo.zip": zipped(inside),
+        "eva_6_zfnet.zip": zipped({"x.ipynb": b"{}"}),
+    }
+    left_out, found = take_in(tmp_path, files)
+    assert left_out == []
+    assert found == {
+        "luis/1_lenet5/1_lenet5.ipynb": b"by luis",
+        "zoe/1_lenet5/1_lenet5.ipynb": b"by zoe",
+        "zoe/2_alexnet_capa_a_capa/2_alexnet_capa_a_capa.ipynb": b"by zoe too",
+        "eva/6_zfnet/6_zfnet.ipynb": b"{}",
+    }
+
+
+def test_a_delivery_in_a_delivery_is_nobody_s(tmp_path):
+    inside = zipped(
+        {f"{name}_{number}_assignsubmission_file_/1_lenet5.ipynb": b"x" for number, name in enumerate("ab")}
+    )
+    left_out, found = take_in(tmp_path, {"TEMA9-Tarea 1-55.zip": inside, "ana/1_lenet5.ipynb": NOTEBOOK})
+    assert left_out == ["TEMA9-Tarea 1-55: a delivery of 2 people in a delivery; take it in by itself"]
+    assert list(found) == ["ana/1_lenet5/1_lenet5.ipynb"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "1_lenet5.IPYNB",
+        "1_lenet5.ipynb.txt",
+        "1_lenet5.ipynb.json",
+        "1_lenet5.ipynb (1)",
+        "1_lenet5.json",
+        "1_lenet5",
+        "1_lenet5.py",
+        "nb.txt",
+    ],
+)
+def test_a_notebook_is_taken_for_one_whatever_its_ending(name, tmp_path):
+    left_out, found = take_in(
+        tmp_path, {f"ana/{name}": NOTEBOOK, "ana/datos.json": b'{"a": 1}', "zoe/6_zfnet.ipynb": b"6"}
+    )
+    assert found["ana/1_lenet5/1_lenet5.ipynb"] == NOTEBOOK and left_out == ["ana/datos.json: no notebook"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-8-sig", "latin-1"])
+def test_a_notebook_of_no_name_is_known_in_any_encoding_and_kept_as_it_was(encoding, tmp_path):
+    content = NOTEBOOK.decode().encode(encoding, errors="replace")
+    _, found = take_in(tmp_path, {"ana/entrega.ipynb": content})
+    assert found == {"ana/1_lenet5/1_lenet5.ipynb": content}
+
+
+def test_a_script_made_from_a_notebook_counts_only_where_there_is_no_notebook(tmp_path):
+    for name in ("1_lenet5.ipynb", "1_lenet5.py"):
+        path = tmp_path / "in" / "ana" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+        os.utime(path, (1000 + name.endswith("py"),) * 2)
+    left_out = intake.collect(tmp_path / "course", tmp_path / "in").left_out
+    assert left_out == ["ana/1_lenet5.py: ana/1_lenet5.ipynb is the notebook"]
+
+
+def test_whoever_handed_in_no_notebook_is_named(tmp_path):
+    files = {
+        "Ana_1_assignsubmission_file_/1_lenet5.ipynb": NOTEBOOK,
+        "Ana_1_assignsubmission_onlinetext_/onlinetext.html": b"hola",
+        "Eva_2_assignsubmission_onlinetext_/onlinetext.html": b"hola",
+        "Luis_3_assignsubmission_file_/informe.docx": b"PK",
+        "Zoe_4_assignsubmission_file_/todo.rar": b"Rar!",
+    }
+    left_out, found = take_in(tmp_path, files)
+    assert list(found) == ["Ana/1_lenet5/1_lenet5.ipynb"]
+    assert sorted(left_out) == [
+        "Eva_2: no notebook, only text",
+        "Luis_3_assignsubmission_file_/informe.docx: no notebook",
+        "Zoe_4_assignsubmission_file_/todo.rar: a .rar cannot be opened; ask for a zip",
+    ]
+
+
+def test_one_student_s_bomb_is_refused_with_a_name_and_the_class_is_taken(tmp_path):
+    bomb = zipped({f"{number}.ipynb": b"0" * 9000 for number in range(20)})
+    many = {f"eva/{number}.txt": b"" for number in range(51)}
+    files = {
+        "luis.zip": bomb,
+        "ana/1_lenet5.ipynb": NOTEBOOK,
+        "zoe.zip": zipped(dict.fromkeys(map(str, range(51)), b"")),
+    }
+    left_out, found = take_in(tmp_path, files | many, student_bytes=150_000, student_files=50)
+    assert list(found) == ["ana/1_lenet5/1_lenet5.ipynb"]
+    assert sorted(left_out) == [
+        "eva: more than 50 files; nothing of it was taken in",
+        "luis: more than 150,000 bytes; nothing of it was taken in",
+        "zoe: more than 50 files; nothing of it was taken in",
+    ]
+
+
+def test_an_earlier_submission_that_another_replaces_is_kept_and_the_same_one_is_not(tmp_path):
+    for content in (b"one", b"one", b"two", b"three"):
+        take_in(tmp_path, {"ana/1_lenet5.ipynb": content})
+    assert [path.read_bytes() for path in sorted((tmp_path / "course/replaced/ana").iterdir())] == [b"one", b"two"]
+
+
+def test_when_and_as_whom_a_submission_came_in_is_kept(tmp_path):
+    (tmp_path / "in.zip").write_bytes(zipped({"gilana_LATE_71_900_1_lenet5.ipynb": NOTEBOOK}))
+    intake.collect(tmp_path / "course", tmp_path / "in.zip")
+    (row,) = identities.load(Course(tmp_path / "course"), []).handed_in
+    assert (row.student, row.system, row.number, row.late) == ("gilana", "Canvas", "71", "late")
+    assert datetime.fromisoformat(row.when).tzinfo and row.delivery == "in.zip"

@@ -402,10 +402,11 @@ def left_of(text: str, names: Iterable[str]) -> str | None:
     notebook = notebook_of(text, names)
     if notebook is None:
         return None
-    words = re.split(r"[_\W]+", notebook)
-    rest = re.sub(r"(?i)(?:" + words[0] + r"[_\W]+)?" + r"[_\W]+".join(map(re.escape, words[1:])), " ", text, count=1)
+    number, *words = re.split(r"[_\W]+", notebook)
+    said = rf"(?i)(?:{number}[_\W]+)?" + r"[_\W]+".join(map(re.escape, words)) + r"(?:-\d\d?(?!\d))?"  # "1_lenet5-2"
+    rest = re.sub(said, " ", text, count=1)
     rest = re.sub(r"\(\d+\)|(?i:\b(copia de|copy of|copia|copy|final|definitivo)\b)", " ", rest)
-    return rest.strip(" _-.,;")
+    return " ".join(rest.split()).strip(" _-.,;")
 
 
 def _flat(text):
@@ -413,6 +414,6 @@ def _flat(text):
 
 
 def _copy_number(stem):
-    """The 2 of "1_lenet5 (2)", by which browsers number a file that is downloaded again; 0 without a number."""
-    numbers = re.findall(r"\((\d+)\)", stem)
-    return int(numbers[-1]) if numbers and len(numbers[-1]) < 9 else 0
+    """The 2 of "1_lenet5 (2)" and of "1_lenet5-2", by which browsers and Canvas number a file that comes again."""
+    numbers = [int(one or two) for one, two in re.findall(r"\((\d{1,8})\)|-(\d\d?)$", stem)]
+    return numbers[-1] if numbers else 0
