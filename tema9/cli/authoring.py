@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 from rich import box
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from tema9.cli.terminal import COURSE, ROOT, STUDENTS_ZIP, console, short, tracker
 
@@ -48,7 +48,7 @@ def mistakes(
     for outcome in outcomes:
         answer = outcome.answer
         lost = ", ".join(case for case, verdict in outcome.verdicts.items() if not verdict)
-        mark = "[green]✓[/green]" if outcome.as_expected else "[red]✗[/red]"
+        mark = Text("✓", "green") if outcome.as_expected else Text("✗", "red")
         table.add_row(answer.exercise, answer.name, ", ".join(answer.fails), lost, mark)
     console.print(table)
     wrong = [outcome for outcome in outcomes if not outcome.answer.right]
@@ -69,7 +69,7 @@ def _mutants(chosen, exercise):
     for row in gate.rows(chosen, exercise, tracker("trying mutants")):
         for problem in row.problems:
             console.print(f"{row.exercise}: {problem}", markup=False, highlight=False, soft_wrap=True)
-        mark = "[red]✗[/red]" if row.problems else "[green]✓[/green]"
+        mark = Text("✗", "red") if row.problems else Text("✓", "green")
         table.add_row(row.exercise, *map(str, (row.mutants, row.equivalent, row.killed, row.retypings)), mark)
         problems += len(row.problems)
     console.print(table)
@@ -101,8 +101,8 @@ def time(
     for column in ("notebook", "seconds", "memory (MiB)", "slowest cells (s)"):
         table.add_column(column, justify="left" if column in ("notebook", "slowest cells (s)") else "right")
     for one in timed:
-        seconds = f"[red]{one.seconds:.0f}[/red]" if one.late else f"{one.seconds:.0f}"
-        slowest = "\n".join(f"{spent:4.1f}  {escape(title)}" for spent, title in one.cells)
+        seconds = Text(f"{one.seconds:.0f}", "red" if one.late else "")
+        slowest = "\n".join(f"{spent:4.1f}  {title}" for spent, title in one.cells)
         table.add_row(one.notebook, seconds, f"{one.memory / 2**20:,.0f}", slowest, end_section=True)
     console.print(table, highlight=False)
     total = sum(one.seconds for one in timed)

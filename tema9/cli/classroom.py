@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from tema9.cli.terminal import (
     COURSE,
@@ -23,6 +24,7 @@ from tema9.cli.terminal import (
     short,
     tracker,
 )
+from tema9.streams import printable
 
 if TYPE_CHECKING:
     from tema9.classroom.grading.record import Change
@@ -187,7 +189,7 @@ def grade(
     console.print(f"{done.ran} graded now, {done.kept} unchanged")
     bad = [row for row in done.rows if row.needs_attention]
     for row in bad:
-        console.print(f"look at {row.student}, {row.notebook}: {row.outcomes or row.status}", style="yellow")
+        say(f"look at {row.student}, {row.notebook}: {row.outcomes or row.status}", style="yellow")
     if unexpected or bad or (done.changes and not done.recorded):
         raise typer.Exit(1)
 
@@ -217,9 +219,7 @@ def print_changes(changes: list["Change"]) -> None:
     console.print(f"{students} students change, {down} go down, because of {because}", highlight=False)
     for change in changes:
         why = "; ".join(change.why)
-        console.print(
-            f"  {change.student} {change.notebook}: {change.before:g} -> {change.after:g} ({why})", highlight=False
-        )
+        say(f"  {change.student} {change.notebook}: {change.before:g} -> {change.after:g} ({why})")
 
 
 def feedback(course: CourseArgument = COURSE, dry_run: DryRun = False) -> None:
@@ -293,8 +293,8 @@ def print_scores(course: Path, rows: list["Row"]) -> None:
         table.add_column(column, justify="right" if column in numbers else "left")
     for row in rows:
         status = ", ".join(filter(None, [row.status, row.repairs and "repaired"]))
-        cells = [
-            row.student,
+        cells: list[str | Text] = [
+            printable(row.student),
             row.notebook,
             f"{row.machine:g} / {row.machine_max:g}",
             f"{row.by_hand:g} / {row.by_hand_max:g}",
@@ -303,7 +303,7 @@ def print_scores(course: Path, rows: list["Row"]) -> None:
         ]
         if wanted:
             score, what = wanted.get((row.student, row.notebook), (row.machine, "not of the rehearsal"))
-            cells += [f"[red]{score:g}[/red]" if row in unexpected else f"{score:g}", what]
+            cells += [Text(f"{score:g}", style="red" if row in unexpected else ""), what]
         table.add_row(*cells)
     console.print(table)
     if wanted:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich import box
 from rich.console import Console, JustifyMethod
-from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
+from rich.text import Text
 
 from tema9 import arithmetic
 from tema9.arithmetic import LayerTable
@@ -54,12 +54,12 @@ def print_layers(layer_table: LayerTable) -> None:
     for quantity in (*quantities, *(("field", "stride") if wide else ())):
         table.add_column(_words(quantity), justify="right", no_wrap=True)
     channels, height, width = layer_table.input_shape
-    table.add_row(escape(f"[{height}x{width}x{channels}]"), "INPUT")
+    table.add_row(f"[{height}x{width}x{channels}]", "INPUT")
     for row in layer_table:
         counts = [getattr(row, quantity) for quantity in quantities]
         counts += [row.receptive_field, row.effective_stride] if wide else []
         cells = ("" if count is None else f"{count:,}" for count in counts)
-        table.add_row(escape(row.volume), f"[bold]{row.name}[/bold]: {row.description}", *cells)
+        table.add_row(row.volume, Text.assemble((row.name, "bold"), f": {row.description}"), *cells)
     table.add_section()
     table.add_row("", "total", *(f"{layer_table.total(quantity):,}" for quantity in quantities))
     console.print(table)
@@ -80,10 +80,10 @@ def print_two_gpus(layer_table: LayerTable) -> None:
     for column, side in columns.items():
         table.add_column(column, justify=side, no_wrap=True)
     table.add_column("reads")
-    table.add_row(escape(f"[{_side(layer_table.input_shape)}]"), "", escape(f"[{_side(layer_table.input_shape)}]"), "")
+    table.add_row(f"[{_side(layer_table.input_shape)}]", "", f"[{_side(layer_table.input_shape)}]", "")
     for row in layer_table:
         channels, *sides = row.out_shape
-        half = escape(f"[{'x'.join(map(str, (*sides, channels // 2)))}] {row.name}")
+        half = f"[{'x'.join(map(str, (*sides, channels // 2)))}] {row.name}"
         first = row.in_shape == layer_table.input_shape
         reads = "the whole image" if first else "both halves" if row.name in crossing else "its own half"
         count = f"{crossing[row.name]:,}" if row.name in crossing else ""
@@ -111,7 +111,7 @@ def print_comparison(left: LayerTable, right: LayerTable) -> None:
             table.add_column(_words(name), justify="left" if name == "output" else "right", no_wrap=True)
     table.add_column("differs in")
     for a, b, different in arithmetic.compare(left, right):
-        cells = [escape(row.volume) if row else "" for row in (a, b)]
+        cells = [row.volume if row else "" for row in (a, b)]
         cells += [f"{getattr(row, quantity):,}" if row else "" for quantity in quantities for row in (a, b)]
         named = [field for field in ("kernel_size", "stride", "padding", "groups") if a and b and field in different]
         values = [(field, getattr(a, field), getattr(b, field)) for field in named]
@@ -237,7 +237,7 @@ def plan_and_print(architecture: str, images: "Data", recipe: "Recipe", chosen: 
         "time": f"{made.hours:,.2g} hours, without validation",
     }
     for what, value in rows.items():
-        table.add_row(what, escape(value))
+        table.add_row(what, value)
     console.print(table)
 
 

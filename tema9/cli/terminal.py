@@ -23,7 +23,8 @@ DECK = COURSE / "tema9.html"
 STUDENTS_ZIP = "tema9-estudiantes.zip"
 WIDE = 120  # columns; narrower terminals get fewer of the numbers
 
-console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 140)
+# Names of files and people go through it: what looks like markup, or like the name of an emoji, is part of a name.
+console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 140, markup=False, emoji=False)
 
 CourseOption = Annotated[Path, typer.Option(help="The course folder.")]
 CourseArgument = Annotated[Path, typer.Argument(help="The course folder; submissions are in its submitted/.")]
@@ -79,8 +80,8 @@ def alone_in(course: Path, dry_run: bool = False) -> Iterator[None]:
 
 
 def say(text: str, style: str | None = None) -> None:
-    """Print a line as it is: brackets are no markup, and control characters, which may be in names, are escapes."""
-    console.print(printable(text), style=style, highlight=False, markup=False)
+    """Print a line in which names may be: control characters are escapes."""
+    console.print(printable(text), style=style, highlight=False, soft_wrap=True)
 
 
 def count(number: int, what: str) -> str:
