@@ -59,7 +59,8 @@ def test_the_documented_commands_take_a_class_from_the_release_to_the_export(tmp
         assert course / "release" / one.name / f"{one.name}.ipynb" in said["release"][1]
     assert {course / "gradebook.db", course / "tema9-estudiantes.zip"} <= said["release"][1]
     names = {"agarcia", "lperez"}
-    assert {path.parts[-3] for path in said["collect"][1]} == names
+    assert {path.parts[-3] for path in said["collect"][1] if "submitted" in path.parts} == names
+    assert {course / "roster.csv", course / "handed_in.csv"} <= said["collect"][1] and not (course / "who.csv").exists()
     assert "took in 2 notebooks of 2 students" in said["collect"][0]
     assert {path.parent.name for path in said["grade"][1] if path.parts[-3] == "receipts"} == names
     scores = {(row["student"], row["notebook"]): row for row in read(course / "scores.csv")}

@@ -1,5 +1,6 @@
 """The instructor's commands where something is odd: one line, the right exit code, and nothing lost."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -134,6 +135,14 @@ def test_a_finished_class_needs_nothing_and_a_broken_submission_does(root):
     assert run("grade", root, "-j", 1, "--yes").exit_code == 1
     assert run("report", root).exit_code == 1
     assert run("export", root).exit_code == 1
+
+
+def test_a_pipe_among_the_submissions_is_nobody_s_to_wait_for(root):
+    (root / "submitted/luis/1_mini/1_mini.ipynb").unlink()
+    os.mkfifo(root / "submitted/luis/1_mini/1_mini.ipynb")
+    result = run("grade", root, "-j", 1, "--yes")
+    assert result.exit_code == 1 and "luis" in result.output and "it is no file" in result.output
+    assert run("report", root).exit_code == 1
 
 
 @pytest.mark.bubblewrap

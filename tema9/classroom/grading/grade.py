@@ -130,6 +130,8 @@ def _content(course, student, notebook):
     path = course.submitted(student, notebook)
     if any(part.is_symlink() for part in (path, path.parent, path.parent.parent)):
         return b"", "it is a link"
+    if path.exists() and not path.is_file() and not path.is_dir():  # to read a pipe is to wait for it
+        return b"", "it is no file"
     try:
         return path.read_bytes(), ""
     except OSError as error:

@@ -78,7 +78,7 @@ def rows(record: Record, cohort: Cohort) -> list[Row]:
 def _row(record, student, source, points):
     machine_max = sum(test.points for exercise in source.exercises.values() for test in exercise.tests)
     receipt = record.receipt(student, source.name)
-    if not record.course.submitted(student, source.name).is_file():
+    if not record.course.submitted(student, source.name).exists():
         status = "not submitted"
     else:
         status = receipt.status if receipt else "not graded yet"
