@@ -66,7 +66,18 @@ def test_a_name_of_two_students_stands_for_neither_and_a_number_for_one():
     name = Identities(class_).of(Sender("Ana García López", "Ana García López"))
     assert name.student == "" and name.could_be == ("agarcia", "ana2")
     assert of("garcíalópezana_71009_90_x.ipynb", class_) == "ana2"
-    assert of("ana@alumnos.uni.es", class_) == "ana2" and of("ana", class_) == "several students have this name"
+    assert (
+        of("ana@alumnos.uni.es", class_) == "ana2"
+        and of("ana", class_) == "several students have this number or user name"
+    )
+
+
+def test_a_user_name_of_blackboard_may_have_the_sign_that_stands_before_it():
+    class_ = [{"id": "ana_gil"}, {"id": "gil"}, {"id": "eva_ruiz"}]
+    end = "_attempt_2026-11-26-12-00-00_1_lenet5.ipynb"
+    assert of("Tema_9_eva_ruiz" + end, class_) == "eva_ruiz" and of("Tema 9_gil" + end, class_) == "gil"
+    assert of("Tema 9_ana_gil" + end, class_) == "several students have this number or user name"
+    assert of("Tema 9_ruiz" + end, class_) == "not in the list of enrolled students"
 
 
 def test_names_that_differ_only_by_accents_or_order_are_told_apart_if_they_are_written_so():

@@ -1,10 +1,14 @@
 """Lists of students as Moodle, Canvas and Excel write them; what is wrong in one is said in one line."""
 
+import re
+
 import openpyxl
 import pytest
+from documents import rows
 
 from tema9.classroom import sources
 from tema9.classroom.grading import intake, people
+from tema9.classroom.grading.senders import squeezed
 
 ANA = {"id": "agarcia", "first_name": "Ana María", "last_name": "García Núñez", "email": "ana@uni.es"}
 LUIS = {"id": "lpérez", "first_name": "Luis", "last_name": "Pérez", "email": "luis@uni.es"}
@@ -248,3 +252,10 @@ def test_two_rows_of_one_student_who_is_known_are_refused_and_two_names_of_one_a
         people.merge([person("ana", "Ana Gil"), person("x", "Ana Gil", email="a@x")], before)
     merged = people.merge([person("p", "Ana Gil", email="b@x"), person("q", "Otra Gil", email="a@x")], before)
     assert {one["id"]: one["email"] for one in merged} == {"p": "b@x", "ana": "a@x"}
+
+
+def test_the_columns_that_the_teachers_page_shows_are_known():
+    for row in rows("lists"):
+        _, columns = (cell.strip() for cell in row.strip("|").split("|"))
+        known = {name for names in people.COLUMNS.values() for name in names}
+        assert {squeezed(name) for name in re.findall(r"`([^`]+)`", columns)} <= known, row

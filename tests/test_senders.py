@@ -1,8 +1,10 @@
 """Who a name says handed something in: the forms of the platforms, as their own code and documents write them."""
 
+import re
 from pathlib import PurePosixPath
 
 import pytest
+from documents import rows
 
 from tema9.classroom.grading import intake, senders
 from tema9.classroom.grading.senders import Sender
@@ -30,8 +32,16 @@ def read(*paths, known=()):
         ("anon_aB3dE_9001_x.ipynb", True, "", "Canvas", "anon_aB3dE", False, "x.ipynb"),
         ("LATE_anon_aB3dE_9001_x.ipynb", True, "", "Canvas", "anon_aB3dE", True, "x.ipynb"),
         ("garcíaana_71001_text.html", True, "garcíaana", "Canvas", "71001", False, ""),
-        ("Tema_9_agarcia_attempt_2026-11-26-12-00-00_x.ipynb", True, "", "Blackboard", "agarcia", False, "x.ipynb"),
-        ("Tema 9_agarcia_attempt_2026-11-26-12-00-00.txt", True, "", "Blackboard", "agarcia", False, ""),
+        (
+            "Tema_9_agarcia_attempt_2026-11-26-12-00-00_x.ipynb",
+            True,
+            "",
+            "Blackboard",
+            "Tema_9_agarcia",
+            False,
+            "x.ipynb",
+        ),
+        ("Tema 9_agarcia_attempt_2026-11-26-12-00-00.txt", True, "", "Blackboard", "Tema 9_agarcia", False, ""),
         ("1074-3517 - Mary-Ann Smith - Sep 24, 2026 926 PM", False, "Mary-Ann Smith", "Brightspace", "", False, ""),
         ("1074-3517 - Eva Gil - 26 de noviembre de 2026 1234", False, "Eva Gil", "Brightspace", "", False, ""),
         ("1074-3517 - Eva Gil - Sep 24, 2026 926 PM - x.ipynb", True, "Eva Gil", "Brightspace", "", False, "x.ipynb"),
@@ -114,3 +124,19 @@ def test_names_are_compared_without_case_and_accents(one, other):
 def test_a_name_has_the_words_of_its_apostrophes_and_particles_in_any_order():
     assert senders.words("O'Neil, Sinéad") == senders.words("Sinead ONeil")
     assert senders.words("María de la O") == senders.words("O, María de la")
+
+
+def test_the_names_that_the_teachers_page_shows_are_read_as_it_says():
+    for row in rows("deliveries"):
+        platform, shown, _ = (cell.strip() for cell in row.strip("|").split("|"))
+        paths = [path for path in re.findall(r"`([^`]+)`", shown) if path.endswith((".ipynb", ".zip"))]
+        assert paths, row
+        for path in paths:
+            (sender,) = read(path)
+            assert (sender.system or "none") == (platform if platform != "Google Classroom" else "none"), path
+            assert (
+                "Ana" in sender.name
+                or "agarcia" in (sender.name, sender.number.rpartition("_")[2])
+                or "anon" in path
+                or ("garcía" in sender.name)
+            ), path

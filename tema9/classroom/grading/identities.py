@@ -17,7 +17,19 @@ from rapidfuzz import fuzz, process
 from tema9.classroom.course import Course
 from tema9.classroom.grading import people as lists
 from tema9.classroom.grading.people import Person
-from tema9.classroom.grading.senders import BY_USER_NAME, CANVAS, MOODLE, Sender, mark, slug, squeezed, teams, words
+from tema9.classroom.grading.senders import (
+    BLACKBOARD,
+    BY_ASSIGNMENT,
+    BY_USER_NAME,
+    CANVAS,
+    MOODLE,
+    Sender,
+    mark,
+    slug,
+    squeezed,
+    teams,
+    words,
+)
 from tema9.files import atomic_write
 from tema9.streams import printable
 
@@ -154,10 +166,12 @@ class Identities:
                 return Identity("", could_be=both, why="its number is of one student and its name of another")
             if len(found) == 1:
                 return Identity(next(iter(found)), True, team=team)
+            if len(found) > 1:
+                return Identity("", could_be=tuple(sorted(found)), why="several students have this number or user name")
         if len(names) == 1:
             return Identity(next(iter(names)), team=team)
-        if names or numbers:
-            return Identity("", could_be=tuple(sorted(names or numbers)), why="several students have this name")
+        if names:
+            return Identity("", could_be=tuple(sorted(names)), why="several students have this name")
         blind, unknown = "marking is blind, and no list has this number", "not in the list of enrolled students"
         return Identity("", could_be=self._alike(sender), why=blind if sender.is_blind else unknown)
 
@@ -168,6 +182,10 @@ class Identities:
                 if found := self._by_word.get((kind, text)):
                     return found
             return set()
+        if sender.system == BLACKBOARD:
+            parts = sender.number.casefold().split("_")
+            names = ["_".join(parts[place:]) for place in range(1, len(parts))]
+            return set().union(*(self._by_word.get(("user", name), set()) for name in names))
         if sender.system in BY_USER_NAME:
             found = self._by_word.get(("user", sender.number.casefold()), set())
             found = found or self._by_word.get(("number", sender.number), set())
@@ -213,8 +231,9 @@ class Identities:
             one: squeezed(person.get("last_name", "") + person.get("first_name", "")) or squeezed(one)
             for one, person in self.people.items()
         }  # as Canvas writes names
-        best = process.extract(" ".join(words(sender.name)), in_words, scorer=fuzz.token_set_ratio, score_cutoff=ALIKE)
-        best += process.extract(squeezed(sender.name), in_one, scorer=fuzz.ratio, score_cutoff=ALIKE)
+        name = sender.name or sender.number.rpartition("_")[2]
+        best = process.extract(" ".join(words(name)), in_words, scorer=fuzz.token_set_ratio, score_cutoff=ALIKE)
+        best += process.extract(squeezed(name), in_one, scorer=fuzz.ratio, score_cutoff=ALIKE)
         ranked = sorted(best, key=lambda row: (-row[1], row[2]))
         return tuple(dict.fromkeys(one for _, _, one in ranked))[:SUGGESTIONS]
 
@@ -247,7 +266,7 @@ class Identities:
             one_person = (
                 len({wanted[key][0].name for key in keys}) == 1
                 and len(set(work)) == len(work)
-                and all(key[0] == MOODLE for key in keys)
+                and all(key[0] in BY_ASSIGNMENT for key in keys)
             )  # whose number is another in each assignment
             for key in keys:
                 name = _plain_name(wanted[key][0])
@@ -264,7 +283,7 @@ class Identities:
                 or (
                     row.system == sender.system
                     and row.number != sender.number
-                    and (row.system != MOODLE or row.notebook in notebooks)
+                    and (row.system not in BY_ASSIGNMENT or row.notebook in notebooks)
                 )
             )
             for row in self.handed_in
@@ -276,6 +295,7 @@ def _plain_name(sender):
         name = f"{sender.name} {sender.number}"
     else:
         name = sender.number if sender.system in BY_USER_NAME else sender.name
+        name = name.rpartition("_")[2] if sender.system == BLACKBOARD else name
     return slug(name) or f"student-{mark(sender.label)}"
 
 

@@ -23,24 +23,25 @@ MOODLE, CANVAS, BLACKBOARD, BRIGHTSPACE, SAKAI, ILIAS = (
 # person by, `late` says that it was late, and `rest` is the name that the student gave to the file.
 PATTERNS: tuple[tuple[str, str, str], ...] = (
     # Moodle, mod/assign: NAME_PARTICIPANT_assignsubmission_PLUGIN_, as a folder (since 3.1) or before each file
-    (MOODLE, "folder", r"(?P<name>.+)_(?P<number>\d+)_assignsubmission_[a-z]+_?"),
-    (MOODLE, "file", r"(?P<name>.+?)_(?P<number>\d+)_assignsubmission_[a-z]+_(?P<rest>.+)"),
+    (MOODLE, "folder", r"(?P<name>.+)_(?P<number>\d+)_assignsubmission_[a-z0-9]+_?"),
+    (MOODLE, "file", r"(?P<name>.+?)_(?P<number>\d+)_assignsubmission_[a-z0-9]+_(?P<rest>.+)"),
     # Canvas, lib/content_zipper.rb: SORTABLENAME_[LATE_]USER_ATTACHMENT_FILE, or [LATE_]anon_FIVELETTERS_...
     (CANVAS, "file", r"(?P<late>LATE_)?(?P<number>anon_[A-Za-z0-9]{5})_\d\d+_(?P<rest>.+)"),
-    (CANVAS, "file", r"(?P<name>.+?)_(?P<late>LATE_)?(?P<number>\d+)_\d\d+_(?P<rest>.+)"),
-    (CANVAS, "file", r"(?P<name>.+?)_(?P<late>LATE_)?(?P<number>\d+)_(?:text|link)\.html"),
+    (CANVAS, "file", r"(?P<name>.*?)_(?P<late>LATE_)?(?P<number>\d+)_\d\d+_(?P<rest>.+)"),
+    (CANVAS, "file", r"(?P<name>.*?)_(?P<late>LATE_)?(?P<number>\d+)_(?:text|link)\.html"),
     # Blackboard, "Assignment File Download": TASK_USERNAME_attempt_DATE_FILE, and TASK_USERNAME_attempt_DATE.txt
-    (BLACKBOARD, "file", r".+_(?P<number>[^_]+)_attempt_\d{4}(?:-\d\d){5}(?:_(?P<rest>.+)|\.txt)"),
+    (BLACKBOARD, "file", r"(?P<number>.+_[^_]+)_attempt_\d{4}(?:-\d\d){5}(?:_(?P<rest>.+)|\.txt)"),
     # Brightspace: TASK-SUBMISSION - NAME - Nov 26, 2026 1234 PM, as a folder or before each file
-    (BRIGHTSPACE, "folder", r"\d+-\d+ - (?P<name>.+?) - [^-]*\d{4}[^-]*"),
-    (BRIGHTSPACE, "file", r"\d+-\d+ - (?P<name>.+?) - [^-]*\d{4}[^-]*? - (?P<rest>.+)"),
+    (BRIGHTSPACE, "folder", r"\d+-\d+ - (?P<name>.+?) - .*\d{4}.*"),
+    (BRIGHTSPACE, "file", r"\d+-\d+ - (?P<name>.+?) - .*?\d{4}.*? - (?P<rest>.+)"),
     # Sakai: LAST, FIRST(USERNAME)/Submission attachment(s)/FILE
     (SAKAI, "folder", r"(?P<name>[^()]+,[^()]*?) ?\((?P<number>[^()\s]*[A-Za-z][^()\s]*|\d{4,})\)"),
     (SAKAI, "file", r"(?P<name>[^()]+,[^()]*?) ?\((?P<number>[^()\s]+)\)_Submission attachment\(s\)_(?P<rest>.+)"),
     # ILIAS: LAST_FIRST_LOGIN_USER, perhaps in a folder of the team
     (ILIAS, "folder", r"(?P<name>[^_]+_[^_]+)_(?P<number>[^_\s]+)_\d{3,}"),
 )
-BY_USER_NAME = (BLACKBOARD, SAKAI, ILIAS)  # the platforms whose number is the student's user name
+BY_USER_NAME = (BLACKBOARD, SAKAI, ILIAS)  # the platforms whose number is, or ends in, the student's user name
+BY_ASSIGNMENT = (MOODLE, BLACKBOARD)  # those whose number is another in each assignment
 # The word that Moodle writes for everybody where marking is blind, in the languages of its packs.
 PARTICIPANT = {
     "participant", "participante", "partehartzailea", "teilnehmer", "teilnehmerin", "teilnehmerinnen",
@@ -61,7 +62,8 @@ class Sender:
         label: what of the path says it, as it stands there; the same in each delivery.
         name: the person's name in it; "" if it says none, as in an anonymous delivery.
         system: the platform whose form it has; "" for a plain file or folder.
-        number: what the platform knows the person by: a participant's number, a user's id or a user name.
+        number: what the platform knows the person by: a participant's number, a user's id or a user name; of
+            Blackboard the task and the user name, since either may have the _ that is between them.
         late: whether the platform says that it was late.
         rest: the name that the student gave to the file, where the label is before it.
     """
@@ -81,6 +83,8 @@ class Sender:
     @property
     def is_blind(self) -> bool:
         """Whether the name is the platform's word for somebody whose name is not told."""
+        if self.system in BY_USER_NAME:
+            return False
         return not self.name or squeezed(self.name.rpartition("-")[2]) in PARTICIPANT
 
     @property
