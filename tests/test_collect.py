@@ -148,3 +148,44 @@ def test_with_nothing_but_unresolved_work_the_course_says_who_waits(root, tmp_pa
     result = run("collect", place, "--course", root, "--roster", listed(tmp_path / "m.csv", MOODLE), "--dry-run")
     assert result.exit_code == 1 and "it could be ana.garcia (Ana García López)" in " ".join(result.output.split())
     assert not (root / "who.csv").exists() and not (root / "roster.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--file-mib", "-1"), "--file-mib -1 is no size; give a number above 0"),
+        (("--file-mib", "nan"), "--file-mib nan is no size"),
+        (("--total-gib", "0"), "--total-gib 0 is no size"),
+        (("--total-gib", "inf"), "--total-gib inf is no size"),
+        (("--files", "0"), "--files 0 keeps every file out; give 1 or more"),
+    ],
+)
+def test_a_limit_out_of_range_is_one_line(options, words, root, tmp_path):
+    result = run("collect", handed_in(tmp_path / "in.zip", "ana/1_mini.ipynb"), "--course", root, *options)
+    assert result.exit_code == 2 and words in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["entregas [1].zip", "a?b.zip", "a%20b.zip", "#1.zip", "Tarea 1; final.zip", "[/b].zip"[2:]]
+)
+def test_a_delivery_and_a_list_may_have_any_name(name, root, tmp_path):
+    roster = listed(tmp_path / f"{name}.csv", MOODLE)
+    result = run("collect", handed_in(tmp_path / name, "ana.garcia/1_mini.ipynb"), "--course", root, "--roster", roster)
+    assert result.exit_code == 0 and "took in 1 notebook of 1 student ->" in result.output, result.output
+
+
+@pytest.mark.parametrize("name", ["a?b", "a%20b", "x [1]"])
+def test_a_course_folder_in_which_nbgrader_cannot_work_is_one_line_and_makes_nothing(name, tmp_path):
+    place = handed_in(tmp_path / "in.zip", "ana/1_mini.ipynb")
+    before = sorted(tmp_path.iterdir())
+    result = run("collect", place, "--course", tmp_path / name)
+    assert result.exit_code == 2 and "in its path, where nbgrader cannot work" in result.stderr
+    assert len(result.stderr.splitlines()) == 1 and sorted(tmp_path.iterdir()) == before
+
+
+def test_what_holds_no_notebook_is_one_line_with_what_is_there(root, tmp_path):
+    place = handed_in(tmp_path / "informe.docx", "[Content_Types].xml", "word/document.xml", "a.xml", "b.xml", "c.xml")
+    result = run("collect", place, "--course", root)
+    assert result.exit_code == 2 and len(result.stderr.splitlines()) == 1
+    assert "informe.docx has no notebook of 1_mini; expected STUDENT/NOTEBOOK.ipynb; left out: " in result.stderr
+    assert "and 2 more" in result.stderr

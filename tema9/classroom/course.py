@@ -136,10 +136,17 @@ class Course:
 
     Args:
         root: the folder; `prepare` makes it where it is missing.
+
+    Raises:
+        ValueError: the path has a sign that nbgrader takes for a pattern, or that means something in a URL.
     """
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root).resolve()
+        if odd := sorted(set(str(self.root)) & set("*?[]%")):
+            raise ValueError(
+                f"{self.root} has {' '.join(odd)} in its path, where nbgrader cannot work; use another folder"
+            )
         config = settings(self.root)
         self.api = NbGraderAPI(coursedir=Folder(config=config), config=config)
         self.api.log.setLevel(logging.ERROR)

@@ -89,10 +89,10 @@ def collect(
     from tema9.classroom.course import Course
     from tema9.classroom.grading import identities, intake, people
 
+    limits = intake.Limits(size("--file-mib", file_mib, 20), size("--total-gib", total_gib, 30), at_least_one(files))
     listed = people.together(people.read(path) for path in roster or ())
     before = people.known(Course(course))
     everybody = people.merge(listed, before) if roster else before
-    limits = intake.Limits(int(file_mib * 2**20), int(total_gib * 2**30), files)
     with alone_in(course, dry_run):
         taken = intake.collect(course, place, limits, everybody, dry_run)
         if roster and not dry_run:
@@ -120,6 +120,28 @@ def collect(
         say(f"{count(len(taken.unresolved), 'sender')} unresolved: write in {where} who each is, and collect again")
     if taken.left_out or taken.unresolved:
         raise typer.Exit(1)
+
+
+def size(option: str, value: float, power: int) -> int:
+    """Return a size in bytes that an option gives in units of 2**power bytes.
+
+    Raises:
+        ValueError: it is no size; the message says so.
+    """
+    if not 2**-power <= value < 2**40:
+        raise ValueError(f"{option} {value:g} is no size; give a number above 0")
+    return int(value * 2**power)
+
+
+def at_least_one(files: int) -> int:
+    """Return the value of --files, which must leave something to take in.
+
+    Raises:
+        ValueError: it is less than 1.
+    """
+    if files < 1:
+        raise ValueError(f"--files {files} keeps every file out; give 1 or more")
+    return files
 
 
 def rehearse(
