@@ -165,8 +165,30 @@ def test_who_waits_is_taken_in_once_the_teacher_has_said_who_it_is(tmp_path):
     taken, found = collected(tmp_path, delivery, CLASS)
     assert found == {"agarcia": b"one"} and [row.number for row in taken.unresolved] == ["2"]
     assert taken.notes == ["Zoe_3: nobody, as who.csv says"]
+    taken, found = collected(tmp_path, delivery, [*CLASS, {"id": "zoe", "participants": "2"}])
+    assert found == {"agarcia": b"one", "zoe": b"two"} and not taken.unresolved
     kept = people.rows(path)
-    assert {cells[0]: cells[3] for _, cells in kept if cells[0] != "handed_in_as"} == said | {"Participante_2": ""}
+    assert {cells[0]: cells[3] for _, cells in kept if cells[0] != "handed_in_as"} == said
+
+
+def test_when_the_teacher_changes_the_answer_the_work_goes_to_whom_it_says_now(tmp_path):
+    delivery = {folder("Participante", 1): b"one", folder("Participante", 2): b"two"}
+    collected(tmp_path, delivery, CLASS)
+    path = tmp_path / "course" / "who.csv"
+    for student, other in (("agarcia", "lperez"), ("lperez", "agarcia"), ("lperez", "-")):
+        path.write_text(f"handed_in_as,system,number,student\nP,Moodle,1,{student}\nP,Moodle,2,{other}\n")
+        found = collected(tmp_path, delivery, CLASS)[1]
+    assert found == {"lperez": b"one"}
+    kept = {path.read_bytes() for path in (tmp_path / "course" / "replaced").rglob("*.ipynb")}
+    assert kept == {b"one", b"two"}
+
+
+def test_a_list_that_comes_later_leaves_nobody_there_twice(tmp_path):
+    delivery = {folder("Ana García López", 1): b"one"}
+    assert set(collected(tmp_path, delivery)[1]) == {"Ana-García-López"}
+    taken, found = collected(tmp_path, delivery, CLASS)
+    assert found == {"agarcia": b"one"}
+    assert taken.notes == ["Ana-García-López, 1_lenet5: it is somebody else's; it was moved to replaced/"]
 
 
 def test_two_of_one_name_of_whom_the_list_has_one_both_wait(tmp_path):

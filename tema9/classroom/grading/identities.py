@@ -375,14 +375,19 @@ def _unquoted(text):
     return text[1:] if text.startswith(("'=", "'@", "''", "'+", "'-")) else text
 
 
-def update(rows: Iterable[Who], unresolved: Iterable[Who]) -> list[Who]:
-    """Return the rows of who.csv with those that are unresolved now: what the teacher wrote stays as it is.
+def update(rows: Iterable[Who], unresolved: Iterable[Who], resolved: Iterable[Sender]) -> list[Who]:
+    """Return the rows of who.csv after a delivery: what the teacher wrote stays, and only who is unresolved waits.
 
     Args:
         rows: of who.csv.
-        unresolved: of this run, without students.
+        unresolved: the rows of this delivery, without students.
+        resolved: the senders of this delivery whose students are known.
     """
     found = {_key(row.system, row.number, row.handed_in_as): row for row in rows}
+    for sender in resolved:
+        key = _key(sender.system, sender.number, sender.label)
+        if key in found and not found[key].student:
+            del found[key]
     for row in unresolved:
         key = _key(row.system, row.number, row.handed_in_as)
         found[key] = replace(row, student=found[key].student if key in found else "")

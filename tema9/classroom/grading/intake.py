@@ -105,9 +105,22 @@ def collect(
     rows = {(row.student, row.notebook): row for row in known.handed_in}
     handed_in: dict[tuple[str, str], list[tuple[Sender, Identity, Found]]] = defaultdict(list)
     for sender, work in gathered.items():
-        for notebook, found_there in work.items() if sender in owners else ():
+        if sender not in owners or owners[sender].student == identities.NOBODY:
+            continue
+        for notebook, found_there in work.items():
             for found in found_there:
                 handed_in[owners[sender].student, notebook].append((sender, owners[sender], found))
+    now = {
+        (sender.system, sender.number or sender.name, notebook): identity.student
+        for sender, identity in owners.items()
+        for notebook in gathered[sender]
+    }
+    for wrong in _taken_for_another(known.handed_in, now, handed_in):
+        notes.append(f"{wrong.student}, {wrong.notebook}: it is somebody else's; it was moved to replaced/")
+        del rows[wrong.student, wrong.notebook]
+        if not dry_run:
+            _retract(course, wrong.student, wrong.notebook)
+    replaced = 0
     for (student, notebook), several in sorted(handed_in.items()):
         *older, (sender, identity, newest) = sorted(several, key=lambda one: _age(one[2]))
         left_out += [f"{found.path}: {newest.path} {_why(found, newest)}" for _, _, found in older]
@@ -115,11 +128,22 @@ def collect(
             student, notebook, sender.name, sender.system, sender.number, identity.team,
             "late" if sender.late else "", _iso(newest.when), Path(place).name, str(newest.path),
         )  # fmt: skip
-        if not dry_run:
-            _put(course, student, notebook, newest.content)
+        replaced += not dry_run and _put(course, student, notebook, newest.content)
+    if replaced:
+        notes.append(f"handed in again: {replaced}; what was there before is in replaced/")
     if not dry_run and (handed_in or unresolved):
-        identities.save(course, identities.update(known.who, unresolved), rows.values())
+        identities.save(course, identities.update(known.who, unresolved, owners), rows.values())
     return Taken(sorted(handed_in), left_out, unresolved, notes)
+
+
+def _taken_for_another(before, now, handed_in):
+    """The rows of handed_in.csv by which a sender was taken for another student than now, whose place nobody takes."""
+    return [
+        row
+        for row in before
+        if now.get((row.system, row.number or row.name, row.notebook), row.student) != row.student
+        and (row.student, row.notebook) not in handed_in
+    ]
 
 
 def _nothing(place, notebooks, left_out):
@@ -132,7 +156,7 @@ def _nothing(place, notebooks, left_out):
 def _owners(
     gathered: dict[Sender, dict[str, list[Found]]], known: Identities
 ) -> tuple[dict[Sender, Identity], list[Who], list[str]]:
-    """({sender: which student it is} of those who are known, the rows of who.csv of the others, notes).
+    """({sender: which student it is, or that it is nobody}, the rows of who.csv for those who are unresolved, notes).
 
     Of two senders whom only a name makes one student, with one notebook and different work, both are unresolved.
     """
@@ -167,7 +191,7 @@ def _owners(
     for sender, identity in found.items():
         if identity.student == identities.NOBODY:
             notes.append(f"{printable(sender.label)}: nobody, as who.csv says")
-    kept = {one: identity for one, identity in found.items() if identity.student not in ("", identities.NOBODY)}
+    kept = {sender: identity for sender, identity in found.items() if identity.student}
     return kept, sorted(unresolved, key=lambda row: row.handed_in_as), notes
 
 
@@ -203,13 +227,14 @@ def gather(
     files = [file for file in delivery.files(place, left_out) if not _is_litter(file.path)]
     paths = [file.path for file in files if _can_hold_work(file.path)]
     whose = dict(zip(paths, senders.read(paths, lambda name: left_of(name, names), known), strict=True))
+    folders = _by_folder(whose)
     by_sender: dict[Sender, list[delivery.File]] = defaultdict(list)
     written: dict[tuple[str, str], str] = {}  # {key: label} of senders of whom the platform itself wrote a file
     representative: dict[tuple[str, str], Sender] = {}
     for file in files:
         sender = whose.get(file.path)
         if file.path not in whose:
-            sender = _same_folder(file.path, whose)
+            sender = next((folders[one] for one in file.path.parents if one in folders), None)
         if sender is None:
             if OF_PLATFORMS.fullmatch(file.path.name):
                 written |= {sent.key: sent.label for sent in _of_platform(file.path)}
@@ -223,9 +248,9 @@ def gather(
     gathered: dict[Sender, dict[str, list[Found]]] = {}
     count = total = 0
     for sender, given in by_sender.items():
-        if len(given) <= limits.student_files:
-            count += len(given)
-            total += sum(min(file.size, limits.file_bytes) for file in given)
+        size = sum(min(file.size, limits.file_bytes) for file in given)
+        if len(given) <= limits.student_files and size <= limits.student_bytes:  # the others are refused, one by one
+            count, total = count + len(given), total + size
         if count > limits.files or total > limits.total_bytes:
             raise ValueError(
                 f"{place} holds more than {limits.files:,} files or {limits.total_bytes:,} bytes; take it in parts"
@@ -284,29 +309,48 @@ def _below(path, tops):
     return path.relative_to(top) if top else PurePosixPath(path.name)
 
 
-def _same_folder(path, whose):
-    """The sender of a file that can hold no notebook: that of the notebooks in its folder, if they have one."""
-    for folder in path.parents[:-1]:
-        found = {sender.key: sender for other, sender in whose.items() if sender and other.is_relative_to(folder)}
-        if found:
-            return next(iter(found.values())) if len(found) == 1 else None
-    return None
+def _by_folder(whose):
+    """{folder: its one sender, or None if it has several} of all folders with files of which the sender is known."""
+    found: dict[PurePosixPath, Sender | None] = {}
+    for path, sender in whose.items():
+        for folder in list(path.parents)[:-1] if sender else ():
+            there = found.setdefault(folder, sender)
+            if there is not None and there.key != sender.key:
+                found[folder] = None
+    return found
 
 
 def _put(course, student, notebook, content):
-    """Write a submission into submitted/, and an earlier one that differs from it into replaced/."""
+    """Write a submission into submitted/, and an earlier one that differs from it into replaced/; whether there was."""
     target = course.submitted(student, notebook)
-    if target.is_file():
-        before = target.read_bytes()
-        if before == content:
-            return
-        folder = course.root / "replaced" / student
-        folder.mkdir(parents=True, exist_ok=True)
-        number = 1 + sum(1 for _ in folder.glob(f"{notebook}-*.ipynb"))
-        with atomic_write(folder / f"{notebook}-{number}.ipynb") as temporary:
-            temporary.write_bytes(before)
+    before = target.read_bytes() if target.is_file() else content
+    if before != content:
+        _keep(course, student, notebook, before)
+    elif target.is_file():
+        return False
     with atomic_write(target) as temporary:
         temporary.write_bytes(content)
+    return before != content
+
+
+def _keep(course, student, notebook, content):
+    """Write a submission that counts no longer into replaced/."""
+    folder = course.root / "replaced" / student
+    folder.mkdir(parents=True, exist_ok=True)
+    number = 1 + sum(1 for _ in folder.glob(f"{notebook}-*.ipynb"))
+    with atomic_write(folder / f"{notebook}-{number}.ipynb") as temporary:
+        temporary.write_bytes(content)
+
+
+def _retract(course, student, notebook):
+    """Move a submission that is another student's from submitted/ to replaced/."""
+    target = course.submitted(student, notebook)
+    if target.is_file():
+        _keep(course, student, notebook, target.read_bytes())
+        target.unlink()
+        for folder in (target.parent, target.parent.parent):
+            if not any(folder.iterdir()):
+                folder.rmdir()
 
 
 def _age(found):

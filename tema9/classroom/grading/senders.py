@@ -48,7 +48,7 @@ PARTICIPANT = {
     "partaidea", "partecipante", "deltagare", "deelnemer",
 }  # fmt: skip
 TEST_STUDENT = {"studenttest", "teststudent"}  # Canvas's own, with which teachers try a course
-TEAM = re.compile(r"(?i)(?:team|equipo|grupo|group|gruppe)[ _-]?\w+|abgaben|submissions|multi_feedback.*")
+TEAM = re.compile(r"(?i)(?:team|equipo|grupo|group|gruppe)(?:[ _-]\w+|\d+)|abgaben|submissions|multi_feedback.*")
 UMLAUTS = {"ä": "ae", "ö": "oe", "ü": "ue"}
 LETTERS = {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe"}  # which lose no accent
 MOST_CHARACTERS, MOST_BYTES = 80, 160  # of a student's folder; file systems take 255 bytes, with what others add
@@ -138,7 +138,7 @@ def _of_path(parts, left_of):
         left = left_of(part)
         if left is None and not TEAM.fullmatch(part):
             return Sender(part, part)
-        containers.append(left or "")
+        containers.append(part if left is None else left)
     if sender := of_platform(parts[-1], is_file=True):
         return sender
     stem = re.sub(r"(?i)(\.(ipynb|zip|json|txt|py))+( ?\(\d+\))?$", "", parts[-1])
