@@ -168,6 +168,10 @@ def test_a_sheet_of_excel_is_read_whichever_sheet_has_the_list(tmp_path):
         ),
         ("DNI|Alumno\n12345678Z|Núñez Gil, Inés\n",
          {"id": "12345678Z", "id_number": "12345678Z", "first_name": "Inés", "last_name": "Núñez Gil"}),
+        (
+            "Apellido 1;Apellido 2;Nombre;NIP;Correo institucional\nNúñez;Gil;Inés;1001;ines@uni.es\n",
+            {"id": "ines", "first_name": "Inés", "last_name": "Núñez Gil", "email": "ines@uni.es", "id_number": "1001"},
+        ),
         ("student;email\nines;ines@uni.es\n", {"id": "ines", "email": "ines@uni.es"}),
     ],
 )  # fmt: skip

@@ -69,7 +69,7 @@ def release(
 
 
 def collect(
-    place: Annotated[Path, typer.Argument(help="A folder of submissions, or a zip of Moodle or Canvas.")],
+    place: Annotated[Path, typer.Argument(help="A folder of submissions, or the zip of a learning platform.")],
     course: CourseOption = COURSE,
     roster: Annotated[
         list[Path] | None,

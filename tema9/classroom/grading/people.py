@@ -37,8 +37,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "last_name": (
         "lastname", "surname", "apellidos", "apellido", "cognoms", "cognom", "apelidos", "apelido", "sobrenome",
-        "deitura", "deiturak", "abizena", "abizenak", "nomdefamille", "nachname", "familienname", "familyname", "nom",
+        "deitura", "deiturak", "abizena", "abizenak", "nomdefamille", "nachname", "familienname", "familyname",
+        "apellido1", "primerapellido", "nom",
     ),
+    "second_last_name": ("apellido2", "segundoapellido"),
     "full_name": (
         "fullname", "nombrecompleto", "nomcomplet", "nomecompleto", "izenosoa", "vollstandigername", "nombreyapellidos",
         "apellidosynombre", "nombreapellidos", "apellidosnombre", "student", "name", "alumno", "alumna", "alumne",
@@ -59,9 +61,11 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "id_number": (
         "sisuserid", "orgdefinedid", "studentid", "iddeestudiante", "idestudiante", "dni", "nif", "nia", "matricula",
         "expediente", "numerodeexpediente", "studentnumber", "matrikelnummer",
+        "nip", "niu", "documento", "codigo", "numerodematricula",
     ),
     "participant": ("identifier", "identificador", "identifikatzailea", "identifiant", "identifikator", "idnutzer"),
 }  # fmt: skip
+EMAIL = re.compile("mail|correo|correu|correio|courriel|posta")  # in a header that is none of these
 WHO = ("id", "email", "participant", "id_number")  # one of these a list must have, to say who its students are
 NOBODY = {"pointspossible", "manualposting", *senders.TEST_STUDENT}  # in the place of a name, in lists of Canvas
 
@@ -189,6 +193,9 @@ def read(path: str | Path) -> list[Person]:
     table = list(rows(path))
     place, count = _header(table)
     where = _columns(table[place][1]) if count else {}
+    for at, name in enumerate(table[place][1]) if count and "email" not in where else ():
+        if EMAIL.search(squeezed(name)) and any("@" in "".join(cells[at : at + 1]) for _, cells in table[place + 1 :]):
+            where["email"] = at
     if not any(name in where for name in WHO):
         raise ValueError(
             f"{path} has no column for who the student is; expected username, id or email: {_first_line(path, table)!r}"
@@ -237,6 +244,7 @@ def _person(said):
         said["participants"] = numbered[1]
     elif participant and not said.get("id"):
         said["id"] = participant
+    said["last_name"] = " ".join(filter(None, [said.get("last_name"), said.pop("second_last_name", "")]))
     full = said.pop("full_name", "")
     if full and not said.get("first_name") and not said.get("last_name"):
         said["last_name"], comma, said["first_name"] = (part.strip() for part in full.partition(","))
