@@ -17,6 +17,13 @@ from running import grade_class, run
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.slow]
 TOKEN = "corrige"
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PASTED = "Porque sí: ![mi dibujo](attachment:image.png) y ![](https://example.org/pixel.png)"
+
+
+def paste(notebook, cells):
+    """Paste an image into the answer in prose, as JupyterLab does."""
+    cells["n1-why"]["attachments"] = {"image.png": {"image/png": PNG}}
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +32,7 @@ def root(tmp_path_factory, prepared):
     with mini.as_course(mini.write(tmp_path_factory.mktemp("sources"))):
         opened = prepared(tmp_path_factory.mktemp("course"))
         mini.hand_in(opened, "ana", mini.size(), "Por las ventanas. <script>alert(1)</script>")
-        mini.hand_in(opened, "luis", mini.size("return (n - f) // s"), "Porque sí.")
+        mini.hand_in(opened, "luis", mini.size("return (n - f) // s"), PASTED, paste)
         mini.hand_in(opened, "eva", mini.size())
         grade_class(opened.root)
         yield opened.root
@@ -64,6 +71,29 @@ def ask(root):
     server.terminate()
     server.wait(20)
     said.close()
+
+
+def test_a_pasted_image_is_shown_wherever_the_answer_is_read(root, ask):
+    waiting = {one["student"]: one for one in ask("api/submitted_notebooks/1_mini/1_mini")}
+    shown = {"formgrader": ask(f"submissions/{waiting['luis']['id']}/?index=0")}
+    page = root / "feedback/luis/1_mini/1_mini.html"
+    assert run("feedback", root).exit_code == 0
+    shown["tema9 feedback"] = page.read_text(encoding="utf-8")
+    handed_in = root / "submitted/luis/1_mini/1_mini.ipynb"
+    before = handed_in.read_bytes()
+    try:
+        handed_in.write_bytes(before + b"\n")  # handed in again since it was graded: nbgrader's own page stays
+        command = [sys.executable, "-m", "nbgrader", "generate_feedback", "1_mini", "--student=luis", "--force"]
+        made = subprocess.run(command, cwd=root, capture_output=True, text=True)
+        assert made.returncode == 0, made.stderr
+        shown["nbgrader"] = page.read_text(encoding="utf-8")
+    finally:
+        handed_in.write_bytes(before)
+        page.unlink()
+    assert "Score:" in shown["nbgrader"] and "Score:" not in shown["tema9 feedback"]
+    for where, text in shown.items():
+        assert f'src="data:image/png;base64,{PNG}"' in text and 'alt="mi dibujo"' in text, where
+        assert 'src="https://example.org' not in text and 'href="https://example.org/pixel.png"' in text, where
 
 
 def test_a_mark_and_a_comment_given_in_formgrader_are_in_the_feedback_the_report_and_the_export(root, ask):

@@ -31,3 +31,72 @@ def test_html_of_a_student_is_shown_and_not_obeyed():
         'Hola <script>alert(1)</script> <img src=x onerror="alert(1)">\n\n<script>alert(2)</script>'
     )
     assert "<script" not in html and "<img" not in html and "&lt;script&gt;" in html
+
+
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+def test_an_image_of_the_cell_is_shown():
+    attachments = {"a.png": {"image/png": PNG}}
+    for text in ("![Mi red](attachment:a.png)", "![Mi red][1]\n\n[1]: attachment:a.png"):
+        assert f'<img alt="Mi red" style="border: none; max-width: 100%" src="data:image/png;base64,{PNG}">' in (
+            formulas.markdown(text, attachments)
+        )
+    assert f'src="data:image/png;base64,{PNG}"' in formulas.markdown(f"![](data:image/png;base64,{PNG})")
+
+
+@pytest.mark.parametrize(
+    "attachments",
+    [None, {}, {"a.png": None}, {"a.png": {}}, {"a.png": {"text/html": PNG}}, {"a.png": {"image/png": '"><script>'}}],
+)
+def test_an_image_that_the_cell_lacks_is_called_by_its_name(attachments):
+    html = formulas.markdown("![Mi red](attachment:a.png)", attachments)
+    assert "<em>[Mi red: attachment:a.png]</em>" in html and "<img" not in html
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "![foto](https://example.org/pixel.png)",
+        "![foto](http://example.org/pixel.png 'título')",
+        "![foto][1]\n\n[1]: https://example.org/pixel.png",
+        "![foto](//example.org/pixel.png)",
+        "![foto](../../hub/logout)",
+        "![foto](javascript:alert(1))",
+        "![foto](file:///etc/passwd)",
+        "![foto](data:text/html;base64,PHNjcmlwdD4=)",
+        "<img src=https://example.org/pixel.png>",
+        "<picture><source srcset='https://example.org/pixel.png'></picture>",
+        "[![foto](https://example.org/pixel.png)](https://example.org)",
+        '![x" onerror="alert(1)](https://example.org/"onerror=alert(1))',
+    ],
+)
+def test_no_page_asks_anybody_for_an_image(text):
+    html = formulas.markdown(text)
+    assert "<img" not in html and "src=" not in html.replace("&lt;img src=", "") and "onerror=&quot;" not in html
+
+
+def test_an_image_of_the_network_is_a_link():
+    html = formulas.markdown("![foto](https://example.org/a.png?x=1&y=2)")
+    assert '<a href="https://example.org/a.png?x=1&amp;y=2" rel="noopener noreferrer" target="_blank">foto (' in html
+
+
+def test_a_link_that_runs_a_script_leads_nowhere():
+    html = formulas.markdown("[a](javascript:alert(1)) [b](vbscript:x) [c](data:text/html,x)")
+    assert "javascript:" not in html and "vbscript:" not in html and "data:text" not in html
+
+
+def test_a_formula_that_is_too_long_is_shown_as_it_stands():
+    long = "x" + "+x" * 8_000
+    html = formulas.markdown(f"Creo que ${long}$, o que $x$.")
+    assert f"${long}$" in html and 'alt="x"' in html
+
+
+def test_of_many_formulas_the_first_ones_are_drawn_and_the_others_are_shown_as_they_stand():
+    html = formulas.markdown(" ".join(f"$a_{{{number}}}$" for number in range(1000)))
+    assert 'alt="a_{0}"' in html and "$a_{999}$" in html and 0 < html.count("<img") < 75
+
+
+def test_a_text_that_is_too_long_is_shown_as_it_stands():
+    text = "\\begin{a}" * 5000
+    assert formulas.markdown(text).startswith("<pre") and "\\begin{a}" in formulas.markdown(text)

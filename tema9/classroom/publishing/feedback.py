@@ -10,13 +10,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 import nbformat
+from markupsafe import Markup
 
 from tema9.classroom import cells, sources
 from tema9.classroom.course import Course
 from tema9.classroom.grading.cohort import Cohort
 from tema9.classroom.grading.record import Record
 from tema9.classroom.grading.verdicts import OUTCOMES
-from tema9.classroom.publishing import pages
+from tema9.classroom.publishing import formulas, pages
 from tema9.classroom.sources import Source
 
 MARKS = {"good": "✔", "bad": "✘", "wait": "…"}
@@ -100,6 +101,7 @@ def _exercises(record, source, student, receipt, scores, comments):
             "name": name,
             "title": headings[name],
             "text": cell.source,
+            "prose": Markup(formulas.markdown(cell.source, cell.get("attachments"))) if exercise.by_hand else "",
             "said": _said(cell),
             "points": exercise.points,
             "score": sum(scores.get(key, (0, False))[0] for key in [name, *(verdict.name for verdict in verdicts)]),
