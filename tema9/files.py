@@ -1,10 +1,11 @@
-"""Files that are written completely or not at all, and CSV tables that are read."""
+"""Files that are written completely or not at all, and CSV tables that are read and written."""
 
 import contextlib
 import csv
 import os
+import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,33 @@ def atomic_write(path: str | Path, mode: int = 0o666) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_csv(path: str | Path, lines: Iterable[Iterable[Any]], encoding: str = "utf-8") -> None:
+    """Write a table as CSV, the whole file or none of it, in which no text is a formula.
+
+    A text that a spreadsheet would take for a formula gets a quote before it; numbers stay as they are.
+
+    Args:
+        path: of the file.
+        lines: the lines of the table, the header first.
+        encoding: of the file.
+    """
+    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding=encoding) as file:
+        csv.writer(file).writerows([[no_formula(value) for value in line] for line in lines])
+
+
+def no_formula(value: Any) -> str:
+    """Return a value as text that no spreadsheet takes for a formula.
+
+    Example:
+        >>> no_formula("=1+1"), no_formula("-5"), no_formula("-5+cmd")
+        ("'=1+1", '-5', "'-5+cmd")
+    """
+    text = str(value)
+    begins = text.lstrip(" \ufeff")[:1]
+    formula = begins and begins in "=+-@\t\r\n|%＝＋－＠" and not re.fullmatch(r"[+-]?\d+(\.\d*)?(e[+-]?\d+)?", text)
+    return f"'{text}" if formula else text
 
 
 def table(folder: str | Path, name: str, kind: str) -> list[dict[str, Any]]:

@@ -43,7 +43,7 @@ def exported(root, form):
 STATUS = {
     "ana": "1_mini: 1 to mark by hand",
     "absent": "1_mini: not submitted",
-    "broken": "1_mini: could not be read: the file is neither a notebook nor a script; it may be cut off",
+    "broken": "1_mini: could not be read: the file begins as a notebook, and is damaged or cut off",
     "intruso": "graded",
     "luis": "graded",
 }

@@ -1,11 +1,12 @@
 """A file is written whole or not at all."""
 
+import csv
 import os
 import stat
 
 import pytest
 
-from tema9.files import atomic_write
+from tema9.files import atomic_write, no_formula, write_csv
 
 
 def test_the_file_appears_once_everything_is_written(tmp_path):
@@ -34,3 +35,35 @@ def test_others_may_read_it_as_any_other_file(tmp_path):
     (tmp_path / "plain").write_text("")
     modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("whole", "plain")]
     assert modes[0] == modes[1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=1+1",
+        "+1+1",
+        "-1+1",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        "\n=1",
+        " =1+1",
+        "\ufeff=1",
+        "＝1+1",
+        "|calc",
+        "-",
+        "-inf",
+        "--1",
+    ],
+)
+def test_a_text_that_a_spreadsheet_would_run_is_quoted(text, tmp_path):
+    write_csv(tmp_path / "a.csv", [["name", "points"], [text, 1]])
+    with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file)) == [["name", "points"], [f"'{text}", "1"]]
+
+
+@pytest.mark.parametrize(
+    "value", [-1, -1.5, "-1", "-1.5", "+3", "-1e-05", 0, "", "Ana", "a=1", "'x", "n1-a", None, 2.0]
+)
+def test_a_number_and_a_name_stay_as_they_are(value):
+    assert no_formula(value) == str(value)

@@ -2,14 +2,14 @@
 
 import csv
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from tema9.classroom.grading import people
 from tema9.classroom.grading.cohort import Cohort
 from tema9.classroom.grading.record import Record
 from tema9.classroom.grading.verdicts import INCIDENTS
-from tema9.files import atomic_write
+from tema9.files import write_csv
 
 SCORES = "scores.csv"  # of a course folder
 EXPECTED = "expected.csv"  # of a rehearsed class
@@ -106,11 +106,10 @@ def _row(record, student, source, points):
 
 
 def write_scores(path: str | Path, rows: Iterable[Row]) -> None:
-    """Write the rows as CSV, the whole file or none of it."""
-    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [*(field.name for field in fields(Row)), "total"])
-        writer.writeheader()
-        writer.writerows(asdict(row) | {"total": row.total} for row in rows)
+    """Write the rows as CSV, the whole file or none of it, in which no name of a student is a formula."""
+    names = [field.name for field in fields(Row)]
+    lines = [[*(getattr(row, name) for name in names), row.total] for row in rows]
+    write_csv(path, [[*names, "total"], *lines])
 
 
 def expected(root: str | Path) -> dict[tuple[str, str], tuple[float, str]]:

@@ -1,12 +1,11 @@
 """The scores of a class as CSV for Moodle, Canvas or a spreadsheet: every student has a row, also without a score."""
 
-import csv
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from tema9.classroom.grading.scores import Row
 from tema9.classroom.sources import Source
-from tema9.files import atomic_write
+from tema9.files import write_csv
 
 Lines = Iterator[list]  # of a CSV, the header first; a line is a list of numbers and texts
 
@@ -33,8 +32,7 @@ def table(form: str, rows: Iterable[Row], sources: dict[str, Source], people: di
 
 def write(path: str | Path, lines: Iterable[Iterable]) -> None:
     """Write the lines as CSV, the whole file or none of it, with the mark by which spreadsheets recognise UTF-8."""
-    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8-sig") as file:
-        csv.writer(file).writerows([[_safe(value) for value in line] for line in lines])
+    write_csv(path, lines, encoding="utf-8-sig")
 
 
 def status(rows: dict[str, Row]) -> str:
@@ -80,18 +78,3 @@ def _scores(rows, sources):
 
 def _total(rows):
     return f"{sum(row.total for row in rows.values()):g}"
-
-
-def _safe(value):
-    """A value as text, with a quote before it if a spreadsheet would take the text for a formula."""
-    text = str(value)
-    formula = text.startswith(("=", "+", "@", "\t", "\r")) or (text.startswith("-") and not _is_number(text))
-    return f"'{text}" if formula else text
-
-
-def _is_number(text):
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
