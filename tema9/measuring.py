@@ -26,6 +26,7 @@ MARK = 1000  # the number of an image stands in a pixel, divided by this
 # Where a convolution of torch has its number of groups among the arguments without a name.
 GROUPS_AT = {name: 6 for kind in ("conv", "conv_transpose") for name in (f"{kind}{axes}d" for axes in (1, 2, 3))}
 GROUPS_AT["convolution"] = 8
+NOT_OWN = "aquí se pide tu propio código, y esto usa `{}`, que es del paquete del curso"
 Module = TypeVar("Module", bound=torch.nn.Module)
 
 
@@ -50,7 +51,7 @@ def require_own(work: Any) -> None:
         AssertionError: in Spanish, with the name of the piece.
     """
     piece = _borrowed(work, set())
-    assert not piece, f"aquí se pide tu propio código, y esto usa `{piece}`, que es del paquete del curso"
+    assert not piece, NOT_OWN.format(piece)
 
 
 def answer(work: Callable[..., Any], contract: contracts.Contract) -> Callable[..., Any]:

@@ -91,7 +91,7 @@ def test_what_happened_is_named_by_student(made):
     assert {row[0]: row[2] for row in table(page, "Needs attention")} == {
         "a6": "n1-size-tests-values: timeout; n1-size-tests-whole: timeout",
         "a7": "n1-size-tests-values: tampered with; the original was used",
-        "a8": "could not be read: the file is neither a notebook nor a script; it may be cut off",
+        "a8": "could not be read: the file begins as a notebook, and is damaged or cut off",
     }
     assert [row[0] for row in table(page, "Repaired submissions")] == ["a7"]
 

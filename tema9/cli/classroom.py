@@ -212,6 +212,8 @@ def grade(
     bad = [row for row in done.rows if row.needs_attention]
     for row in bad:
         say(f"look at {row.student}, {row.notebook}: {row.outcomes or row.status}", style="yellow")
+        if row.flags:
+            say(f"  uses {row.flags}", style="yellow")
     if unexpected or bad or (done.changes and not done.recorded):
         raise typer.Exit(1)
 
@@ -314,7 +316,7 @@ def print_scores(course: Path, rows: list["Row"]) -> None:
     for column in (*columns, "expected", "what") if wanted else columns:
         table.add_column(column, justify="right" if column in numbers else "left")
     for row in rows:
-        status = ", ".join(filter(None, [row.status, row.repairs and "repaired"]))
+        status = ", ".join(filter(None, [row.status, row.repairs and "repaired", row.flags and "look at it"]))
         cells: list[str | Text] = [
             printable(row.student),
             row.notebook,

@@ -7,6 +7,7 @@ What `judge` takes and gives are plain data, so that it can run in any process o
 import functools
 import hashlib
 import json
+import re
 import time
 from collections.abc import Container
 from dataclasses import asdict, dataclass, replace
@@ -16,8 +17,9 @@ import nbformat
 import torch
 from nbformat import NotebookNode
 
+from tema9 import measuring
 from tema9.classroom import cells
-from tema9.classroom.grading import rebuild, submission
+from tema9.classroom.grading import reach, rebuild, submission
 from tema9.classroom.grading.job import Job, Judged
 from tema9.classroom.grading.receipt import Receipt, digest, environment, hashes_of, standing_verdicts
 from tema9.classroom.grading.verdicts import OUTCOMES, CellVerdict, student_message
@@ -56,6 +58,7 @@ def judge(job: Job) -> Judged:
         repairs=rebuilt.repairs,
         cells=hashes_of(graded),
         unanswered=tuple(submission.unanswered(graded, released)),
+        flags=tuple(f"{name}, line {line}: {what}" for name, found in _flags(graded).items() for line, what in found),
         environment=environment(),
         limits=asdict(job.limits),
         seconds=time.perf_counter() - started,
@@ -90,8 +93,15 @@ def examine(
         for cell, verdict in zip(tests, verdicts, strict=True):
             _show_verdict(cell, verdict)
         return verdicts, dict(previous.checks), False
-    sandbox.warm("\n\n".join(cell.source for cell in graded.cells if submission.is_setup(cell)))
+    setup = _setup(graded)
+    sandbox.warm(setup)
     unanswered = submission.unanswered(graded, released)
+    taken = {
+        cells.name_of(cell): reach.borrowed(cell.source, setup)
+        for cell in graded.cells
+        if cell.cell_type == "code" and cells.is_written_by_student(cell)
+    }
+    judge_cell = functools.partial(_judge_cell, missing=missing, unanswered=unanswered, changed=changed, taken=taken)
     process, steps, exercise = RestartingProcess(sandbox), list[_Ran | _Judged](), ""
     try:
         for cell in graded.cells:
@@ -106,9 +116,10 @@ def examine(
             elif name in standing:
                 steps.append(_Judged(cell, exercise, standing[name]))
             else:
-                steps.append(_judge_cell(cell, exercise, process, missing, unanswered, changed))
+                steps.append(judge_cell(cell, exercise, process))
     finally:
         process.end()
+    _judge_apart(sandbox, steps, set(_flags(graded)), judge_cell)
     checks = _tell(sandbox, steps, process.killers)
     for step in steps:
         if isinstance(step, _Ran):
@@ -174,7 +185,50 @@ def _tell(sandbox, steps, killers):
     return {name: text for name, text in checks.items() if text}
 
 
-def _judge_cell(cell, exercise, process, missing, unanswered, changed):
+def _judge_apart(sandbox, steps, flagged, judge_cell):
+    """Judge the tests that failed again without the answers of other exercises that reach beyond their own.
+
+    Such an answer can have changed a module, or left a thread, a timer or a message behind: that costs its own exercise
+    and no other one. A test that passes here passes, so that an answer may rely on those before it all the same.
+    """
+    ran = [step for step in steps if isinstance(step, _Ran)]
+    judged = [step for step in steps if isinstance(step, _Judged) and step.border is not None]
+    failed = [step for step in judged if step.verdict.outcome not in ("pass", "missing", "not-answered")]
+    for own in sorted({step.exercise if step.exercise in flagged else "" for step in failed}):
+        others = flagged - {own}
+        again = {id(step) for step in failed if (step.exercise if step.exercise in flagged else "") == own}
+        if not others:
+            continue
+        left_out = {number: "kernel-died" for number, step in enumerate(ran) if step.name in others}
+        process = RestartingProcess(sandbox, left_out)
+        try:
+            for place, step in enumerate(steps):
+                if isinstance(step, _Ran):
+                    answer = process.run(step.cell.source, step.name)
+                    if not own and step.name not in others and step.answer["error"]:
+                        step.answer = answer
+                elif id(step) in again:
+                    found = judge_cell(step.cell, step.exercise, process)
+                    steps[place] = found if found.verdict.outcome == "pass" else step
+        finally:
+            process.end()
+            sandbox.clean()
+
+
+def _setup(graded):
+    """The text of the cells of a notebook to grade on which every exercise may rely."""
+    return "\n\n".join(cell.source for cell in graded.cells if submission.is_setup(cell))
+
+
+def _flags(graded):
+    """{cell: what `reach.flags` finds in it} of the answers in code that reach beyond their exercise."""
+    modules = reach.imports(_setup(graded))
+    answered = [cell for cell in graded.cells if cell.cell_type == "code" and cells.is_written_by_student(cell)]
+    found = {cells.name_of(cell): reach.flags(cell.source, modules) for cell in answered}
+    return {name: flags for name, flags in found.items() if flags}
+
+
+def _judge_cell(cell, exercise, process, missing, unanswered, changed, taken):
     """Judge a test cell against what the process holds; return the `_Judged`."""
     name, points, started = cells.name_of(cell), cells.points_of(cell), time.perf_counter()
     if exercise in missing:
@@ -183,6 +237,8 @@ def _judge_cell(cell, exercise, process, missing, unanswered, changed):
         verdict = Verdict("not-answered")
     elif outcome := process.killed(exercise):
         verdict = Verdict(outcome)
+    elif piece := _borrowed(cell, taken.get(exercise, {})):
+        verdict = Verdict("fail", measuring.NOT_OWN.format(piece))
     else:
         torch.default_generator.manual_seed(0)  # `torch.manual_seed` spends a millisecond on GPUs that are not used
         verdict = process.judge(cell.source)
@@ -198,6 +254,13 @@ def _judge_cell(cell, exercise, process, missing, unanswered, changed):
         test=digest(cell.source),
     )
     return _Judged(cell, exercise, found, verdict)
+
+
+def _borrowed(cell, taken):
+    """The piece of `tema9` that an answer uses, where its test asks for the student's own work; "" if none."""
+    if not taken or not re.search(r"measuring\.(require_own|answer)\(", cell.source):
+        return ""
+    return next((taken[name] for name in sorted(border.names_of(cell.source)) if name in taken), "")
 
 
 def _show_run(cell, answer):

@@ -37,6 +37,7 @@ class Receipt:
         repairs: what `rebuild` had to repair, in Spanish.
         cells: {name: hash of what the student wrote}; under "", the hash of the set-up.
         unanswered: the names of the cells that are as they were released.
+        flags: what an answer uses of the interpreter and of the system, for the teacher: "CELL, line 3: gc" each.
         environment: the versions that verdicts depend on, as `environment` returns them.
         limits: of the sandbox, by name.
         seconds: that grading took.
@@ -52,6 +53,7 @@ class Receipt:
     repairs: tuple[str, ...] = ()
     cells: dict[str, str] = field(default_factory=dict)
     unanswered: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     limits: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
@@ -86,7 +88,7 @@ class Receipt:
         try:
             written = _known(cls, json.loads(text))
             written["verdicts"] = tuple(CellVerdict(**_known(CellVerdict, one)) for one in written["verdicts"])
-            written |= {name: tuple(written[name]) for name in ("repairs", "unanswered")}
+            written |= {name: tuple(written.get(name, ())) for name in ("repairs", "unanswered", "flags")}
             return cls(**written)
         except (TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ValueError(f"this is no receipt: {error}") from None

@@ -25,6 +25,7 @@ class Row:
         status: "graded", "not submitted", "not graded yet" or why the submission could not be graded.
         outcomes: how many test cells ended how, where not in "pass", as "fail 2, timeout 1".
         repairs: what was repaired in the submission, in Spanish, as the student reads it.
+        flags: what an answer uses of the interpreter and of the system, a reason to look at it.
     """
 
     student: str
@@ -37,6 +38,7 @@ class Row:
     status: str
     outcomes: str = ""
     repairs: str = ""
+    flags: str = ""
 
     @property
     def total(self) -> float:
@@ -46,7 +48,8 @@ class Row:
     @property
     def needs_attention(self) -> bool:
         """Whether a person should look at the submission before its score is published."""
-        return self.status not in ("graded", "not submitted") or any(name in self.outcomes for name in INCIDENTS)
+        ended = any(name in self.outcomes for name in INCIDENTS)
+        return self.status not in ("graded", "not submitted") or ended or bool(self.flags)
 
     @property
     def is_final(self) -> bool:
@@ -102,6 +105,7 @@ def _row(record, student, source, points):
         status,
         ", ".join(f"{name} {count}" for name, count in counts.items()),
         "; ".join(receipt.repairs) if receipt else "",
+        "; ".join(receipt.flags) if receipt else "",
     )
 
 

@@ -96,6 +96,7 @@ def attention(rows: Iterable[Row], receipts: dict[tuple[str, str], Receipt]) -> 
                 what.append(f"{verdict.name}: {verdict.outcome}")
             elif verdict.tampered:
                 what.append(f"{verdict.name}: tampered with; the original was used")
+        what += [f"{flag} (used in the answer)" for flag in receipt.flags] if receipt else []
         if what:
             found.append((row.student, row.notebook, "; ".join(what)))
     return found

@@ -174,6 +174,45 @@ IN_THE_CELL = {
         "                setattr(module, name, lambda *a, **k: True)\n"
         "def NAME(*args, **kwargs):\n    return -1"
     ),
+    "patches-builtins": (
+        "import builtins\nfor name in ('len', 'range', 'isinstance', 'sum', 'zip', 'float', 'int'):\n"
+        "    setattr(builtins, name, lambda *a, **k: 0)\ndef NAME(*args, **kwargs):\n    return -1"
+    ),
+    "patches-torch": (
+        "import numpy, torch\ntorch.Tensor.__add__ = torch.Tensor.__mul__ = lambda *a: None\n"
+        "torch.nn.Module.__call__ = torch.nn.functional.cross_entropy = numpy.asarray = torch.zeros = None\n"
+        "def NAME(*args, **kwargs):\n    return -1"
+    ),
+    "patches-later": (
+        "import threading, time, torch\ndef later():\n    while True:\n        time.sleep(0.01)\n"
+        "        torch.nn.functional.cross_entropy = torch.zeros = torch.stack = None\n"
+        "threading.Thread(target=later, daemon=True).start()\ndef NAME(*args, **kwargs):\n    return -1"
+    ),
+    "alarm": "import signal\nsignal.setitimer(signal.ITIMER_REAL, 0.1)\ndef NAME(*args, **kwargs):\n    return -1",
+    "exits-later": (
+        "import os, threading\nthreading.Timer(0.2, os._exit, [0]).start()\ndef NAME(*args, **kwargs):\n    return -1"
+    ),
+    "empties-the-namespace": (
+        "import threading, time\ndef later(space=globals()):\n    while True:\n        time.sleep(0.01)\n"
+        "        for name in [name for name in space if name[:1] != '_']:\n            space.pop(name, None)\n"
+        "threading.Thread(target=later, daemon=True).start()\ndef NAME(*args, **kwargs):\n    return -1"
+    ),
+    "forges-messages": (
+        "import json, os, stat\nfor number in range(3, 400):\n"
+        "    text = json.dumps({'dict': [['number', number], ['answer', {'dict': [['value', -1]]}]]}).encode()\n"
+        "    content = len(text).to_bytes(8, 'big') + text\n    message = len(content).to_bytes(8, 'big') + content\n"
+        "    for fd in range(3, 64):\n        try:\n            if stat.S_ISSOCK(os.fstat(fd).st_mode):\n"
+        "                os.write(fd, message)\n        except OSError:\n            pass\n"
+        "def NAME(*args, **kwargs):\n    return -1"
+    ),
+    "borrowed-by-getattr": (
+        "import sys\ndef NAME(*args, **kwargs):\n"
+        "    return getattr(sys.modules['.'.join(['tema9', 'arithmetic'])], 'output_size')(*args, **kwargs)"
+    ),
+    "borrowed-behind-a-patch": (
+        "import tema9.arithmetic as a\nimport tema9.measuring\ntema9.measuring._borrowed = lambda *a: None\n"
+        "def NAME(*args, **kwargs):\n    return a.output_size(*args, **kwargs)"
+    ),
     "lying-exception": (
         "class AssertionError(Exception):\n    pass\ndef NAME(*args, **kwargs):\n    raise AssertionError('correcto')"
     ),

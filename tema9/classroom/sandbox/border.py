@@ -129,6 +129,11 @@ def judge(test: str, side: "SameProcess | StudentProcess | dict[str, Any]") -> V
     return _run(test, given)
 
 
+def names_of(test: str) -> frozenset[str]:
+    """Return the names that the text of a test cell takes from the student's work."""
+    return _compiled(test).names
+
+
 def visible_part(test: str) -> str:
     """Return the text of a test cell as students have it, without the hidden tests."""
     return re.sub(r"### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS", "", test, flags=re.S)

@@ -1,0 +1,235 @@
+"""What the text of an answer reaches for beyond its exercise: the interpreter, the system, the pieces of the package.
+
+The text is read and never run, so the answer cannot lie about it; it can hide what it does, but not that it hides
+something. What is found is for the teacher, as a reason to look, and no accusation: an honest answer may use any of it.
+"""
+
+import ast
+import functools
+import importlib
+import re
+import types
+from collections.abc import Iterable, Iterator
+
+from tema9 import answers
+
+LONGEST = 50_000  # characters of a cell that is looked through
+MODULES = frozenset(
+    re.findall(
+        r"\w+",
+        """
+_ctypes _thread asyncio ast atexit builtins cffi code codeop concurrent ctypes dis fcntl faulthandler gc imp importlib
+inspect marshal mmap multiprocessing pathlib pickle pkgutil posix psutil pty resource runpy select shutil signal site
+socket subprocess sysconfig tempfile threading trace tracemalloc types unittest weakref zipimport
+""",
+    )
+)
+FUNCTIONS = frozenset(
+    re.findall(r"\w+", "__import__ breakpoint compile delattr eval exec get_ipython globals locals open vars")
+)
+OF_SYS = frozenset(("byteorder", "float_info", "getsizeof", "int_info", "maxsize", "platform", "version"))
+OF_SYS_TOO = frozenset(("version_info", "stdout", "stderr", "getrecursionlimit", "setrecursionlimit"))
+OF_OS = frozenset(("path", "sep", "name", "linesep", "cpu_count", "getcwd", "environ", "getenv"))
+WITHIN_OTHERS = frozenset(("builtins", "ctypes", "gc", "importlib", "inspect", "os", "subprocess", "sys"))
+# Attributes of Python's own objects by which one gets elsewhere; those of HARMLESS are in any textbook.
+HARMLESS = re.compile(
+    r"__(init|name|call|len|getitem|setitem|iter|next|repr|str|eq|ne|lt|gt|le|ge|hash|add|sub|mul|truediv|class|doc|main"
+    r"|enter|exit|contains|file|version|post_init|future|annotations|all|abs|neg|matmul|pow|mod|radd|rmul|rsub"
+    r"|floordiv|bool|int|float|index|slots|torch_function)__"
+)
+INNER = re.compile(r"__\w+__|(f|tb|gi|cr|ag|co)_(back|locals|globals|builtins|code|frame|next|consts|names|trace)")
+COMMAND = re.compile(r"^[ \t]*!(?!\s*(?:pip|pip3|conda|python3? -m pip)\b)[^\n]*|^%%(?:bash|sh|script|python)\b", re.M)
+
+
+def flags(text: str, imported: Iterable[str] = ()) -> list[tuple[int, str]]:
+    """Return (line, what) for all that a cell uses of the interpreter and of the system, in the order of the lines.
+
+    Args:
+        text: the cell.
+        imported: names of modules that the set-up of the notebook imports; who assigns to their attributes changes
+            them for every exercise.
+
+    Example:
+        >>> flags("import gc\\ndef f(x):\\n    return eval(x)")
+        [(1, 'gc'), (3, 'eval')]
+    """
+    if len(text) > LONGEST:
+        return [(1, f"{len(text):,} characters")]
+    found = [(text.count("\n", 0, one.start()) + 1, one[0].strip()[:40]) for one in COMMAND.finditer(text)]
+    tree = _tree(text)
+    found += _in_words(text) if tree is None else _in_tree(tree, set(imported))
+    return sorted(set(found))
+
+
+@functools.lru_cache(maxsize=64)  # the set-up of a notebook, which is the same in every submission
+def imports(setup: str) -> frozenset[str]:
+    """Return the names that the set-up of a notebook imports."""
+    return frozenset(_names_imported(ast.parse(setup)))
+
+
+def _names_imported(tree):
+    nodes = (node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom))
+    return {(alias.asname or alias.name).split(".")[0] for node in nodes for alias in node.names}
+
+
+def _tree(text):
+    """The text as Python with its magics left out; None if it is no Python, or holds Python in a magic."""
+    if re.search(r"^[ \t]*%{1,2}(?:time|timeit|prun|memit|run)\b[ \t]*\S", text, re.M):
+        return None
+    try:
+        return ast.parse(re.sub(r"^([ \t]*)(?:[%!?][^\n]*|[\w.*]+\?\??[ \t]*)$", r"\1pass", text, flags=re.M))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _in_words(text):
+    words = f"{'|'.join(sorted(MODULES | FUNCTIONS))}|os|sys"
+    pattern = rf"\b(?:import|from)\s+(?P<module>{words})\b|\b(?P<call>{words})\s*[(.]|(?P<inner>{INNER.pattern})"
+    for one in re.finditer(pattern, text):
+        what = one["module"] or one["call"] or one["inner"]
+        if not HARMLESS.fullmatch(what):
+            yield text.count("\n", 0, one.start()) + 1, what
+
+
+def _in_tree(tree: ast.AST, imported: set[str]) -> Iterator[tuple[int, str]]:
+    real = {"os": "os", "sys": "sys"}
+    imported = imported | _names_imported(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            real |= {alias.asname: alias.name for alias in node.names if alias.asname and alias.name in real}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                yield from ((node.lineno, one.name) for one in names if one.name.split(".")[0] in MODULES)
+            case ast.ImportFrom(module=str(module), names=names):
+                if module.split(".")[0] in MODULES:
+                    yield node.lineno, module
+                for one in names:
+                    if not _is_plain(module, one.name):
+                        yield node.lineno, f"{module}.{one.name}"
+            case ast.Name(id=name) if name in FUNCTIONS or name in ("__builtins__", "__loader__", "__spec__"):
+                yield node.lineno, name
+            case ast.Attribute(value=ast.Name(id=module), attr=name) if not _is_plain(real.get(module), name):
+                yield node.lineno, f"{real[module]}.{name}"
+            case ast.Attribute(attr=name) if name.strip("_") in WITHIN_OTHERS:
+                yield node.lineno, name
+            case ast.Call(func=ast.Name(id="getattr"), args=[ast.Name(id=module), *_]) if module in real:
+                yield node.lineno, f"getattr({real[module]}, ...)"
+            case ast.Attribute(attr=name) if INNER.fullmatch(name) and not HARMLESS.fullmatch(name):
+                yield node.lineno, name
+            case ast.Constant(value=str(text)) if INNER.fullmatch(text) and not HARMLESS.fullmatch(text):
+                yield node.lineno, text
+            case ast.Attribute(ctx=ast.Store() | ast.Del()) if (path := _path(node)) and path[0] in imported:
+                if path[:2] != ["torch", "backends"]:
+                    yield node.lineno, f"{'.'.join(path)} = ..."
+            case ast.Call(func=ast.Name(id="setattr"), args=[target, *_]) if not _is_self(target):
+                yield node.lineno, "setattr"
+
+
+def _is_plain(module, name):
+    """Whether what is taken from `os` or `sys` is what answers and textbooks take."""
+    return name in {"os": OF_OS, "sys": OF_SYS | OF_SYS_TOO}.get(module, {name})
+
+
+def _is_self(node):
+    return isinstance(node, ast.Name) and node.id == "self"
+
+
+def _path(node):
+    """The names in `a.b.c`; [] if it begins otherwise."""
+    names = []
+    while isinstance(node, ast.Attribute):
+        names.insert(0, node.attr)
+        node = node.value
+    return [node.id, *names] if isinstance(node, ast.Name) else []
+
+
+def borrowed(text: str, setup: str) -> dict[str, str]:
+    """Return {name: piece of `tema9`} of what a cell defines at its top level and takes from the package of the course.
+
+    It is what `measuring.require_own` refuses, as far as it can be read: there the answer's own process decides.
+
+    Args:
+        text: the cell.
+        setup: the cells that run before it, which are ours.
+
+    Example:
+        >>> borrowed("from tema9 import arithmetic\\ndef f(n):\\n    return arithmetic.output_size(n, 5)", "")
+        {'f': 'tema9.arithmetic'}
+    """
+    tree = _tree(text) if len(text) <= LONGEST else None
+    if tree is None:
+        return {}
+    pieces: dict[str, str] = {}  # {a name at the top level: the piece that it stands for or uses}
+    for node in ast.parse(setup).body:
+        pieces |= _imported(node)
+    before = set(pieces)
+    for node in tree.body:
+        match node:
+            case ast.Import() | ast.ImportFrom():
+                for alias in node.names:
+                    pieces.pop((alias.asname or alias.name).split(".")[0], None)
+                pieces |= _imported(node)
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                pieces.pop(name, None)
+                if piece := _piece_in(node, pieces):
+                    pieces[name] = piece
+            case ast.Assign(targets=targets, value=value):
+                piece = "" if isinstance(value, ast.Call) else _piece_in(value, pieces)
+                for target in targets:
+                    for name in _stored(target):
+                        pieces.pop(name, None)
+                        if piece:
+                            pieces[name] = piece
+    return {name: piece for name, piece in pieces.items() if name in answers.names(text) or name not in before}
+
+
+def _imported(node):
+    """{name: piece} of what an import brings of the package: modules, functions and classes, not constants."""
+    found = {}
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            if alias.name.split(".")[0] == "tema9":
+                found[alias.asname or "tema9"] = alias.name
+    elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "tema9" and not node.level:
+        for alias in node.names:
+            try:
+                home = importlib.import_module(node.module)
+                value = getattr(home, alias.name, None) or importlib.import_module(f"{node.module}.{alias.name}")
+            except ImportError:
+                continue
+            if isinstance(value, types.ModuleType) or callable(value):
+                found[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+    return found
+
+
+def _piece_in(node, pieces):
+    """The piece of the package that a definition or an expression uses; "" if it uses none."""
+    parts = list(_evaluated(node))
+    local = {one.arg for one in parts if isinstance(one, ast.arg)}
+    local |= {one.id for one in parts if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
+    for one in parts:
+        match one:
+            case ast.Name(id=name, ctx=ast.Load()) if name in pieces and name not in local:
+                return pieces[name]
+            case ast.Import() | ast.ImportFrom() if found := _imported(one):
+                return next(iter(found.values()))
+            case ast.Constant(value=str(text)) if re.fullmatch(r"tema9(\.\w+)*", text):
+                return text
+    return ""
+
+
+def _evaluated(node):
+    """Yield the nodes below a node and the node itself, without its annotations and docstrings."""
+    left = [node]
+    while left:
+        one = left.pop()
+        yield one
+        for field, value in ast.iter_fields(one):
+            if field not in ("annotation", "returns"):
+                left += [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, ast.AST)]
+
+
+def _stored(target):
+    names = (one for one in ast.walk(target) if isinstance(one, ast.Name))
+    return {name.id for name in names if isinstance(name.ctx, ast.Store)}
