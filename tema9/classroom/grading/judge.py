@@ -119,7 +119,7 @@ def examine(
                 steps.append(judge_cell(cell, exercise, process))
     finally:
         process.end()
-    _judge_apart(sandbox, steps, set(_flags(graded)), judge_cell)
+    _judge_apart(sandbox, steps, graded, judge_cell)
     checks = _tell(sandbox, steps, process.killers)
     for step in steps:
         if isinstance(step, _Ran):
@@ -185,7 +185,7 @@ def _tell(sandbox, steps, killers):
     return {name: text for name, text in checks.items() if text}
 
 
-def _judge_apart(sandbox, steps, flagged, judge_cell):
+def _judge_apart(sandbox, steps, graded, judge_cell):
     """Judge the tests that failed again without the answers of other exercises that reach beyond their own.
 
     Such an answer can have changed a module, or left a thread, a timer or a message behind: that costs its own exercise
@@ -194,6 +194,7 @@ def _judge_apart(sandbox, steps, flagged, judge_cell):
     ran = [step for step in steps if isinstance(step, _Ran)]
     judged = [step for step in steps if isinstance(step, _Judged) and step.border is not None]
     failed = [step for step in judged if step.verdict.outcome not in ("pass", "missing", "not-answered")]
+    flagged = set(_flags(graded)) if failed else set()
     for own in sorted({step.exercise if step.exercise in flagged else "" for step in failed}):
         others = flagged - {own}
         again = {id(step) for step in failed if (step.exercise if step.exercise in flagged else "") == own}
@@ -212,7 +213,6 @@ def _judge_apart(sandbox, steps, flagged, judge_cell):
                     steps[place] = found if found.verdict.outcome == "pass" else step
         finally:
             process.end()
-            sandbox.clean()
 
 
 def _setup(graded):

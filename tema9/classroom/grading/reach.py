@@ -38,6 +38,7 @@ HARMLESS = re.compile(
     r"|floordiv|bool|int|float|index|slots|torch_function)__"
 )
 INNER = re.compile(r"__\w+__|(f|tb|gi|cr|ag|co)_(back|locals|globals|builtins|code|frame|next|consts|names|trace)")
+WORTH_A_LOOK = (ast.Name, ast.Attribute, ast.Constant, ast.Call, ast.Import, ast.ImportFrom)
 COMMAND = re.compile(r"^[ \t]*!(?!\s*(?:pip|pip3|conda|python3? -m pip)\b)[^\n]*|^%%(?:bash|sh|script|python)\b", re.M)
 
 
@@ -72,6 +73,7 @@ def _names_imported(tree):
     return {(alias.asname or alias.name).split(".")[0] for node in nodes for alias in node.names}
 
 
+@functools.lru_cache(maxsize=16)
 def _tree(text):
     """The text as Python with its magics left out; None if it is no Python, or holds Python in a magic."""
     if re.search(r"^[ \t]*%{1,2}(?:time|timeit|prun|memit|run)\b[ \t]*\S", text, re.M):
@@ -92,47 +94,51 @@ def _in_words(text):
 
 
 def _in_tree(tree: ast.AST, imported: set[str]) -> Iterator[tuple[int, str]]:
+    nodes = [node for node in ast.walk(tree) if isinstance(node, WORTH_A_LOOK)]
+    imports = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+    aliases = [alias for one in imports for alias in one.names]
+    imported = imported | {(alias.asname or alias.name).split(".")[0] for alias in aliases}
     real = {"os": "os", "sys": "sys"}
-    imported = imported | _names_imported(tree)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            real |= {alias.asname: alias.name for alias in node.names if alias.asname and alias.name in real}
-    for node in ast.walk(tree):
-        match node:
-            case ast.Import(names=names):
-                yield from ((node.lineno, one.name) for one in names if one.name.split(".")[0] in MODULES)
-            case ast.ImportFrom(module=str(module), names=names):
-                if module.split(".")[0] in MODULES:
-                    yield node.lineno, module
-                for one in names:
-                    if not _is_plain(module, one.name):
-                        yield node.lineno, f"{module}.{one.name}"
-            case ast.Name(id=name) if name in FUNCTIONS or name in ("__builtins__", "__loader__", "__spec__"):
-                yield node.lineno, name
-            case ast.Attribute(value=ast.Name(id=module), attr=name) if not _is_plain(real.get(module), name):
-                yield node.lineno, f"{real[module]}.{name}"
-            case ast.Attribute(attr=name) if name.strip("_") in WITHIN_OTHERS:
-                yield node.lineno, name
-            case ast.Call(func=ast.Name(id="getattr"), args=[ast.Name(id=module), *_]) if module in real:
-                yield node.lineno, f"getattr({real[module]}, ...)"
-            case ast.Attribute(attr=name) if INNER.fullmatch(name) and not HARMLESS.fullmatch(name):
-                yield node.lineno, name
-            case ast.Constant(value=str(text)) if INNER.fullmatch(text) and not HARMLESS.fullmatch(text):
-                yield node.lineno, text
-            case ast.Attribute(ctx=ast.Store() | ast.Del()) if (path := _path(node)) and path[0] in imported:
-                if path[:2] != ["torch", "backends"]:
-                    yield node.lineno, f"{'.'.join(path)} = ..."
-            case ast.Call(func=ast.Name(id="setattr"), args=[target, *_]) if not _is_self(target):
-                yield node.lineno, "setattr"
+    real |= {alias.asname: alias.name for alias in aliases if alias.asname and alias.name in real}
+    for node in nodes:
+        yield from ((node.lineno, what) for what in _in_node(node, imported, real))
+
+
+def _in_node(node, imported, real):
+    """What a node of the tree uses. real: {a name: the module `os` or `sys` that it stands for}."""
+    match node:
+        case ast.Name(id=name):
+            if name in FUNCTIONS or name in ("__builtins__", "__loader__", "__spec__"):
+                yield name
+        case ast.Attribute(value=value, attr=name, ctx=context):
+            module = real.get(value.id) if isinstance(value, ast.Name) else None
+            if module and not _is_plain(module, name):
+                yield f"{module}.{name}"
+            if name.strip("_") in WITHIN_OTHERS or (INNER.fullmatch(name) and not HARMLESS.fullmatch(name)):
+                yield name
+            path = [] if isinstance(context, ast.Load) else _path(node)
+            if path and path[0] in imported and path[:2] != ["torch", "backends"]:
+                yield f"{'.'.join(path)} = ..."
+        case ast.Constant(value=str(text)):
+            if INNER.fullmatch(text) and not HARMLESS.fullmatch(text):
+                yield text
+        case ast.Call(func=ast.Name(id="setattr"), args=[target, *_]):
+            if not (isinstance(target, ast.Name) and target.id == "self"):
+                yield "setattr"
+        case ast.Call(func=ast.Name(id="getattr"), args=[ast.Name(id=module), *_]):
+            if module in real:
+                yield f"getattr({real[module]}, ...)"
+        case ast.Import(names=names):
+            yield from (one.name for one in names if one.name.split(".")[0] in MODULES)
+        case ast.ImportFrom(module=str(module), names=names):
+            if module.split(".")[0] in MODULES:
+                yield module
+            yield from (f"{module}.{one.name}" for one in names if not _is_plain(module, one.name))
 
 
 def _is_plain(module, name):
     """Whether what is taken from `os` or `sys` is what answers and textbooks take."""
     return name in {"os": OF_OS, "sys": OF_SYS | OF_SYS_TOO}.get(module, {name})
-
-
-def _is_self(node):
-    return isinstance(node, ast.Name) and node.id == "self"
 
 
 def _path(node):
@@ -157,13 +163,13 @@ def borrowed(text: str, setup: str) -> dict[str, str]:
         >>> borrowed("from tema9 import arithmetic\\ndef f(n):\\n    return arithmetic.output_size(n, 5)", "")
         {'f': 'tema9.arithmetic'}
     """
-    tree = _tree(text) if len(text) <= LONGEST else None
+    before = _pieces(setup)
+    if len(text) > LONGEST or not any(name in text for name in ("tema9", *before)):
+        return {}
+    tree = _tree(text)
     if tree is None:
         return {}
-    pieces: dict[str, str] = {}  # {a name at the top level: the piece that it stands for or uses}
-    for node in ast.parse(setup).body:
-        pieces |= _imported(node)
-    before = set(pieces)
+    pieces = dict(before)  # {a name at the top level: the piece that it stands for or uses}
     for node in tree.body:
         match node:
             case ast.Import() | ast.ImportFrom():
@@ -182,6 +188,12 @@ def borrowed(text: str, setup: str) -> dict[str, str]:
                         if piece:
                             pieces[name] = piece
     return {name: piece for name, piece in pieces.items() if name in answers.names(text) or name not in before}
+
+
+@functools.lru_cache(maxsize=64)
+def _pieces(setup):
+    """{name: piece} of what the set-up of a notebook imports of the package."""
+    return {name: piece for node in ast.parse(setup).body for name, piece in _imported(node).items()}
 
 
 def _imported(node):

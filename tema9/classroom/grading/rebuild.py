@@ -5,7 +5,6 @@ purpose or by an editor, changes no score. Each repair is described in Spanish, 
 """
 
 import ast
-import copy
 import functools
 import re
 from collections import defaultdict
@@ -52,7 +51,7 @@ def rebuild(submission: dict, released: nbformat.NotebookNode, longest: int = LO
         longest: the characters that a student's cell may have; a longer cell is left out.
     """
     handed_in = _HandedIn([_Cell(*one) for one in enumerate(_list(submission, "cells"))], released)
-    notebook = copy.deepcopy(released)
+    notebook = nbformat.from_dict(released)  # a copy, in half the time of deepcopy's
     repairs: list[str] = []
     missing: list[str] = []
     for index, target in enumerate(notebook.cells):
@@ -332,6 +331,11 @@ def _list(mapping, key):
 
 
 def _one_line(text):
+    return _short_line(text) if len(text) < 10_000 else " ".join(text.split())
+
+
+@functools.lru_cache(maxsize=2048)  # most texts are those of the released notebook, in every submission
+def _short_line(text):
     return " ".join(text.split())
 
 
