@@ -53,12 +53,26 @@ def random_crop(images: torch.Tensor, size: int, generator: torch.Generator | No
         Krizhevsky, Sutskever and Hinton (2012), section 4.1. In their code 128 images
         are cropped 32 at a time, alike; here each one on its own.
     """
-    n, channels, height, width = _check(images, size=size)
+    n, _, height, width = _check(images, size=size)
+    where = _device_of_draws(images, generator)
+    top = torch.randint(height - size + 1, (n, 1, 1), generator=generator, device=where)
+    left = torch.randint(width - size + 1, (n, 1, 1), generator=generator, device=where)
+    return crop_at(images, size, top.to(images.device), left.to(images.device))
+
+
+def crop_at(images: torch.Tensor, size: int, top: torch.Tensor, left: torch.Tensor) -> torch.Tensor:
+    """Cut a square out of each image, at a place of its own; nothing is checked, so that no GPU is waited for.
+
+    Args:
+        size: side of the square, in pixels.
+        top, left: (N, 1, 1), of each square, on the device of the images.
+
+    Shape:
+        (N, C, H, W) -> (N, C, size, size), with the same dtype and device.
+    """
     if images.numel() == 0:
         return images[..., :size, :size]
-    where = _device_of_draws(images, generator)
-    top = torch.randint(height - size + 1, (n, 1, 1), generator=generator, device=where).to(images.device)
-    left = torch.randint(width - size + 1, (n, 1, 1), generator=generator, device=where).to(images.device)
+    n, channels, height, width = images.shape
 
     # In the flat batch each row of a crop is a run of values: of one channel, or of all of them where the
     # channels of a pixel lie side by side. Name the first of every run and copy them all at once: no loop
@@ -94,8 +108,19 @@ def random_flip(images: torch.Tensor, generator: torch.Generator | None = None) 
         Krizhevsky, Sutskever and Hinton (2012), section 4.1.
     """
     n, *_ = _check(images)
-    where = _device_of_draws(images, generator)
-    kept = (torch.rand(n, generator=generator, device=where) >= 0.5).nonzero().flatten().to(images.device)
+    kept = (torch.rand(n, generator=generator, device=_device_of_draws(images, generator)) >= 0.5).nonzero().flatten()
+    return flip_others(images, kept.to(images.device))
+
+
+def flip_others(images: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+    """Swap left and right in all the images but some.
+
+    Args:
+        kept: the indices of the images that stay as they are, on the device of the images.
+
+    Shape:
+        (N, C, H, W) -> the same, with the same dtype and device.
+    """
     flipped = images.flip(3)
     flipped[kept] = images[kept]
     return flipped
@@ -171,17 +196,36 @@ def pca_lighting(
     """
     n, *_ = _check(images, channels=3)
     lit, white = _floats(images)
-    eigenvalues = torch.as_tensor(eigenvalues).to(lit)
-    eigenvectors = torch.as_tensor(eigenvectors).to(lit)
+    a = torch.randn(n, 1, 3, generator=generator, device=_device_of_draws(images, generator)).to(lit)
+    return lit.div_(white).add_(lighting_shift(a, eigenvalues, eigenvectors, std)[:, :, None, None])
+
+
+def lighting_shift(
+    a: torch.Tensor,
+    eigenvalues: torch.Tensor | Sequence[float],
+    eigenvectors: torch.Tensor | Sequence[Sequence[float]],
+    std: float,
+) -> torch.Tensor:
+    """Return what `pca_lighting` adds to the colours of each image.
+
+    Args:
+        a: (N, 1, 3), draws from N(0, 1).
+        eigenvalues, eigenvectors, std: as for `pca_lighting`.
+
+    Shape:
+        (N, 1, 3) -> (N, 3), a value per colour.
+
+    Raises:
+        ValueError: there are not three eigenvalues or eigenvectors, or std < 0.
+    """
+    eigenvalues = torch.as_tensor(eigenvalues).to(a)
+    eigenvectors = torch.as_tensor(eigenvectors).to(a)
     if eigenvalues.shape != (3,) or eigenvectors.shape != (3, 3):
         shapes = f"{tuple(eigenvalues.shape)} and {tuple(eigenvectors.shape)}"
         raise ValueError(f"eigenvalues and eigenvectors have shapes {shapes}; expected (3,) and (3, 3)")
     if std < 0:
         raise ValueError(f"std {std} is not a deviation; give 0 or more")
-    where = _device_of_draws(images, generator)
-    a = std * torch.randn(n, 1, 3, generator=generator, device=where).to(lit)
-    shift = (eigenvectors * eigenvalues * a).sum(dim=2)  # (N, colours, components) -> (N, colours)
-    return lit.div_(white).add_(shift[:, :, None, None])
+    return (eigenvectors * eigenvalues * (std * a)).sum(dim=2)  # (N, colours, components) -> (N, colours)
 
 
 def centre_crop(images: torch.Tensor, size: int) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -23,12 +24,19 @@ class Machine:
         run in bfloat16, while parameters, gradients and the loss stay in float32.
     channels_last: lay images and feature maps out with the channels of a pixel side by side.
     compile: run the model through torch.compile.
+    accumulate: into how many pieces a batch is cut, one after the other through the network; their gradients
+        add up to those of the batch, with the memory of a piece. Batch Normalization would see the pieces alone.
     """
 
     device: torch.device
     precision: str = "float32"
     channels_last: bool = False
     compile: bool = False
+    accumulate: int = 1
+
+    def __post_init__(self) -> None:
+        if self.accumulate < 1:
+            raise ValueError(f"accumulate {self.accumulate} is not a number of pieces; give 1 or more")
 
     @classmethod
     def of(cls, model: nn.Module) -> "Machine":
@@ -55,18 +63,23 @@ class Machine:
         """Move a tensor of images to the device; images that lie on the disk stay there, to be read by batches."""
         return images.to(self.device) if isinstance(images, torch.Tensor) else images
 
+    def upload(self, values: torch.Tensor) -> torch.Tensor:
+        """Copy a tensor to the device, without waiting for a GPU to be done with what it was given before."""
+        if self.device.type == "cuda" and values.is_cpu:
+            return values.pin_memory().to(self.device, non_blocking=True)  # from other memory the copy waits
+        return values.to(self.device)
+
+    def places(self, images: torch.Tensor | Batches, which: torch.Tensor) -> torch.Tensor:
+        """Return indices where `take` can use them without a copy: on the device if the images are there."""
+        return self.upload(which) if isinstance(images, torch.Tensor) and not images.is_cpu else which
+
     def take(self, images: torch.Tensor | Batches, which: torch.Tensor) -> torch.Tensor:
-        """Return a batch of the images that `hold` returned, on the device.
+        """Return a batch of images, wherever they are, on the device.
 
         Args:
-            which: their indices.
+            which: their indices, as `places` returned them, or a part of these.
         """
-        if isinstance(images, torch.Tensor):
-            return images[which.to(images.device)].to(self.device)
-        batch = images[which]
-        if self.device.type == "cuda":
-            batch = batch.pin_memory()  # so that the copy runs beside the computation
-        return batch.to(self.device, non_blocking=True)
+        return self.upload(images[which])
 
     def arrange(self, images: torch.Tensor) -> torch.Tensor:
         """Put a batch (N, C, H, W) into the memory format of the model."""
@@ -102,11 +115,17 @@ class Machine:
     def __str__(self) -> str:
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else str(self.device)
         extras = ["channels last"] * self.channels_last + ["compiled"] * self.compile
+        extras += [f"batches in {self.accumulate} pieces"] * (self.accumulate > 1)
         return ", ".join([name, self.precision, *extras])
 
 
 def choose(
-    device: str = "auto", precision: str = "auto", channels_last: bool | None = None, compile: bool = False
+    device: str = "auto",
+    precision: str = "auto",
+    channels_last: bool | None = None,
+    compile: bool = False,
+    accumulate: int = 1,
+    deterministic: bool = False,
 ) -> Machine:
     """Choose the device and the precision to compute with; `benchmarks/machine.py` measures the choices.
 
@@ -120,6 +139,10 @@ def choose(
             or "bfloat16".
         channels_last: see Machine; None chooses it on every device but MPS.
         compile: see Machine; on a CPU it was slower.
+        accumulate: see Machine.
+        deterministic: from here on, this process uses only algorithms that give the same bits each time, where torch
+            has them. A CPU does so anyway; on a GPU they are slower, and feature maps are contiguous, since torch's
+            gradient of max pooling adds up in no fixed order in the other format.
 
     Raises:
         ValueError: there is no such device here, several processes would share it, or the precision is unknown.
@@ -146,8 +169,14 @@ def choose(
             "bfloat16" if found.type == "cuda" and torch.cuda.get_device_capability(found) >= (8, 0) else "float32"
         )
     if channels_last is None:
-        channels_last = found.type != "mps"
-    return Machine(found, precision, channels_last, compile)
+        channels_last = found.type != "mps" and not (deterministic and found.type == "cuda")
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # NVIDIA's cuBLAS, "Results Reproducibility"
+        torch.backends.cudnn.benchmark = False
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        # torch warns of the gradient of max pooling in both formats.
+        warnings.filterwarnings("ignore", message="max_pool2d_with_indices_backward_cuda")
+    return Machine(found, precision, channels_last, compile, accumulate)
 
 
 def rank() -> int:

@@ -11,7 +11,7 @@ from tema9.arithmetic import Memory, layer_table
 from tema9.data import Data, Split, as_lenet5
 from tema9.machine import Machine, processes
 from tema9.recipes import Recipe
-from tema9.views import Views
+from tema9.views import Views, together
 
 if TYPE_CHECKING:  # the caller builds the model
     from tema9.models import AlexNet, LeNet5, ZFNet
@@ -41,6 +41,26 @@ def fit(data: Data, architecture: str, recipe: Recipe) -> tuple[Data, Recipe]:
             f"the images of {data.name} are {height}x{width}x{found}, but {architecture} reads {side}x{side}x{channels}"
         )
     return data, replace(recipe, crop=None if (height, width) == (side, side) else side)
+
+
+NARROW = 0.5  # of the shorter side: what the network of 2012 sees of an image is 227 of 256 px, 0.89
+
+
+def caution(data: Data, architecture: str) -> str:
+    """Return a line of warning if the network will see small pieces of the images only, or an empty string.
+
+    Args:
+        data: fitted by `fit`.
+        architecture: its name.
+    """
+    side, (height, width) = layer_table(architecture).input_shape[1], data.train.images.shape[2:]
+    if side >= NARROW * min(height, width):
+        return ""
+    share = 100 * side**2 / (height * width)
+    return (
+        f"{architecture} reads {side}x{side} px and the images of {data.name} are {height}x{width}: a view is"
+        f" {share:.0f} % of an image, and may miss its subject; a network that reads 224 or 227 px sees most of it"
+    )
 
 
 @dataclass(frozen=True)
@@ -89,7 +109,7 @@ def plan(
             step on a GPU, and 16 images on a CPU, where a batch of AlexNet's takes many seconds.
     """
     table = layer_table(model.architecture)
-    share = -(-recipe.batch_size // processes())
+    share = -(-recipe.batch_size // (processes() * machine.accumulate))
     timed = min(share, most or (share if machine.device.type == "cuda" else 16))
     steps = -(-len(data.train) // recipe.batch_size)
     return Plan(
@@ -103,22 +123,24 @@ def plan(
         steps=steps,
         memory=table.memory(share),
         bytes_per_image=data.train.images[:1].nbytes,
-        seconds_per_step=_time(model, data, recipe, machine, timed) * share / timed,
+        seconds_per_step=_time(model, data, recipe, machine, timed) * share / timed * machine.accumulate,
     )
 
 
 def _time(model, data, recipe, machine, batch_size, repeats=2):
     """Seconds of a step, the best of some, after one that warms up."""
+    recipe.require_images(len(data.train), processes())
     views = Views.of(data.train.images, recipe)
     shape, dtype = data.train.images.shape[1:], data.train.images[:1].dtype
     images = (torch.rand(batch_size, *shape) * (255 if dtype == torch.uint8 else 1)).to(dtype).to(machine.device)
     labels = torch.randint(len(data.classes), (batch_size,), device=machine.device)
+    (draws,) = together([views.draw(images.shape, torch.Generator())], machine.upload)
     optimizer = torch.optim.SGD(model.parameters(), 1e-9, recipe.momentum, fused=True)
     forward, seconds = machine.forward_of(model), []
     model.train()
     for _ in range(repeats + 1):
         started = time.perf_counter()
-        inputs = machine.arrange(views.training(images))
+        inputs = machine.arrange(views.drawn(images, draws))
         with machine.autocast():
             loss = F.cross_entropy(forward(inputs), labels)
         optimizer.zero_grad()

@@ -1,5 +1,6 @@
 """Hyperparameters of each paper, and ours, as data. No torch."""
 
+import math
 from dataclasses import dataclass, replace
 
 
@@ -9,6 +10,8 @@ class Recipe:
 
     learning_rate: of the first epoch; multiplied by `factor` after `patience` epochs
         without a better validation error, at most `drops` times.
+    warmup: epochs over which the rate rises, step by step and in a straight line, to `learning_rate`
+        (Goyal et al. 2017, section 2.2, for batches of thousands of images).
     weight_decay: coefficient of L2, inside the update.
     bias_rate: the rate of the biases, as a multiple of that of the weights.
     bias_decay: whether the biases decay too.
@@ -29,6 +32,7 @@ class Recipe:
     factor: float = 0.1
     patience: int = 3
     drops: int = 3
+    warmup: int = 0
     bias_rate: float = 1.0
     bias_decay: bool = True
     rate_in_velocity: bool = False
@@ -36,6 +40,45 @@ class Recipe:
     flip: bool = False
     lighting: float = 0.0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense.
+
+        Raises:
+            ValueError: a number is out of its range; the message says which.
+        """
+        whole = {"batch_size": 1, "epochs": 1, "patience": 1, "drops": 0, "warmup": 0, "seed": 0}
+        for name, least in whole.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or value != int(value):
+                raise ValueError(f"{name} {value} is not a whole number")
+            if value < least:
+                raise ValueError(f"{name} {value} is {'not positive' if least else 'negative'}")
+        for name in ("learning_rate", "factor", "bias_rate"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} {getattr(self, name)} is not positive")
+        for name in ("weight_decay", "lighting"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} {getattr(self, name)} is negative or no number")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum {self.momentum} is not from 0 up to, but not including, 1")
+        if self.crop is not None and self.crop < 1:
+            raise ValueError(f"crop {self.crop} is not positive")
+
+    def require_images(self, count: int, processes: int = 1) -> None:
+        """Refuse a batch that is larger than the training part, or that cannot be shared.
+
+        Args:
+            count: of the images to train on.
+            processes: that share each batch.
+
+        Raises:
+            ValueError: there are too few images for a batch, or too few in a batch for the processes.
+        """
+        if self.batch_size > count:
+            raise ValueError(f"batch_size {self.batch_size} is more than the {count} images to train on")
+        if self.batch_size < processes:
+            raise ValueError(f"batch_size {self.batch_size} is less than the {processes} processes that share it")
 
 
 # The deck: "batch size 128, SGD Momentum 0.9, Learning rate 1e-2, reduced by 10 manually when val

@@ -96,6 +96,10 @@ def train(
     require_place(architecture, out, resume, overwrite)
     machine, out = machine or choose(), Path(out)
     model, data, recipe = prepare(architecture, data, recipe, machine)
+    if ten_crops and recipe.crop is None:
+        raise ValueError(
+            f"ten_crops needs images larger than the {model.architecture.input_shape[1]} px that {architecture} reads"
+        )
     folder = out / architecture
     histories: Iterator[History] = training.epochs(
         model, data, recipe, folder=folder, machine=machine, words=words, resume=resume

@@ -4,6 +4,7 @@ The caller gives the model, the data and the machine; saving is one call at the 
 Over several processes (torchrun) each process takes its share of every batch.
 """
 
+import contextlib
 import csv
 import json
 import math
@@ -22,13 +23,14 @@ from tqdm import tqdm
 
 from tema9.arithmetic import MIB, layer_table
 from tema9.checkpoint import read, save, write
-from tema9.data import Data
+from tema9.data import Data, Split
 from tema9.evaluation import Score, evaluate
 from tema9.evaluation import ensemble as ensemble  # notebook 4 calls training.ensemble
 from tema9.files import atomic_write
 from tema9.machine import Machine, processes, rank, total
+from tema9.prepared import Batches
 from tema9.recipes import Recipe
-from tema9.views import Views
+from tema9.views import Views, together
 from tema9.wording import ENGLISH as ENGLISH  # the other language for `epochs`
 from tema9.wording import SPANISH, Words
 
@@ -38,7 +40,11 @@ CHECK_EVERY = 100  # steps between two checks that the losses are finite: each c
 
 @dataclass(frozen=True)
 class Epoch:
-    """The record of one epoch. Errors are in %, from one central crop; seconds are those of the clock on the wall."""
+    """The record of one epoch.
+
+    Errors are in %, from one central crop. The seconds are those of the clock on the wall, with the validation;
+    the images a second are those of the training alone.
+    """
 
     epoch: int
     learning_rate: float
@@ -47,6 +53,7 @@ class Epoch:
     validation_error: float
     validation_top5: float
     seconds: float
+    images_per_second: float = 0.0
 
 
 @dataclass
@@ -152,12 +159,13 @@ def epochs(
         words: the language of the messages; students read Spanish.
         model, data, recipe, progress, folder, machine, resume: as for `train`.
     """
-    _require(recipe, len(data.train))
+    recipe.require_images(len(data.train), processes())
     machine = machine or Machine.of(model)
     machine.place(model)
     views = Views.of(data.train.images, recipe)
     model.views = views  # type: ignore[assignment]  # torch's hint knows no attribute of ours
     images, labels = machine.hold(data.train.images), data.train.labels.to(machine.device)
+    validation = Split(machine.hold(data.validation.images), data.validation.labels.to(machine.device))
     forward, run = machine.forward_of(model), Run(model, recipe, data)
     if folder and resume and Path(folder, LAST).is_file():
         run.load(folder)
@@ -170,25 +178,25 @@ def epochs(
         yield history
         for epoch in range(done + 1, recipe.epochs + 1):
             bar.set_description(words.epoch.format(epoch, recipe.epochs))
-            started, losses = time.perf_counter(), []
+            started = time.perf_counter()
+            losses: list[torch.Tensor] = []
             model.train()
             with machine.seeded(draw(recipe.seed, epoch, rank())) as generator:
-                for batch in order(len(labels), recipe.seed, epoch).split(recipe.batch_size):
-                    own = batch[rank() :: processes()]
-                    inputs = machine.arrange(views.training(machine.take(images, own), generator))
-                    with machine.autocast():
-                        loss = F.cross_entropy(forward(inputs), labels[own.to(labels.device)], reduction="sum")
+                for count, inputs, right in batches(images, labels, recipe, epoch, views, machine, generator):
+                    run.warm_up((epoch - 1) * steps + len(losses) + 1, steps)
                     run.optimizer.zero_grad()
-                    loss.backward(loss.new_tensor(processes() / len(batch)))  # the mean: processes average theirs
+                    scale = processes() / count  # the mean over the batch: processes average their gradients
+                    losses.append(_backward(forward, inputs, right, scale, machine))
                     run.optimizer.step()
-                    losses.append(loss.detach())
                     bar.update()
                     if len(losses) % CHECK_EVERY == 0 or len(losses) == steps:
                         _require_finite(losses, run, (epoch - 1) * steps, folder)
             train_loss = float(total(torch.stack(losses).sum(), machine.device) / len(labels))
-            score = evaluate(model, data.validation, machine)
-            run.record(train_loss, score, time.perf_counter() - started)
-            bar.set_postfix_str(words.score.format(train_loss, score.top1).replace(".", words.decimal))
+            speed = len(labels) / (time.perf_counter() - started)
+            score = evaluate(model, validation, machine)
+            run.record(train_loss, score, time.perf_counter() - started, speed)
+            said = words.score.format(train_loss, score.top1).replace(".", words.decimal)
+            bar.set_postfix_str(said + words.speed.format(speed))
             if folder:
                 run.save(folder)
             yield history
@@ -202,6 +210,53 @@ def epochs(
         bar.close()
         if run.best:
             model.load_state_dict(run.best)
+
+
+def batches(
+    images: torch.Tensor | Batches,
+    labels: torch.Tensor,
+    recipe: Recipe,
+    epoch: int,
+    views: Views,
+    machine: Machine,
+    generator: torch.Generator,
+) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
+    """Yield the batches of an epoch: the size over all processes, and this process's inputs and labels, on the device.
+
+    The order of the epoch and all its draws are made first and copied to the device at once, so that no step waits.
+
+    Args:
+        images: as `Machine.hold` returned them.
+        labels: of the images, on the device.
+        recipe, epoch: what the order comes from.
+        views, machine: as the loop has them.
+        generator: draws the views.
+    """
+    parts = order(len(labels), recipe.seed, epoch).split(recipe.batch_size)
+    own = [part[rank() :: processes()] for part in parts]
+    sizes = [len(part) for part in own]
+    draws = together([views.draw((size, *images.shape[1:]), generator) for size in sizes], machine.upload)
+    rows = torch.cat(own)
+    chosen = labels[machine.places(labels, rows)].split(sizes)
+    for part, which, drawn, right in zip(parts, machine.places(images, rows).split(sizes), draws, chosen, strict=True):
+        yield len(part), machine.arrange(views.drawn(machine.take(images, which), drawn)), right
+
+
+def _backward(forward, inputs, right, scale, machine):
+    """Add the gradients of a batch, piece by piece; return the sum of its losses, which stays on the device."""
+    losses = []
+    pieces = [*zip(inputs.tensor_split(machine.accumulate), right.tensor_split(machine.accumulate), strict=True)]
+    for number, (some, labels) in enumerate(pieces, 1):
+        last = number == len(pieces)
+        if not len(labels) and not (last and processes() > 1):
+            continue  # with several processes, all have to be there when gradients are averaged
+        alone = forward.no_sync() if processes() > 1 and not last else contextlib.nullcontext()
+        with alone:
+            with machine.autocast():
+                loss = F.cross_entropy(forward(some), labels, reduction="sum")
+            loss.backward(torch.full_like(loss, scale))
+        losses.append(loss.detach())
+    return sum(losses[1:], losses[0])
 
 
 class Run:
@@ -219,6 +274,7 @@ class Run:
         self.optimizer = torch.optim.SGD(
             self._groups(), recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay, fused=True
         )
+        self.full_rates = [group["lr"] for group in self.optimizer.param_groups]  # once the warm-up is over
         self.best: dict[str, torch.Tensor] = {}
         self.waited = self.drops = 0
 
@@ -235,12 +291,12 @@ class Run:
         }
         return [{"params": weights}, {"params": biases, **otherwise}] if biases else [{"params": weights}]
 
-    def record(self, train_loss: float, score: Score, seconds: float) -> None:
+    def record(self, train_loss: float, score: Score, seconds: float, images_per_second: float = 0.0) -> None:
         """Add an epoch to the history, keep its weights if it is the best, and lower the rate if the recipe says so."""
         history, rate = self.history, self.optimizer.param_groups[0]["lr"]
         better = not history.epochs or score.top1 < history.epochs[history.best - 1].validation_error
         number = len(history.epochs) + 1
-        history.epochs.append(Epoch(number, rate, train_loss, *score, seconds))
+        history.epochs.append(Epoch(number, rate, train_loss, *score, seconds, images_per_second))
         if better:
             history.best, self.waited = number, 0
             self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
@@ -256,8 +312,27 @@ class Run:
         torch keeps the rate outside its momentum buffers, v = -rate * buffer. To go on
         with the velocity of the printed rule, the buffers grow as the rate shrinks.
         """
+        self.full_rates = [rate * factor for rate in self.full_rates]
         for group in self.optimizer.param_groups:
             group["lr"] *= factor
+        self._slow_down(factor)
+
+    def warm_up(self, step: int, steps: int) -> None:
+        """Set the rates of a step, as long as they still rise.
+
+        Args:
+            step: of the run, from 1 on.
+            steps: of an epoch.
+        """
+        if step > self.recipe.warmup * steps:
+            return
+        before = self.optimizer.param_groups[0]["lr"]
+        for group, rate in zip(self.optimizer.param_groups, self.full_rates, strict=True):
+            group["lr"] = rate * step / (self.recipe.warmup * steps)
+        self._slow_down(self.optimizer.param_groups[0]["lr"] / before)
+
+    def _slow_down(self, factor: float) -> None:
+        """Keep the velocity of the printed rule when the rates are multiplied by a factor."""
         if self.recipe.rate_in_velocity:
             for state in self.optimizer.state.values():
                 if state.get("momentum_buffer") is not None:  # a recipe may go without momentum
@@ -279,6 +354,7 @@ class Run:
             "recipe": asdict(self.recipe),
             "data": self.data,
             "rates": [group["lr"] for group in self.optimizer.param_groups],
+            "full_rates": self.full_rates,
             "epochs": [asdict(epoch) for epoch in self.history],
             "best": self.history.best,
             "waited": self.waited,
@@ -296,7 +372,7 @@ class Run:
         tensors, metadata = read(path)
         try:
             progress = json.loads(metadata["progress"])
-            recipe, data, rates = progress["recipe"], progress["data"], progress["rates"]
+            recipe, data, rates, full = (progress[name] for name in ("recipe", "data", "rates", "full_rates"))
             epochs = [Epoch(**epoch) for epoch in progress["epochs"]]
             counts = [progress[name] for name in ("best", "waited", "drops")]
         except (KeyError, TypeError, ValueError):
@@ -327,6 +403,7 @@ class Run:
             self.optimizer.state[parameter]["momentum_buffer"] = _like(parameter, parts["momentum"][name])
         for group, rate in zip(groups, rates, strict=True):
             group["lr"] = rate
+        self.full_rates = full
         self.history.epochs[:] = epochs
         self.history.best, self.waited, self.drops = counts
 
@@ -383,16 +460,6 @@ def tensorboard(epochs: Iterable[History], folder: str | Path) -> Iterator[Histo
             yield history
 
 
-def _require(recipe, images):
-    for name in ("batch_size", "epochs", "learning_rate"):
-        if getattr(recipe, name) <= 0:
-            raise ValueError(f"{name} {getattr(recipe, name)} is not positive")
-    if recipe.batch_size > images:
-        raise ValueError(f"batch_size {recipe.batch_size} is more than the {images} images to train on")
-    if recipe.batch_size < processes():
-        raise ValueError(f"batch_size {recipe.batch_size} is less than the {processes()} processes that share it")
-
-
 def _require_finite(losses, run, before, folder):
     """Look at the losses of the last steps; `before` steps came in earlier epochs."""
     first = (len(losses) - 1) // CHECK_EVERY * CHECK_EVERY
@@ -408,14 +475,21 @@ def _require_finite(losses, run, before, folder):
 
 
 def _what_fits(model, batch_size, machine):
-    """What to say when a batch does not fit the memory."""
-    says = f"batch_size {batch_size} does not fit the memory of {machine}"
+    """What to say when a batch does not fit the memory; with several devices, each has its share of the batch."""
+    together, pieces = processes(), machine.accumulate
+    share = -(-batch_size // (together * pieces))
+    each = f" ({share} at a time on each device)" if together * pieces > 1 else ""
+    says = f"batch_size {batch_size}{each} does not fit the memory of {machine}"
     if not hasattr(model, "architecture"):
-        return f"{says}; try {max(1, batch_size // 2)}"
+        return f"{says}; try {max(1, batch_size // 2)}, or --accumulate {2 * pieces}"
     table, room = layer_table(model.architecture), machine.memory()
     fixed, one = table.memory(1), table.memory(2).total - table.memory(1).total
     fits = int((room - (fixed.total - one)) // one)
     counted = f"by the arithmetic, {room / MIB:,.0f} MiB hold {max(fits, 0):,} images in float32"
-    if fits >= batch_size:  # workspaces, copies and the gradients of the activations are not counted
-        return f"{says}; {counted}, without workspaces and gradients of activations: try {max(1, batch_size // 2)}"
-    return f"{says}; {counted}: try at most {fits}" if fits > 0 else f"{says}; {counted}: not even the weights fit"
+    if fits >= share:  # workspaces, copies and the gradients of the activations are not counted
+        half = f"try {max(1, batch_size // 2)}, or --accumulate {2 * pieces}"
+        return f"{says}; {counted}, without workspaces and gradients of activations: {half}"
+    if fits <= 0:
+        return f"{says}; {counted}: not even the weights fit"
+    enough = -(-batch_size // (together * fits))
+    return f"{says}; {counted}: try --accumulate {enough}, or a batch of at most {fits * together * pieces}"

@@ -10,8 +10,6 @@ from torch import nn
 from tema9.architectures import ALEXNET_INITIALISATION
 from tema9.layers import LocalResponseNorm
 
-BYTES_PER_VALUE = 4  # float32
-
 
 class Half(nn.Module):
     """The layers of one device: half of the kernels and half of the neurons.
@@ -138,21 +136,17 @@ class Traffic:
     """The count of the values that crossed between the devices, by the layer that reads them.
 
     images: how many images went through. forward, backward: values in each pass, both ways together.
+    bytes: of all the values that crossed, in the precision in which they did.
     """
 
     def __init__(self) -> None:
-        self.images = 0
+        self.images = self.bytes = 0
         self.forward: Counter[str] = Counter()
         self.backward: Counter[str] = Counter()
 
     def per_image(self) -> dict[str, tuple[float, float]]:
         """Return {layer: (values in the forward pass, in the backward pass)} of one image, both ways together."""
         return {name: (self.forward[name] / self.images, self.backward[name] / self.images) for name in self.forward}
-
-    @property
-    def bytes(self) -> int:
-        """The bytes of all the values that crossed, in float32."""
-        return BYTES_PER_VALUE * (self.forward.total() + self.backward.total())
 
 
 class Cross(torch.autograd.Function):
@@ -162,9 +156,11 @@ class Cross(torch.autograd.Function):
     def forward(ctx: Any, values: torch.Tensor, device: torch.device, traffic: Traffic, layer: str) -> torch.Tensor:
         ctx.home, ctx.traffic, ctx.layer = values.device, traffic, layer
         traffic.forward[layer] += values.numel()
+        traffic.bytes += values.nbytes
         return values.to(device, copy=True)
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
         ctx.traffic.backward[ctx.layer] += gradient.numel()
+        ctx.traffic.bytes += gradient.nbytes
         return gradient.to(ctx.home), None, None, None

@@ -1,6 +1,8 @@
 """The views of an image that a network is given: in training, in evaluation, and for ten crops."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
@@ -77,12 +79,40 @@ class Views:
 
         Shape: (N, C, H, W) -> (N, C, crop, crop), floats.
         """
+        drawn = self.draw(images.shape, generator or torch.Generator().manual_seed(int(torch.randint(2**62, ()))))
+        return self.drawn(images, Draws(*(None if each is None else each.to(images.device) for each in drawn)))
+
+    def draw(self, shape: Sequence[int], generator: torch.Generator) -> "Draws":
+        """Draw, on the CPU, what `drawn` needs to show a batch of images of this shape, (N, C, H, W)."""
+        top = left = kept = shift = None
         if self.crop is not None:
-            images = augment.random_crop(images, self.crop, generator)
+            count, _, height, width = shape
+            if self.crop > min(height, width):
+                raise ValueError(f"crop {self.crop} does not fit images of {height}x{width}")
+            top = torch.randint(height - self.crop + 1, (count, 1, 1), generator=generator)
+            left = torch.randint(width - self.crop + 1, (count, 1, 1), generator=generator)
         if self.flip:
-            images = augment.random_flip(images, generator)
+            kept = (torch.rand(shape[0], generator=generator) >= 0.5).nonzero().flatten()
         if self.lighting:
-            images = augment.pca_lighting(images, self.eigenvalues, self.eigenvectors, self.lighting, generator)
+            a = torch.randn(shape[0], 1, 3, generator=generator)
+            shift = augment.lighting_shift(a, self.eigenvalues, self.eigenvectors, self.lighting)
+        return Draws(top, left, kept, shift)
+
+    def drawn(self, images: torch.Tensor, draws: "Draws") -> torch.Tensor:
+        """The view of each image that was drawn, without waiting for a GPU.
+
+        Args:
+            draws: of `draw`, on the device of the images.
+
+        Shape: (N, C, H, W) -> (N, C, crop, crop), floats.
+        """
+        if draws.top is not None and draws.left is not None and self.crop is not None:
+            images = augment.crop_at(images, self.crop, draws.top, draws.left)
+        if draws.kept is not None:
+            images = augment.flip_others(images, draws.kept)
+        if draws.shift is not None:
+            floats = images.float().div_(255) if images.dtype == torch.uint8 else images.clone()
+            images = floats.add_(draws.shift.to(floats.dtype)[:, :, None, None])
         return self._values(images)
 
     def evaluation(self, images: torch.Tensor) -> torch.Tensor:
@@ -95,8 +125,48 @@ class Views:
 
     def _values(self, images):
         if self.mean:
-            return augment.normalise(images, self.mean, self.std)
+            scale, shift = self._constants(images)
+            return (images.float() if images.dtype == torch.uint8 else images.clone()).mul_(scale).sub_(shift)
         return images.float() / 255 if images.dtype == torch.uint8 else images
+
+    def _constants(self, images):
+        """What `augment.normalise` multiplies by and subtracts, on the device: a copy would be waited for."""
+        known = self.__dict__.setdefault("_known", {})  # no field: two views are equal without it
+        key = images.device, images.dtype
+        if key not in known:
+            white, dtype = (255, torch.float32) if images.dtype == torch.uint8 else (1, images.dtype)
+            mean, std = (torch.tensor(values, dtype=dtype)[:, None, None] for values in (self.mean, self.std))
+            known[key] = (1 / (white * std)).to(images.device), (mean / std).to(images.device)
+        return known[key]
+
+
+class Draws(NamedTuple):
+    """What chance decides of the views of some images; None where nothing is drawn.
+
+    top, left: (N, 1, 1), of the crops. kept: indices of the images that are not mirrored.
+    shift: (N, 3), what lighting adds to each colour.
+    """
+
+    top: torch.Tensor | None = None
+    left: torch.Tensor | None = None
+    kept: torch.Tensor | None = None
+    shift: torch.Tensor | None = None
+
+
+def together(draws: Sequence[Draws], move: Callable[[torch.Tensor], torch.Tensor]) -> list[Draws]:
+    """Move the draws of many batches in one copy for each field.
+
+    Args:
+        draws: of each batch.
+        move: the function that moves a tensor to the device.
+    """
+    columns: list[list[torch.Tensor | None]] = []
+    for column in zip(*draws, strict=True):
+        if column[0] is None:
+            columns.append(list(column))
+        else:
+            columns.append(list(move(torch.cat(column)).split([len(each) for each in column])))
+    return [Draws(*row) for row in zip(*columns, strict=True)]
 
 
 def _plain(values):

@@ -9,6 +9,7 @@ class Words(NamedTuple):
     epoch: str
     step: str
     score: str
+    speed: str
     decimal: str
     interrupted: str
     evaluating: str
@@ -19,6 +20,7 @@ SPANISH = Words(
     epoch="época {}/{}",
     step="paso",
     score="pérdida {:.3f}, error de validación {:.1f} %",
+    speed=", {:.0f} imágenes/s",
     decimal=",",
     interrupted="interrumpido: épocas enteras que se guardan: {}",
     evaluating="evaluando",
@@ -28,6 +30,7 @@ ENGLISH = Words(
     epoch="epoch {}/{}",
     step="step",
     score="loss {:.3f}, validation error {:.1f} %",
+    speed=", {:.0f} images/s",
     decimal=".",
     interrupted="interrupted: {} whole epochs kept",
     evaluating="evaluating",

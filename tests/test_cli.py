@@ -82,6 +82,22 @@ def test_a_narrow_terminal_gets_lines_that_fit():
         (["train", "alexnet_slide"], "the images of digits are 32x32x1, but alexnet_slide reads 227x227x3"),
         (["data", "prepare", "nowhere", "out"], "nowhere"),
         (["train", "lenet5", "--epochs", 0], "epochs 0 is not positive"),
+        *(
+            (["train", "lenet5", "--dry-run", option, value], f"{name} {value} is n")
+            for option, name, values in (
+                ("--batch-size", "batch_size", (0, -3)),
+                ("--epochs", "epochs", (0, -1)),
+                ("--learning-rate", "learning_rate", (0.0, -0.1, "nan", "inf")),
+                ("--warmup", "warmup", (-1,)),
+                ("--accumulate", "accumulate", (0, -1)),
+                ("--seed", "seed", (-1,)),
+            )
+            for value in values
+        ),
+        (["train", "lenet5", "--dry-run", "--batch-size", 9999], "batch_size 9999 is more than the 3500 images"),
+        (["train", "lenet5", "--dry-run", "--validation", 0.2], "digits comes with a validation part; leave"),
+        (["train", "lenet5", "--resume"], "there is no run to go on with: no course/training/lenet5/last"),
+        (["train", "lenet5", "--resume", "--overwrite"], "--overwrite replaces it; give one of them"),
         (["rehearse", "--students", 1], "students 1 is too few"),
         (["progress", "nowhere"], "no encuentro 0_empieza_aqui.ipynb en nowhere"),
         (["classroom", "--course", "nowhere"], "nowhere is no course folder; make one with `tema9 release nowhere`"),
@@ -180,8 +196,8 @@ def test_train_resumes_and_reports_ten_crops(tmp_path, monkeypatch):
         "history.csv",
         "last.safetensors",
     }
-    refused = run("train", "lenet5", "--epochs", 1, "--ten-crops", "--out", tmp_path, "--overwrite")
-    assert refused.exit_code == 2 and "ten_crops needs the side of the crops" in refused.stderr
+    refused = run("train", "lenet5", "--epochs", 1, "--ten-crops", "--out", tmp_path / "other")
+    assert refused.exit_code == 2 and "ten_crops needs images larger than the 32 px" in refused.stderr
 
 
 def test_layers_over_two_gpus_shows_what_crosses():

@@ -73,3 +73,51 @@ def test_one_process_is_alone():
 
 def test_the_memory_of_a_cpu_is_that_of_the_machine():
     assert Machine(torch.device("cpu")).memory() > 10**8
+
+
+@pytest.fixture
+def gpus(monkeypatch):
+    """Have torch believe that there are GPUs."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+    monkeypatch.setattr(torch, "empty", lambda *shape, device: None)
+
+
+@pytest.mark.parametrize("device", ["auto", "cuda"])
+@pytest.mark.parametrize("local", ["0", "3"])
+def test_each_process_of_torchrun_takes_a_gpu_of_its_own(device, local, gpus, monkeypatch):
+    monkeypatch.setenv("LOCAL_RANK", local)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    assert machine.choose(device).device == torch.device(f"cuda:{local}")
+
+
+def test_one_gpu_for_several_processes_is_refused(gpus, monkeypatch):
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "1")
+    assert machine.choose("cuda:0").device == torch.device("cuda:0")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match="device 'cuda:0' is one, for 2 processes on this machine; give cuda"):
+        machine.choose("cuda:0")
+
+
+def test_a_model_over_two_devices_stays_on_them_and_gets_the_memory_format():
+    class Pair(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.devices = (torch.device("cpu"), torch.device("meta"))
+            self.halves = nn.ModuleList(nn.Conv2d(3, 8, 3, device=device) for device in self.devices)
+
+    placed = Machine(torch.device("cpu"), channels_last=True).place(Pair())
+    assert [half.weight.device.type for half in placed.halves] == ["cpu", "meta"]
+    assert all(half.weight.is_contiguous(memory_format=torch.channels_last) for half in placed.halves)
+
+
+def test_deterministic_arithmetic_is_asked_for_and_has_contiguous_maps_on_a_gpu(gpus, monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch, "use_deterministic_algorithms", lambda *how, **more: asked.append((how, more)))
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    assert not machine.choose("cuda", deterministic=True).channels_last and machine.choose("cuda").channels_last
+    assert machine.choose("cpu", deterministic=True).channels_last
+    assert asked == [((True,), {"warn_only": True})] * 2 and not torch.backends.cudnn.benchmark
+    assert machine.os.environ.pop("CUBLAS_WORKSPACE_CONFIG") == ":4096:8"

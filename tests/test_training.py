@@ -213,6 +213,7 @@ def test_the_history_becomes_one_line_per_epoch(tmp_path):
         "validation_error",
         "validation_top5",
         "seconds",
+        "images_per_second",
     ]
 
 
@@ -448,7 +449,7 @@ def test_a_loss_that_breaks_says_the_step_and_the_last_good_state_and_keeps_the_
 @pytest.mark.parametrize(
     ("room", "says"),
     [
-        (20_000_000, r"hold \d+ images in float32: try at most \d+"),
+        (20_000_000, r"hold \d+ images in float32: try --accumulate 2, or a batch of at most \d+"),
         (10**12, "without workspaces and gradients of activations: try 300"),
         (1000, "not even the weights fit"),
     ],
@@ -488,6 +489,25 @@ def test_two_processes_train_as_one(tmp_path):
     for a, b in zip(*rows, strict=True):
         assert float(a["train_loss"]) == pytest.approx(float(b["train_loss"]), rel=1e-4)
         assert float(a["validation_error"]) == pytest.approx(float(b["validation_error"]), abs=0.4)
+
+
+@pytest.mark.slow
+def test_three_processes_train_on_a_folder_of_images_also_where_a_share_is_empty(tmp_path):
+    """17 batches of one image for two of the processes, and two images of validation for three."""
+    for name, colour in (("a", "red"), ("b", "blue")):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        for number in range(10):
+            Image.new("RGB", (40, 40), colour).save(tmp_path / "in" / name / f"{number}.png")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "3"]
+    command = ["-m", "tema9", "train", "alexnet_mini", "--device", "cpu", "--data", tmp_path / "in"]
+    command += ["--epochs", "2", "--batch-size", "5", "--accumulate", "2"]  # 16 images: the last batch is of one
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*torchrun, *command], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "test error" in done.stdout and "alexnet_mini reads 59x59 px" in done.stderr
+    assert len((tmp_path / "course/training/alexnet_mini.csv").read_text().splitlines()) == 3
 
 
 def test_tensorboard_gets_every_epoch_where_it_is_installed(tmp_path, monkeypatch):
@@ -530,3 +550,101 @@ def test_the_mini_alexnet_trains_on_a_gpu_in_bfloat16_and_channels_last():
     history = train(model, textures(), replace(ALEXNET_MINI, epochs=15), progress=False, machine=chosen)
     assert min(history.column("validation_error")) < 70  # chance is 90
     assert next(model.parameters()).is_cuda
+
+
+@pytest.mark.parametrize("pieces", [2, 3, 5, 9])
+def test_a_batch_in_pieces_is_the_batch(pieces):
+    states = []
+    for accumulate in (1, pieces):  # batches of 8, and more pieces than images in the last case
+        model = fresh().eval()
+        model.train = lambda mode=True, model=model: model  # no dropout, whose draws depend on the pieces
+        place = machine.Machine(torch.device("cpu"), accumulate=accumulate)
+        history = train(model, clouds(), replace(RECIPE, epochs=3), progress=False, machine=place)
+        states.append((model.state_dict(), history.column("train_loss")))
+    for name, value in states[0][0].items():
+        torch.testing.assert_close(states[1][0][name], value)
+    assert states[1][1] == pytest.approx(states[0][1])
+
+
+def test_a_piece_holds_only_its_share_of_the_images():
+    seen = []
+
+    class Watched(nn.Linear):
+        def forward(self, images):
+            seen.append(len(images))
+            return super().forward(images)
+
+    place = machine.Machine(torch.device("cpu"), accumulate=3)
+    train(Watched(2, 3), clouds(), replace(RECIPE, epochs=1), progress=False, machine=place)
+    assert seen[:9] == [3, 3, 2] * 3
+    with pytest.raises(ValueError, match="accumulate 0 is not a number of pieces"):
+        machine.Machine(torch.device("cpu"), accumulate=0)
+
+
+@pytest.mark.parametrize("printed", [False, True])
+def test_the_rate_rises_in_a_straight_line_step_by_step(printed, script):
+    rates, step = [], torch.optim.SGD.step
+    recipe = replace(RECIPE, epochs=5, warmup=2, patience=1, drops=1, rate_in_velocity=printed)  # 3 steps an epoch
+    script([50.0, 40.0, 40.0, 30.0, 20.0])
+
+    class Watched(torch.optim.SGD):
+        def step(self):
+            rates.append(self.param_groups[0]["lr"])
+            return step(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.optim, "SGD", Watched)
+        history = train(nn.Linear(2, 3), clouds(), recipe, progress=False)
+    assert rates == pytest.approx([0.1 * n / 6 for n in range(1, 7)] + [0.1] * 3 + [0.01] * 6)
+    assert history.column("learning_rate") == pytest.approx([0.05, 0.1, 0.1, 0.01, 0.01])
+
+
+def test_a_run_that_stopped_while_its_rate_rose_goes_on_to_the_very_same_weights(tmp_path):
+    rising = replace(HARD, warmup=4)
+    whole, parts = fresh(), fresh()
+    train(whole, clouds(), rising, progress=False)
+    train(parts, clouds(), replace(rising, epochs=2), progress=False, folder=tmp_path)
+    train(parts, clouds(), rising, progress=False, folder=tmp_path)
+    assert equal(whole.state_dict(), parts.state_dict())
+
+
+def test_a_recipe_without_momentum_trains_drops_its_rate_and_goes_on(tmp_path):
+    plain = replace(HARD, momentum=0.0)
+    whole, parts = fresh(), fresh()
+    train(whole, clouds(), plain, progress=False)
+    for epochs in (3, 9):
+        train(parts, clouds(), replace(plain, epochs=epochs), progress=False, folder=tmp_path)
+    assert equal(whole.state_dict(), parts.state_dict())
+
+
+def test_frozen_parameters_stay_as_they_are_and_the_run_goes_on(tmp_path):
+    whole, parts = fresh(), fresh()
+    for model in (whole, parts):
+        model.layers[0].requires_grad_(False)
+    train(whole, clouds(), HARD, progress=False)
+    for epochs in (3, 9):
+        train(parts, clouds(), replace(HARD, epochs=epochs), progress=False, folder=tmp_path)
+    assert equal(whole.state_dict(), parts.state_dict())
+    assert equal(whole.layers[0].state_dict(), fresh().layers[0].state_dict())
+
+
+def test_the_images_a_second_are_those_of_the_training_alone(script, capsys):
+    script([20])
+    (epoch,) = train(nn.Linear(2, 3), clouds(), replace(RECIPE, epochs=1))
+    assert epoch.images_per_second > 24 / epoch.seconds
+    assert f"{epoch.images_per_second:.0f} imágenes/s" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("together", "pieces", "says"),
+    [
+        (1, 1, r"batch_size 600 does not .*: try --accumulate 2, or a batch of at most 528"),
+        (4, 1, r"batch_size 600 \(150 at a time on each device\) does not .* 528 .*: try 300, or --accumulate 2"),
+        (1, 2, r"batch_size 600 \(300 at a time on each device\) does not .* 528 .*: try 300, or --accumulate 4"),
+    ],
+)
+def test_the_advice_on_memory_is_of_the_share_that_one_device_gets(together, pieces, says, monkeypatch):
+    place = machine.Machine(torch.device("cpu"), accumulate=pieces)
+    monkeypatch.setattr(machine.Machine, "memory", lambda self: 20_000_000)
+    monkeypatch.setattr(training, "processes", lambda: together)
+    assert re.match(says, training._what_fits(models.build("lenet5"), 600, place))

@@ -1,5 +1,7 @@
 """AlexNet over two devices is the grouped net on one, and what crosses is what the arithmetic says."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -7,7 +9,11 @@ from torch import nn
 
 from tema9 import layer_table, models
 from tema9.arithmetic import crossing_values
+from tema9.data import Data, Split
 from tema9.layers import LocalResponseNorm, local_response_norm
+from tema9.machine import Machine
+from tema9.recipes import Recipe
+from tema9.training import train
 from tema9.two_gpus import TwoGPUs
 
 
@@ -78,6 +84,35 @@ def test_what_crosses_is_half_of_each_input_each_way(pair):
     assert two.traffic.bytes == 4 * 3 * sum(map(sum, crossing.values()))
 
 
+@pytest.mark.parametrize(("precision", "size"), [("float32", 4), ("bfloat16", 2)])
+def test_what_crosses_counts_in_the_precision_in_which_it_does(precision, size):
+    model, chosen = TwoGPUs(num_classes=4), Machine(torch.device("cpu"), precision)
+    with chosen.autocast():
+        loss = F.cross_entropy(model(torch.randn(1, 3, 227, 227)), torch.tensor([1]))
+    loss.backward()
+    values = model.traffic.forward.total() + model.traffic.backward.total()
+    assert values > 70_000 and model.traffic.bytes == size * values
+
+
+@pytest.mark.slow
+def test_it_trains_as_any_network_does_and_goes_on_to_the_very_same_weights(tmp_path):
+    generator = torch.Generator().manual_seed(0)
+    parts = [Split(torch.randn(n, 3, 227, 227, generator=generator), torch.arange(n) % 4) for n in (4, 2, 2)]
+    data, recipe = Data("made", tuple("abcd"), *parts), Recipe(batch_size=2, epochs=2, learning_rate=1e-3)
+    states = []
+    for part, stops in (("whole", [2]), ("parts", [1, 2])):
+        for epochs in stops:
+            torch.manual_seed(0)
+            model = TwoGPUs(num_classes=4)
+            for half in model.halves:
+                half.fc6, half.fc7 = nn.Linear(9216, 8), nn.Linear(16, 8)
+                half.fc8 = nn.Linear(16, 2)
+            machine = Machine(torch.device("cpu"), "float32", True)
+            train(model, data, replace(recipe, epochs=epochs), False, tmp_path / part, machine)
+        states.append(model.state_dict())
+    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+
+
 def test_it_has_the_parameters_of_the_paper_half_on_each_device():
     with torch.device("meta"):
         model = TwoGPUs(devices=("meta", "meta"))
@@ -107,7 +142,8 @@ def test_over_two_gpus_the_halves_are_where_they_should():
     model = TwoGPUs(num_classes=4, devices=("cuda:0", "cuda:1"))
     logits = model(torch.randn(2, 3, 227, 227))
     assert logits.device == torch.device("cuda:0")
-    assert {parameter.device.index for parameter in model.halves[1].parameters()} == {1}
+    placed = Machine(torch.device("cuda:0"), "bfloat16", True).place(model)
+    assert {parameter.device.index for parameter in placed.halves[1].parameters()} == {1}
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """The commands on networks: `layers`, `figures`, `train` and `data prepare`."""
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -168,6 +169,8 @@ def train(
     epochs: Annotated[int | None, typer.Option(help="Passes over the data; the recipe's by default.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images of a step, over all the processes.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Of the first epoch.")] = None,
+    warmup: Annotated[int | None, typer.Option(help="Epochs over which the rate rises.")] = None,
+    accumulate: Annotated[int, typer.Option(help="Pieces of a batch, one after the other: less memory.")] = 1,
     seed: Annotated[int, typer.Option(help="Of the weights, the order, the views and dropout.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder for the weights, the history and the plot.")] = TRAINING,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that stopped in that folder.")] = False,
@@ -175,6 +178,9 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
     compiled: Annotated[bool, typer.Option("--compile", help="Run the model through torch.compile.")] = False,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="Only arithmetic that repeats itself.")
+    ] = False,
     ten_crops: Annotated[bool, typer.Option("--ten-crops", help="Report the test error of ten crops too.")] = False,
     validation: Annotated[float | None, typer.Option(help="Share of the training part kept for validation.")] = None,
     root: Annotated[Path, typer.Option(help="Where torchvision's sets are.")] = Path("datasets"),
@@ -189,13 +195,15 @@ def train(
     from tema9 import machine, recipes, runs
     from tema9.data import load
 
-    changes: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
+    changes: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    changes |= {"seed": seed, "warmup": warmup}
     changed = {field: value for field, value in changes.items() if value is not None}
     recipe = replace(recipes.BY_ARCHITECTURE.get(name, recipes.DECK), **changed)
     side = arithmetic.layer_table(name).input_shape[1]
     if not dry_run:
         runs.require_place(name, out, resume, overwrite)  # before the data are read
-    chosen = machine.choose(device, precision, compile=compiled)
+    how: dict[str, Any] = {"compile": compiled, "accumulate": accumulate, "deterministic": deterministic}
+    chosen = machine.choose(device, precision, **how)
     with machine.joined(chosen.device):
         images = load(data, side, root, download, validation)
         if dry_run:
@@ -218,6 +226,7 @@ def plan_and_print(architecture: str, images: "Data", recipe: "Recipe", chosen: 
     made = plan.plan(model, images, recipe, chosen)
     if machine.rank():
         return
+    say_caution(images, architecture)
     title = f"{architecture} on {images.name}, on {chosen}"
     table = Table(title=title, box=box.SIMPLE_HEAD, show_header=False)
     mib, memory = arithmetic.MIB, made.memory
@@ -254,12 +263,22 @@ def train_and_print(architecture: str, images: "Data", recipe: "Recipe", out: Pa
     draw_without_windows()
     from tema9 import machine, runs, wording
 
+    if machine.rank() == 0:
+        say_caution(images, architecture)
     trained = runs.train(architecture, images, recipe, out, words=wording.ENGLISH, **settings)
     if machine.rank() == 0:
         print_errors(trained, out)
     if trained.history.interrupted:
         raise KeyboardInterrupt
     return trained
+
+
+def say_caution(images: "Data", architecture: str) -> None:
+    """Print a line on the standard error if the network will see little of each image."""
+    from tema9 import plan
+
+    if line := plan.caution(images, architecture):
+        print(f"tema9: {line}", file=sys.stderr)
 
 
 def print_errors(trained: "Trained", out: Path) -> None:
