@@ -1,6 +1,7 @@
 """The layers of the papers that torch lacks or defines differently."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +15,7 @@ def local_response_norm(
 
     For every pixel on its own: square the `size` channels centred on c (fewer at
     the two ends), add them up, and divide channel c by (k + alpha * sum) ** beta.
+    The sum is taken in float32 at least; for the gradient only `x` is kept.
 
     Args:
         x: activations, after the ReLU.
@@ -37,9 +39,60 @@ def local_response_norm(
     """
     if size < 1 or size % 2 == 0:
         raise ValueError(f"size {size} has no centre; give an odd number of channels, 1 or more")
-    padded = F.pad(x * x, (0, 0, 0, 0, size // 2, size // 2))
-    total = sum(padded[:, first : first + x.shape[1]] for first in range(size))
-    return x / (k + alpha * total) ** beta
+    return _Normalised.apply(x if x.is_floating_point() else x.float(), size // 2, alpha, beta, k)
+
+
+class _Normalised(torch.autograd.Function):
+    """Local Response Normalization, with a gradient that computes the sums again instead of keeping them.
+
+    With s = k + alpha * (the sum of the squares around a channel), y = x * s ** -beta, and the gradient of x is
+    dy * s ** -beta - 2 * alpha * beta * x * (the sum of dy * x * s ** (-beta - 1) around it).
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: torch.Tensor, reach: int, alpha: float, beta: float, k: float) -> torch.Tensor:
+        exact = _at_least_float32(x)
+        return _damping(_energy(exact, reach, alpha, k), beta).mul_(exact).to(x.dtype)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: torch.Tensor) -> None:
+        x, *ctx.constants = inputs
+        ctx.save_for_backward(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None, None, None]:
+        (x,), (reach, alpha, beta, k) = ctx.saved_tensors, ctx.constants
+        exact, towards = _at_least_float32(x), _at_least_float32(gradient)
+        energy = _energy(exact, reach, alpha, k)
+        damping = _damping(energy, beta)
+        shared = _around(towards * exact * damping / energy, reach)
+        slope = torch.addcmul(towards * damping, exact, shared, value=-2 * alpha * beta)
+        return slope.to(x.dtype), None, None, None, None
+
+
+def _at_least_float32(x):
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def _energy(x, reach, alpha, k):
+    """k + alpha * (the sum of the squares around each channel)."""
+    return _around(x * x, reach).mul_(alpha).add_(k)
+
+
+def _around(values, reach):
+    """The sum of the channels that are at most `reach` away from each."""
+    total = values.clone()
+    for away in range(1, min(reach, values.shape[1] - 1) + 1):
+        total[:, away:].add_(values[:, :-away])  # and not +=, which would then copy the slice onto itself
+        total[:, :-away].add_(values[:, away:])
+    return total
+
+
+def _damping(energy, beta):
+    """energy ** -beta; on a CPU, two square roots are several times as fast as a power."""
+    return (energy * energy.sqrt()).rsqrt_() if beta == 0.75 and energy.is_cpu else energy.pow(-beta)
 
 
 class LocalResponseNorm(nn.Module):

@@ -16,6 +16,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
         ("training", ["LeNet-5 on digits, batch 64", "bare", "mini-AlexNet on textures", "times the first"]),
         ("pipeline", ["prepared once", "decoding", "prepared is"]),
         ("widgets", ["layer_editor", "occlusion", "the slowest step of all"]),
+        ("normalisation", ["AlexNet, CONV1", "the formula", "times its input", "a training step"]),
         ("machine", ["peak in float32", "peak in bfloat16", "channels last"]),
     ],
 )

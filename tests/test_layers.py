@@ -66,6 +66,86 @@ def test_lrn_keeps_the_dtype_and_leaves_its_input_alone(dtype):
     assert (x == 1).all()
 
 
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize(
+    "constants", [(5, 1e-4, 0.75, 2.0), (3, 0.5, 0.5, 1.0), (5, 0.3, 0.75, 1.0), (9, 0.2, 1.0, 1.0)]
+)
+@pytest.mark.parametrize("channels", [1, 2, 3, 7])
+def test_the_gradients_of_lrn_are_those_of_finite_differences_and_so_are_the_second_ones(
+    constants, channels, memory_format
+):
+    x = 2 * torch.randn(2, channels, 2, 3, dtype=torch.float64)
+    x = x.contiguous(memory_format=memory_format).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: layers.local_response_norm(x, *constants), (x,))
+    assert torch.autograd.gradgradcheck(lambda x: layers.local_response_norm(x, *constants), (x,))
+
+
+def formula(x, size=5, alpha=1e-4, beta=0.75, k=2.0):
+    """The printed formula in torch's own operations, whose gradients are torch's."""
+    padded = nn.functional.pad(x * x, (0, 0, 0, 0, size // 2, size // 2))
+    total = sum(padded[:, first : first + x.shape[1]] for first in range(size))
+    return x / (k + alpha * total) ** beta
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_lrn_and_its_gradient_are_those_of_float64_rounded_once(dtype, memory_format):
+    """bfloat16 has 8 bits: in it, 2 + 1e-4 * sum takes few values, and the error of the result is many times that."""
+    x = (20 * torch.randn(2, 12, 5, 5)).relu().to(dtype).contiguous(memory_format=memory_format).requires_grad_()
+    exact = x.detach().double().requires_grad_()
+    towards = torch.randn(x.shape).to(dtype)
+    found, expected = layers.local_response_norm(x), formula(exact)
+    found.backward(towards)
+    expected.backward(towards.double())
+    unit = torch.finfo(dtype).eps
+    for ours, theirs in ((found, expected), (x.grad, exact.grad)):
+        assert ours.dtype == dtype and ours.is_contiguous(memory_format=memory_format)
+        torch.testing.assert_close(ours.double(), theirs, rtol=0.51 * unit if unit > 1e-4 else 4 * unit, atol=4e-6)
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+def test_lrn_keeps_its_input_and_nothing_else(autocast):
+    kept = []
+    x = torch.randn(2, 16, 8, 8, requires_grad=True)
+    keep = torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor)
+    with keep, torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        y = layers.LocalResponseNorm()(x)
+    assert [tensor.data_ptr() for tensor in kept] == [x.data_ptr()] and y.dtype == torch.float32
+
+
+def test_lrn_of_whole_numbers_and_of_no_images_is_defined():
+    whole = torch.arange(24).view(1, 6, 2, 2)
+    torch.testing.assert_close(layers.local_response_norm(whole), formula(whole.float()))
+    assert layers.local_response_norm(torch.zeros(0, 6, 2, 2, requires_grad=True)).shape == (0, 6, 2, 2)
+
+
+def test_lrn_of_a_map_of_images_is_that_of_each():
+    x = torch.randn(3, 2, 6, 4, 4)
+    one_by_one = torch.stack([layers.local_response_norm(each) for each in x])
+    torch.testing.assert_close(torch.func.vmap(layers.local_response_norm)(x), one_by_one)
+    of_each = torch.func.vmap(torch.func.grad(lambda each: layers.local_response_norm(each).sum()))(x)
+    y = x.clone().requires_grad_()
+    formula(y.flatten(0, 1)).sum().backward()
+    torch.testing.assert_close(of_each, y.grad)
+
+
+@pytest.mark.slow
+def test_lrn_is_compiled_and_exported_as_it_is():
+    layer, x = layers.LocalResponseNorm(), torch.randn(2, 8, 6, 6)
+    expected = layer(x)
+    exported = torch.export.export(layer, (x,), dynamic_shapes=({0: torch.export.Dim("images")},)).module()
+    torch.testing.assert_close(exported(x), expected)
+    torch.testing.assert_close(exported(torch.cat([x, x, x]))[4:], expected)
+    gradients = []
+    for way in (layer, torch.compile(layer)):
+        y = x.clone().requires_grad_()
+        out = way(y)
+        torch.testing.assert_close(out, expected)
+        out.square().sum().backward()
+        gradients.append(y.grad)
+    torch.testing.assert_close(*gradients)
+
+
 def test_scaled_tanh_passes_through_plus_and_minus_one():
     values = layers.scaled_tanh(torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64))
     torch.testing.assert_close(values, torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64), atol=1e-4, rtol=0)
