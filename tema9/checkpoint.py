@@ -1,4 +1,4 @@
-"""Tensors on disk: the weights of a model, with the views through which the model was trained to see images."""
+"""Tensors on disk: the weights of a model, with its views, the names of its classes and its architecture."""
 
 import json
 import os
@@ -54,16 +54,23 @@ def read(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
 
 
 def save(model: nn.Module, path: str | Path) -> None:
-    """Write the weights of a model, with its views if it has them, to a safetensors file, all of it or nothing.
+    """Write the weights of a model to a safetensors file, all of it or nothing.
+
+    With them go what the model has of these: its `views`, the names of its `classes`, and the name of its
+    `architecture`.
 
     Raises:
         OSError: as `write`.
     """
-    write(model.state_dict(), path, {"views": json.dumps(asdict(getattr(model, "views", Views())))})
+    metadata = {"views": json.dumps(asdict(getattr(model, "views", Views())))}
+    metadata["classes"] = json.dumps(getattr(model, "classes", ()))
+    if architecture := getattr(model, "architecture", None):
+        metadata["architecture"] = architecture.name
+    write(model.state_dict(), path, metadata)
 
 
 def load(model: Model, path: str | Path) -> Model:
-    """Read what `save` wrote into `model`: its weights, and its attribute `views`; return it.
+    """Read what `save` wrote into `model`: its weights, and its attributes `views` and `classes`; return it.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -78,6 +85,7 @@ def load(model: Model, path: str | Path) -> Model:
     views |= {"eigenvectors": tuple(map(tuple, views.get("eigenvectors", ())))}
     views = {name: tuple(value) if isinstance(value, list) else value for name, value in views.items()}
     model.views = Views(**views)  # type: ignore[assignment]  # torch's hint knows no attribute of ours
+    model.classes = tuple(json.loads(metadata.get("classes", "[]")))  # type: ignore[assignment]
     return model
 
 

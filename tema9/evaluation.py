@@ -105,6 +105,73 @@ def ensemble(
     return Ensemble(each, together)
 
 
+class Examined(NamedTuple):
+    """The score of a model on some images, and how often it took each class for each.
+
+    confusion: (classes, classes), int64; a row for each class of the images, a column for each answer.
+    """
+
+    score: Score
+    confusion: torch.Tensor
+
+    def errors(self) -> torch.Tensor:
+        """The top-1 error of each class, in %; not a number for a class without images. Shape: (classes,)."""
+        return 100 * (1 - self.confusion.diagonal() / self.confusion.sum(dim=1))
+
+
+@torch.no_grad()
+def examine(
+    model: nn.Module,
+    split: Split,
+    machine: Machine | None = None,
+    ten_crops: bool = False,
+    batch_size: int | None = None,
+    progress: bool = False,
+    words: Words = SPANISH,
+) -> Examined:
+    """Measure the errors of a model as `evaluate` does, and which classes it takes for which.
+
+    Args:
+        model, split, machine, ten_crops, batch_size, progress, words: as for `evaluate`.
+
+    Raises:
+        ValueError: as `evaluate`.
+    """
+    machine = machine or Machine.of(model)
+    model.eval()
+    sums, confusion = [], torch.zeros(0, dtype=torch.int64, device=machine.device)
+    for (logs,), labels in _answers([model], split, machine, ten_crops, batch_size, progress, words):
+        classes = logs.shape[1]
+        confusion = confusion if len(confusion) else confusion.new_zeros(classes**2)
+        confusion.index_add_(0, labels * classes + logs.argmax(dim=1), torch.ones_like(labels))
+        sums.append(_sums(logs, labels))
+    added = total(torch.stack(sums).cpu().double().sum(dim=0), machine.device) / len(split)
+    loss, wrong, missed = added.tolist()
+    counted = total(confusion, machine.device).cpu()
+    return Examined(Score(loss, 100 * wrong, 100 * missed), counted.view(math.isqrt(len(counted)), -1))
+
+
+@torch.no_grad()
+def predict(
+    model: nn.Module, images: torch.Tensor, machine: Machine | None = None, ten_crops: bool = False
+) -> torch.Tensor:
+    """Return the probability that a model gives each class, for each of some images.
+
+    Args:
+        model, machine, ten_crops: as for `evaluate`.
+        images: (N, C, H, W), bytes.
+
+    Shape:
+        (N, C, H, W) -> (N, classes), float32, on the CPU; each row adds up to 1.
+
+    Raises:
+        ValueError: as `evaluate`.
+    """
+    machine = machine or Machine.of(model)
+    model.eval()
+    return _log_probabilities(model, machine.upload(images), machine, ten_crops).exp().cpu()
+
+
 def _answers(models, split, machine, ten_crops=False, batch_size=None, progress=False, words=SPANISH):
     """Yield, batch by batch of this process's share, the log-probabilities of each model, and the labels."""
     batch_size = batch_size or (500 if machine.device.type == "cuda" and not ten_crops else 250)

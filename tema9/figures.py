@@ -34,6 +34,9 @@ Look = dict[str, Any]  # keyword arguments for matplotlib
 
 # Everything a reader sees. Another language is another dict.
 WORDS = {
+    "confused": "imágenes de la clase (%)",
+    "answer": "respuesta de la red",
+    "class": "clase de la imagen",
     "convolution": "convolución",
     "pooling": "pooling",
     "normalisation": "normalización (LRN)",
@@ -872,6 +875,39 @@ def digits(images: ArrayLike, labels: ArrayLike, predictions: ArrayLike | None =
     if wrong.any():
         ax.set_xlabel(WORDS["wrong"], fontsize=TEXT)
     ax.set_label(WORDS["is_digits"])
+    return ax
+
+
+def confusion(counts: ArrayLike, classes: Sequence[str], ax: Axes | None = None) -> Axes:
+    """Draw how often a network takes each class for each, in % of the images of the class.
+
+    Args:
+        counts: (classes, classes), a row for each class of the images and a column for each answer.
+        classes: their names; more than 30 are too many to write.
+        ax: where to draw.
+
+    Returns:
+        the Axes; with 12 classes at most, the numbers are written in.
+    """
+    table = _array(counts).astype(float)
+    if table.shape != (len(classes), len(classes)):
+        raise ValueError(f"counts has shape {table.shape}; give a row and a column for each of {len(classes)} classes")
+    share = 100 * table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    side = min(11.0, 4.2 + 0.32 * min(len(classes), 30))
+    ax = _axes(ax, side + 1, side)
+    shown = ax.imshow(share, cmap="cividis", vmin=0, vmax=100)
+    ax.figure.colorbar(shown, ax=ax, shrink=0.8).set_label(WORDS["confused"], fontsize=TEXT)
+    if len(classes) <= 30:
+        names = [textwrap.shorten(str(name), 18, placeholder="…") for name in classes]
+        ax.set_xticks(range(len(classes)), names, rotation=90)
+        ax.set_yticks(range(len(classes)), names)
+    if len(classes) <= 12:
+        for (row, column), value in np.ndenumerate(share):
+            colour = "black" if value > 55 else "white"
+            ax.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=TEXT, color=colour)
+    ax.tick_params(labelsize=TEXT)
+    ax.set_xlabel(WORDS["answer"], fontsize=TEXT)
+    ax.set_ylabel(WORDS["class"], fontsize=TEXT)
     return ax
 
 

@@ -5,6 +5,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -13,6 +14,7 @@ from torch import nn
 from tema9 import hardware
 from tema9.prepared import Batches
 
+Model = TypeVar("Model", bound=nn.Module)
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -43,7 +45,7 @@ class Machine:
         """The machine on which a model already is, in float32."""
         return cls(next(model.parameters()).device)
 
-    def place(self, model: nn.Module) -> nn.Module:
+    def place(self, model: Model) -> Model:
         """Move a model to the device, in the memory format of the machine, and return the model.
 
         A model that lies over several devices, and says so in its attribute `devices`, stays on them.

@@ -5,6 +5,7 @@ the initial weights, and the differences between the network and the paper. The 
 named as in the paper, in lower case: `model.layers.conv1`, `state_dict()["layers.conv1.weight"]`.
 """
 
+import json
 import re
 from collections import OrderedDict
 from collections.abc import Callable
@@ -57,6 +58,7 @@ class LeNet5(nn.Module):
     """
 
     views: Views  # through which it was trained: `train` and `pretrained` set it
+    classes: tuple[str, ...] = ()  # their names, if it was trained
 
     def __init__(self, architecture: str = "lenet5", num_classes: int = 10) -> None:
         super().__init__()
@@ -97,6 +99,7 @@ class AlexNet(nn.Module):
     """
 
     views: Views  # through which it was trained: `train` and `pretrained` set it
+    classes: tuple[str, ...] = ()  # their names, if it was trained
 
     def __init__(self, architecture: str = "alexnet_paper", num_classes: int = 1000) -> None:
         super().__init__()
@@ -128,6 +131,7 @@ class ZFNet(nn.Module):
     """
 
     views: Views  # through which it was trained: `train` and `pretrained` set it
+    classes: tuple[str, ...] = ()  # their names, if it was trained
 
     def __init__(self, architecture: str = "zfnet_paper", num_classes: int = 1000) -> None:
         super().__init__()
@@ -181,6 +185,27 @@ def pretrained(name: str) -> LeNet5 | AlexNet | ZFNet:
     architecture, classes, _ = PRETRAINED[name]
     path = Path(__file__).parent / "weights" / f"{name}.safetensors"
     return checkpoint.load(build(architecture, classes), path).eval()
+
+
+def trained(weights: str | Path) -> LeNet5 | AlexNet | ZFNet:
+    """Return the model of a file of weights that `tema9 train` wrote, or of the name of one that ships.
+
+    Args:
+        weights: a path, whose file says of which architecture it is, or one of PRETRAINED.
+
+    Raises:
+        FileNotFoundError: there is no such file, and no weights of that name ship.
+        ValueError: the file is damaged, or does not say what it holds.
+    """
+    if str(weights) in PRETRAINED and not Path(weights).exists():
+        return pretrained(str(weights))
+    if not Path(weights).is_file():
+        raise FileNotFoundError(f"{weights} is no file of weights; {', '.join(PRETRAINED)} ship")
+    _, metadata = checkpoint.read(weights)
+    if "architecture" not in metadata:
+        raise ValueError(f"{weights} does not say of which architecture it is; `tema9 train` writes files that do")
+    classes = json.loads(metadata.get("classes", "[]"))
+    return checkpoint.load(build(metadata["architecture"], len(classes) or None), weights).eval()
 
 
 def torchvision_alexnet() -> tuple[nn.Module, Callable[[torch.Tensor], torch.Tensor]]:

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,6 +11,7 @@ import torch.nn.functional as F
 from tema9.arithmetic import Memory, layer_table
 from tema9.data import Data, Split, as_lenet5
 from tema9.machine import Machine, processes
+from tema9.prepared import SIDE, centre_256
 from tema9.recipes import Recipe
 from tema9.views import Views, together
 
@@ -41,6 +43,32 @@ def fit(data: Data, architecture: str, recipe: Recipe) -> tuple[Data, Recipe]:
             f"the images of {data.name} are {height}x{width}x{found}, but {architecture} reads {side}x{side}x{channels}"
         )
     return data, replace(recipe, crop=None if (height, width) == (side, side) else side)
+
+
+def read_image(path: str | Path, model: "LeNet5 | AlexNet | ZFNet") -> torch.Tensor:
+    """Return an image file as the network was given its images: bytes of 256x256, or of the side that it reads.
+
+    For LeNet-5 the image becomes a digit as MNIST has them, white on black; a light background is turned over.
+
+    Shape:
+        (1, 3, 256, 256) or (1, 3, side, side), uint8; for LeNet-5 (1, 1, 32, 32), float32.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is no image that can be read.
+    """
+    channels, side, _ = layer_table(model.architecture).input_shape
+    try:
+        pixels = centre_256(path, 28 if channels == 1 else side if model.views.crop is None else SIDE)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path} is no file") from None
+    except Exception as error:  # a decoder may raise anything on a damaged file
+        raise ValueError(f"{path} cannot be read: {' '.join(f'{type(error).__name__}: {error}'.split())}") from error
+    image = torch.from_numpy(pixels).permute(2, 0, 1)[None]
+    if channels == 3:
+        return image
+    grey = image.float().mean(dim=1, keepdim=True)
+    return as_lenet5(255 - grey if grey.mean() > 127 else grey)
 
 
 NARROW = 0.5  # of the shorter side: what the network of 2012 sees of an image is 227 of 256 px, 0.89

@@ -242,15 +242,15 @@ class Files:
             raise ValueError(f"{path} cannot be read: {_one_line(error)}; `prepare` skips such files") from error
 
 
-def centre_256(path: str | Path) -> np.ndarray:
-    """Return the central square of an image file, at 256x256.
+def centre_256(path: str | Path, side: int = SIDE) -> np.ndarray:
+    """Return the central square of an image file, at 256x256, or at another side.
 
     The same as bringing the shorter side to 256 px and keeping the middle, in one step: no pixel
     that would be thrown away is computed. Smaller images are enlarged. The camera's orientation
     (EXIF) is applied, grey becomes three equal channels, and what is transparent lies on white.
 
     Shape:
-        (256, 256, 3), uint8, RGB.
+        (256, 256, 3), uint8, RGB; (side, side, 3) for another side.
 
     Raises:
         OSError, ValueError and others: whatever Pillow says of a file that it cannot decode.
@@ -266,10 +266,10 @@ def centre_256(path: str | Path) -> np.ndarray:
             image = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
         width, height = image.size
-        side = min(width, height)
-        left, top = (width - side) / 2, (height - side) / 2
-        box = (left, top, left + side, top + side)
-        return np.array(image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=box))
+        shorter = min(width, height)
+        left, top = (width - shorter) / 2, (height - shorter) / 2
+        box = (left, top, left + shorter, top + shorter)
+        return np.array(image.convert("RGB").resize((side, side), Image.Resampling.BILINEAR, box=box))
 
 
 def _begin_or_resume(partial, plan):

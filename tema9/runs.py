@@ -1,5 +1,6 @@
 """A training run from an architecture's name to its files: weights, history and plot."""
 
+import csv
 import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,15 +8,18 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tema9 import checkpoint, figures, models, plan, training
+from tema9 import checkpoint, figures, looking, models, plan, training
 from tema9.data import Data
-from tema9.evaluation import Score, evaluate
+from tema9.evaluation import Examined, Score, evaluate, examine
+from tema9.files import atomic_write
 from tema9.machine import Machine, choose, rank
 from tema9.models import AlexNet, LeNet5, ZFNet
 from tema9.recipes import Recipe
 from tema9.training import History
+from tema9.views import Views
 from tema9.wording import SPANISH, Words
 
 
@@ -118,6 +122,85 @@ def train(
     return trained
 
 
+def evaluate_on(
+    model: LeNet5 | AlexNet | ZFNet,
+    data: Data,
+    out: str | Path,
+    machine: Machine,
+    ten_crops: bool = False,
+    words: Words = SPANISH,
+) -> Examined:
+    """Measure a trained model on the test images of data, and write which classes it takes for which.
+
+    NAME.confusion.png in `out` is the figure, and NAME.classes.csv has a line for each class: its name, its images, its
+    top-1 error in %, and the class that it is most often taken for. Both are replaced.
+
+    Args:
+        model: as `models.trained` returns it.
+        data: its test part counts; its classes must be those of the model.
+        out: the folder to write to.
+        machine, ten_crops, words: as for `train`.
+
+    Raises:
+        ValueError: the classes differ, or the images do not fit the model.
+    """
+    name, classes = model.architecture.name, model.classes
+    if classes and classes != data.classes:
+        differ = ", ".join(sorted(set(classes) ^ set(data.classes))[:5]) or "their order"
+        raise ValueError(
+            f"the weights were trained on other classes than those of {data.name}; they differ in {differ}"
+        )
+    data, _ = plan.fit(data, name, Recipe(1, 1, 1))
+    examined = examine(machine.place(model), data.test, machine, ten_crops, progress=True, words=words)
+    if len(examined.confusion) != len(data.classes):
+        raise ValueError(
+            f"the model tells {len(examined.confusion)} classes apart and {data.name} has {len(data.classes)}"
+        )
+    if rank() == 0:
+        errors, counts = examined.errors().tolist(), examined.confusion
+        others = counts - torch.diag(counts.diagonal())
+        with (
+            atomic_write(Path(out, f"{name}.classes.csv")) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
+            lines = csv.writer(file)
+            lines.writerow(("class", "images", "error", "taken_for"))
+            for label, each in enumerate(data.classes):
+                taken = data.classes[int(others[label].argmax())] if others[label].any() else ""
+                lines.writerow((each, int(counts[label].sum()), f"{errors[label]:.2f}", taken))
+        save_figure(figures.confusion(counts, data.classes), Path(out, f"{name}.confusion.png"))
+    return examined
+
+
+def occlusion_map(
+    model: LeNet5 | AlexNet | ZFNet, pixels: torch.Tensor, label: int, name: str, machine: Machine
+) -> Axes:
+    """Draw which part of an image the probability of a class needs: a square of a sixth of its side covers each place.
+
+    Args:
+        model: on `machine`.
+        pixels: (1, C, H, W), as `plan.read_image` returns them.
+        label, name: of the class.
+    """
+    views = model.views
+    seen = views.evaluation(machine.upload(pixels))[0]
+    square = max(2, seen.shape[-1] // 6)
+    found = looking.occlusion(model, seen, label, size=square, stride=max(1, square // 3))
+    shown = Views(views.crop).evaluation(pixels)[0]
+    low, high = float(shown.min()), float(shown.max())
+    shown = (shown - low) / ((high - low) or 1) if len(shown) == 1 else shown
+    return figures.occlusion(shown.expand(3, -1, -1), found, name)
+
+
+def save_figure(ax: Axes, path: Path) -> None:
+    """Write the figure of some axes as PNG, all of it or nothing, and close it."""
+    figure = ax.figure
+    assert isinstance(figure, Figure)
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120, bbox_inches="tight")
+    plt.close(figure)
+
+
 def require_place(architecture: str, out: str | Path, resume: bool = False, overwrite: bool = False) -> None:
     """Refuse a place where the run would cost an earlier one, or where there is nothing to go on with.
 
@@ -143,7 +226,4 @@ def write(trained: Trained, out: Path) -> None:
     """Write NAME.safetensors, NAME.csv and NAME.png, the weights, the history and the plot of a run."""
     checkpoint.save(trained.model, out / f"{trained.architecture}.safetensors")
     trained.history.to_csv(out / f"{trained.architecture}.csv")
-    figure = figures.learning(trained.history).figure
-    assert isinstance(figure, Figure)
-    figure.savefig(out / f"{trained.architecture}.png", dpi=120, bbox_inches="tight")
-    plt.close(figure)
+    save_figure(figures.learning(trained.history), out / f"{trained.architecture}.png")

@@ -105,7 +105,8 @@ def train(
     `folder`, the state is saved there after every epoch, and a run that stopped goes on
     from it: on a CPU it ends with the very weights of a run that never stopped.
 
-    The model gets an attribute `views`, the `views.Views` through which it was trained to see images.
+    The model gets an attribute `views`, the `views.Views` through which it was trained to see images, and `classes`,
+    their names.
 
     Args:
         model: (N, C, H, W) -> (N, classes), logits; it is moved to `machine`.
@@ -164,6 +165,7 @@ def epochs(
     machine.place(model)
     views = Views.of(data.train.images, recipe)
     model.views = views  # type: ignore[assignment]  # torch's hint knows no attribute of ours
+    model.classes = data.classes  # type: ignore[assignment]
     images, labels = machine.hold(data.train.images), data.train.labels.to(machine.device)
     validation = Split(machine.hold(data.validation.images), data.validation.labels.to(machine.device))
     forward, run = machine.forward_of(model), Run(model, recipe, data)

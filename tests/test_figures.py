@@ -94,6 +94,8 @@ DRAWINGS = {name: (lambda ax=None, draw=draw, table=table: draw(table, ax=ax)) f
     "two-gpus": lambda ax=None: figures.two_gpus(PAPER, crossing_values(PAPER), ax=ax),
     "winners": lambda ax=None: figures.winners(records.read("winners"), official=True, highlight=2013, ax=ax),
     "differences": lambda ax=None: figures.differences([("con", 0.5, 0.1), ("sin " * 12, -0.3, 0.2)], ax=ax),
+    "confusion": lambda ax=None: figures.confusion(10 * np.eye(5) + 1, [f"clase {n}" for n in range(5)], ax=ax),
+    "confusion-many": lambda ax=None: figures.confusion(torch.ones(40, 40), [str(n) for n in range(40)], ax=ax),
     "bars-signs": lambda ax=None: figures.bars({"a": -0.25, "b": 0, "c": 12345678}, "diferencia (puntos)", ax=ax),
 }
 

@@ -19,6 +19,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "figures": networks.figures,
     "slides": screens.slides,
     "train": networks.train,
+    "evaluate": networks.evaluate,
+    "predict": networks.predict,
     "release": classroom.release,
     "collect": classroom.collect,
     "rehearse": classroom.rehearse,

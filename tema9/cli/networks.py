@@ -1,4 +1,4 @@
-"""The commands on networks: `layers`, `figures`, `train` and `data prepare`."""
+"""The commands on networks: `layers`, `figures`, `train`, `evaluate`, `predict` and `data prepare`."""
 
 import json
 import sys
@@ -271,6 +271,67 @@ def train_and_print(architecture: str, images: "Data", recipe: "Recipe", out: Pa
     if trained.history.interrupted:
         raise KeyboardInterrupt
     return trained
+
+
+def evaluate(
+    weights: Annotated[str, typer.Argument(help="What `tema9 train` wrote, NAME.safetensors; or weights that ship.")],
+    data: Annotated[str, typer.Option(help="As for `tema9 train`.")] = "digits",
+    out: Annotated[Path, typer.Option(help="Folder for the figure and the table of the classes.")] = TRAINING,
+    ten_crops: Annotated[bool, typer.Option("--ten-crops", help="Average ten crops of each image.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
+    validation: Annotated[float | None, typer.Option(help="As for `tema9 train`, or the parts differ.")] = None,
+    root: Annotated[Path, typer.Option(help="Where torchvision's sets are.")] = Path("datasets"),
+) -> None:
+    """Measure trained weights on the test images, and write which classes are taken for which."""
+    draw_without_windows()
+    from tema9 import machine, models, runs, wording
+    from tema9.data import load
+
+    model = models.trained(weights)
+    name = model.architecture.name
+    chosen = machine.choose(device, precision)
+    with machine.joined(chosen.device):
+        images = load(data, arithmetic.layer_table(name).input_shape[1], root, validation=validation)
+        found = runs.evaluate_on(model, images, out, chosen, ten_crops, wording.ENGLISH)
+        if machine.rank() == 0:
+            crops = "ten crops" if ten_crops else "one crop"
+            console.print(
+                f"{name} on {len(images.test):,} test images of {images.name}: error {found.score.top1:.1f} %, top-5"
+                f" {found.score.top5:.1f} %, loss {found.score.loss:.3f}, {crops} -> {short(out)}/{name}.confusion.png,"
+                f" {name}.classes.csv",
+                highlight=False,
+            )
+
+
+def predict(
+    weights: Annotated[str, typer.Argument(help="What `tema9 train` wrote, NAME.safetensors; or weights that ship.")],
+    images: Annotated[list[Path], typer.Argument(help="Image files.")],
+    occlusion: Annotated[
+        Path | None, typer.Option(help="Folder for a map of what the answer needs, per image.")
+    ] = None,
+    ten_crops: Annotated[bool, typer.Option("--ten-crops", help="Average ten crops of each image.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+) -> None:
+    """Print the five most likely classes of each image."""
+    draw_without_windows()
+    from tema9 import evaluation, machine, models, plan, runs
+
+    chosen = machine.choose(device)
+    model = chosen.place(models.trained(weights))
+    name = model.architecture.name
+    for path in images:
+        pixels = plan.read_image(path, model)
+        (found,) = evaluation.predict(model, pixels, chosen, ten_crops)
+        names = model.classes or tuple(map(str, range(len(found))))
+        best = found.topk(min(5, len(found)))
+        said = ", ".join(f"{names[i]} {100 * p:.1f} %" for p, i in zip(*map(list, best), strict=True))
+        console.print(f"{path}: {said}", highlight=False, markup=False)
+        if occlusion:
+            target = occlusion / f"{path.stem}.{name}.occlusion.png"
+            ax = runs.occlusion_map(model, pixels, int(best.indices[0]), names[int(best.indices[0])], chosen)
+            runs.save_figure(ax, target)
+            console.print(f"  -> {short(target)}", highlight=False, markup=False)
 
 
 def say_caution(images: "Data", architecture: str) -> None:
