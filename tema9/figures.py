@@ -91,6 +91,8 @@ WORDS = {
     "top5": "error top-5 en test (%)",
     "shallow": "sin red profunda",
     "depth": "{layers} capas",
+    "mixed": "redes distintas",
+    "ranked": "error top-5 en el conjunto de test (%)",
     "human": "una persona entrenada: {error} %",
     "supplied_only": "solo con los datos dados",
     "outside": "con datos externos",
@@ -335,7 +337,7 @@ def lanes(table: LayerTable, crossing: dict[str, int], bold: Collection[str], ax
 
 
 def ranking(rows: Rows, bold: Collection[int] | None = None, ax: Axes | None = None) -> Axes:
-    """Draw the errors of the winners of ILSVRC, as CS231n's chart gives them, in letters legible from afar.
+    """Draw the errors of the winners of ILSVRC, in letters legible from afar, with the layers and the team of each.
 
     Args:
         rows: of records.read("winners").
@@ -345,29 +347,45 @@ def ranking(rows: Rows, bold: Collection[int] | None = None, ax: Axes | None = N
     Returns:
         the Axes, % to the right, years down.
 
-    Source: CS231n (2017), lecture 9.
+    Source: CS231n (2017), lecture 9, to 2015; from then on, and for the human, the official error.
     """
     bars, (human,) = [row for row in rows if row["year"]], [row for row in rows if not row["year"]]
-    ax = _axes(ax, 9, 0.42 * len(bars) + 1)
-    error = human["chart"]
+    ax = _axes(ax, 9, 0.42 * len(bars) + 1.4)
+    error, words = _drawn_error(human)
     ax.axvline(error, color=COLOURS["fully_connected"], linewidth=2, linestyle="--", zorder=1)
     for place, row in enumerate(bars):
         kind = "convolution" if row["layers"] != "shallow" else "neutral"
         kind = kind if bold is None or row["year"] in bold else "rest"
         look: Look = {"color": COLOURS[kind], "hatch": HATCHES[kind], "edgecolor": INK, "linewidth": 0.8, "zorder": 2}
-        ax.barh(place, row["chart"], 0.66, **look)
-        deep = WORDS["depth"].format(layers=row["layers"]) if row["layers"] != "shallow" else WORDS["shallow"]
-        free = row["chart"] if row["chart"] > error else error  # of the dashed line
-        ax.text(free + 0.4, place, f"{spanish(row['chart'], 1)} %  ({deep})", fontsize=TEXT, **_beside())
-    words = WORDS["human"].format(error=spanish(error, 1))
+        value, printed = _drawn_error(row)
+        ax.barh(place, value, 0.66, **look)
+        whose = "" if row["layers"] == "shallow" or row["team"] == row["label"] else f"; {row['team']}"
+        behind = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # of the dashed line
+        text = f"{printed} %  ({_depth(row)}{whose})"
+        ax.text(value + 0.4, place, text, fontsize=TEXT, bbox=behind, zorder=3, **_beside())
+    words = WORDS["human"].format(error=words)
     ax.text(error + 0.4, len(bars), words, fontsize=TEXT, **(_beside() | {"color": COLOURS["fully_connected"]}))
     ax.set_yticks(range(len(bars)), [f"{row['year']}  {row['label'].replace(' & ', ' y ')}" for row in bars])
     ax.set_ylim(len(bars) + 0.5, -0.5)
     ax.set_xlim(0, 47)
     ax.set_xticks([])
+    ax.set_xlabel(WORDS["ranked"], fontsize=TEXT, loc="left")
     _plain(ax, keep=("left",))
     ax.tick_params(axis="y", length=0)
     return ax
+
+
+def _drawn_error(row):
+    """(the error of a winner as the chart has it, how it is printed); where the chart has none, the official one."""
+    if row["chart"] is None:
+        return row["official"], spanish(row["official"], 1)
+    return row["chart"], spanish(row["chart"], 1 if round(row["chart"], 1) == row["chart"] else 2)
+
+
+def _depth(row):
+    if row["layers"] == "shallow":
+        return WORDS["shallow"]
+    return WORDS["depth"].format(layers=row["layers"]) if row["layers"] else WORDS["mixed"]
 
 
 def winners(rows: Rows, official: bool = False, highlight: int | None = None, ax: Axes | None = None) -> Axes:
@@ -383,31 +401,29 @@ def winners(rows: Rows, official: bool = False, highlight: int | None = None, ax
     Returns:
         the Axes, % up.
 
-    Source: CS231n (2017), lecture 9, for the chart; the results pages of ILSVRC for the official figures.
+    Source: CS231n (2017), lecture 9, for the chart, which ends in 2015; the results pages of ILSVRC for the rest.
     """
     bars, (human,) = [row for row in rows if row["year"]], [row for row in rows if not row["year"]]
     ax = _axes(ax, 11, 5.4)
-    which = "official" if official else "chart"
     for place, row in enumerate(bars):
         deep = row["layers"] != "shallow"
         look: Look = {"color": COLOURS["convolution"], "hatch": HATCHES["convolution"]} if deep else {"color": "white"}
         if highlight not in (None, row["year"]):
             look = {"color": _shade(COLOURS["neutral"], 1, 0.6)}
-        ax.bar(place, row[which], 0.66, linewidth=0.8, zorder=2, **look, edgecolor=INK)
-        top = row[which]
+        value, text = (row["official"], spanish(row["official"], 1)) if official else _drawn_error(row)
+        ax.bar(place, value, 0.66, linewidth=0.8, zorder=2, **look, edgecolor=INK)
+        top = value
         if official and row["supplied"]:
             ax.plot([place - 0.33, place + 0.33], [row["supplied"]] * 2, color=COLOURS["leftover"], linewidth=3)
             top = row["supplied"]
-        text = spanish(row[which], 1)
         if official and row["supplied"]:
             text = f"{spanish(row['supplied'], 1)}\n{text}*"
-        note = WORDS["shallow"] if not deep else WORDS["depth"].format(layers=row["layers"])
-        text = f"{text}\n{textwrap.fill(note, 9)}"
+        text = f"{text}\n{textwrap.fill(_depth(row), 9)}"
         behind = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # of the human mark
         ax.text(place, top + 0.4, text, fontsize=TEXT, bbox=behind, zorder=3, **(_centred() | {"va": "bottom"}))
-    error = human[which]
+    error, words = _drawn_error(human)
     ax.axhline(error, color=COLOURS["fully_connected"], linewidth=2, linestyle="--", zorder=1)
-    words = WORDS["human"].format(error=spanish(error, 1))
+    words = WORDS["human"].format(error=words)
     ax.text(len(bars) - 0.45, 12.6, words, fontsize=TEXT, color=COLOURS["fully_connected"], ha="right", va="bottom")
     ax.plot([len(bars) - 0.5] * 2, [error, 12.4], color=COLOURS["fully_connected"], linewidth=1, linestyle=":")
     names = [textwrap.fill(row["label"].replace(" & Perronnin", " y Perronnin"), 11) for row in bars]

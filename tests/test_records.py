@@ -2,7 +2,7 @@
 
 import pytest
 
-from tema9 import records
+from tema9 import layer_table, records
 
 TABLES = sorted(path.stem for path in records.HERE.glob("*.csv"))
 
@@ -64,9 +64,18 @@ def test_the_schedule_goes_down_and_ends_where_the_run_did():
         assert rows[-1]["what"] == "stop" and rows[-1]["epoch"] == records.run(run)["epoch_stopped"]
 
 
-def test_the_winners_round_to_the_chart_and_outside_data_never_hurts():
+def test_the_winners_round_to_the_chart_which_ends_in_2015_and_outside_data_never_hurts():
     winners = records.read("winners")
     assert [row["year"] for row in winners] == [2010, 2011, 2012, 2013, 2014, 2014, 2015, 2016, 2017, None]
+    assert [row["chart"] for row in winners if row["year"]] == [28.2, 25.8, 16.4, 11.7, 7.3, 6.7, 3.57, None, None]
     for row in winners:
-        assert row["chart"] == pytest.approx(row["supplied"] or row["official"], abs=0.0501)
+        assert (row["chart"] is None) == (row["year"] is None or row["year"] > 2015)
+        assert row["chart"] is None or row["chart"] == pytest.approx(row["supplied"] or row["official"], abs=0.0501)
         assert row["supplied"] is None or row["supplied"] > row["official"]
+
+
+def test_a_depth_is_that_of_a_published_network_or_none():
+    depths = {row["label"]: row["layers"] for row in records.read("winners") if row["layers"] != "shallow"}
+    for name, architecture in (("AlexNet", "alexnet_paper"), ("ZFNet", "zfnet_paper")):
+        assert depths.pop(name) == sum(bool(row.weights) for row in layer_table(architecture))
+    assert depths == {"VGG": 19, "GoogLeNet": 22, "ResNet": 152, "Shao et al.": None, "SENet": 154, "human": None}
