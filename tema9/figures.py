@@ -67,6 +67,10 @@ WORDS = {
     "windows_none": "{count} ventanas; no sobra ningún píxel",
     "windows_one": "{count} ventanas; sobra 1 píxel",
     "windows_some": "{count} ventanas; sobran {leftover} píxeles",
+    "pixels": "{count} px",
+    "step": "paso de {count} px",
+    "kernel": "un filtro: {side} × {side} × {channels}\nen la capa: {filters} filtros",
+    "maximum": "el máximo",
     "epoch": "época",
     "loss": "pérdida (nats)",
     "error": "error de validación (%)",
@@ -702,6 +706,104 @@ def windows(
     names = [WORDS[meaning] for meaning in shown] + [WORDS["window"]]
     ax.legend([*shown.values(), bar], names, fontsize=TEXT, frameon=False, ncols=3, loc="upper left", borderaxespad=0)
     ax.set_label(WORDS["is_windows"])
+    return ax
+
+
+def first_windows(kernel_size: int, stride: int, kind: str = "convolution", ax: Axes | None = None) -> Axes:
+    """Draw where the first three windows of a convolution or a pooling stand over a row of pixels.
+
+    Args:
+        kernel_size, stride: in pixels.
+        kind: "convolution" or "pooling", for the colour.
+        ax: where to draw.
+
+    Returns:
+        the Axes: x in pixels, the row on top and a window in each line below.
+    """
+    ax = _axes(ax, 6, 2.4)
+    end, high = 2 * stride + kernel_size, 0.78
+    line: Look = {"edgecolor": INK, "linewidth": 0.8}
+    for pixel in range(end):
+        ax.add_patch(Rectangle((pixel, 0), 1, high, facecolor=COLOURS["input"], **line))
+    for place in range(3):
+        x, y = place * stride, place + 1.1
+        ax.add_patch(Rectangle((x, y), kernel_size, high, facecolor=COLOURS[kind], hatch=HATCHES[kind], **line))
+        if place:
+            arrow = {"arrowstyle": "-|>", "color": INK, "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
+            ax.annotate("", (x, y + high / 2), (x - stride, y + high / 2), arrowprops=arrow)
+    words = {"size": WORDS["pixels"].format(count=kernel_size), "step": WORDS["step"].format(count=stride)}
+    behind = {"facecolor": "white", "edgecolor": "none", "pad": 2}  # of the hatch
+    ax.text(kernel_size / 2, 1.1 + high / 2, words["size"], fontsize=TEXT, bbox=behind, **_centred())
+    ax.text(end + 0.02 * end, 2.1 + high / 2, words["step"], fontsize=TEXT, **_beside())
+    ax.text(end + 0.02 * end, high / 2, "…", fontsize=HEADING, **_beside())
+    ax.set_xlim(-0.02 * end, 1.35 * end)
+    ax.set_ylim(4, -0.1)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    _plain(ax, keep=())
+    return ax
+
+
+def kernel(kernel_size: int, in_channels: int, filters: int, ax: Axes | None = None) -> Axes:
+    """Draw one filter of a convolution as a box of weights, a face for each input channel, and how many there are.
+
+    Args:
+        kernel_size: the side, in weights.
+        in_channels: the depth, in weights.
+        filters: how many such filters the layer has.
+        ax: where to draw.
+
+    Returns:
+        the Axes, in weights.
+    """
+    ax = _axes(ax, 6, 2.4)
+    shift = 0.16 * kernel_size  # of each channel behind the one before it
+    for channel in reversed(range(in_channels)):
+        corner = (channel * shift, channel * shift)
+        face: Look = {"facecolor": _shade(COLOURS["convolution"], 1, 0.25 * channel), "edgecolor": INK}
+        for row in range(kernel_size):
+            for column in range(kernel_size):
+                ax.add_patch(Rectangle((corner[0] + column, corner[1] + row), 1, 1, linewidth=0.5, **face))
+    wide = kernel_size + (in_channels - 1) * shift
+    words = WORDS["kernel"].format(side=kernel_size, channels=in_channels, filters=filters)
+    ax.text(wide + 0.1 * kernel_size, wide / 2, words, fontsize=TEXT, **(_beside() | {"linespacing": 1.4}))
+    ax.set_aspect("equal", anchor="W")
+    ax.set_xlim(-0.3, 3.1 * wide)
+    ax.set_ylim(-0.3, wide + 0.3)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    _plain(ax, keep=())
+    return ax
+
+
+def maximum(window: Sequence[Sequence[int]], ax: Axes | None = None) -> Axes:
+    """Draw what a max pooling makes of one window: its numbers, and the largest of them as the only output.
+
+    Args:
+        window: rows of numbers, one of which is the largest.
+        ax: where to draw.
+
+    Returns:
+        the Axes, in pixels.
+    """
+    ax = _axes(ax, 6, 2.4)
+    rows, columns, largest = len(window), len(window[0]), max(max(row) for row in window)
+    cells = [(column, row, value) for row, line in enumerate(window) for column, value in enumerate(line)]
+    for x, y, value in [*cells, (columns + 1.6, (rows - 1) / 2, largest)]:
+        look: Look = {"facecolor": "white", "edgecolor": INK, "linewidth": 0.8}
+        look |= {"edgecolor": COLOURS["pooling"], "linewidth": 4, "zorder": 2} if value == largest else {}
+        ax.add_patch(Rectangle((x, y), 1, 1, **look))
+        weight = "bold" if value == largest else "normal"
+        ax.text(x + 0.5, y + 0.5, str(value), fontsize=TEXT, fontweight=weight, **_centred())
+    arrow = {"arrowstyle": "-|>", "color": INK, "linewidth": 1.6}
+    ax.annotate("", (columns + 1.5, rows / 2), (columns + 0.1, rows / 2), arrowprops=arrow)
+    ax.text(columns + 2.9, rows / 2, WORDS["maximum"], fontsize=TEXT, **_beside())
+    ax.set_aspect("equal", anchor="W")
+    ax.set_xlim(-0.1, 2.7 * columns)
+    ax.set_ylim(rows + 0.1, -0.1)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    _plain(ax, keep=())
     return ax
 
 

@@ -76,6 +76,10 @@ DRAWINGS = {name: (lambda ax=None, draw=draw, table=table: draw(table, ax=ax)) f
     "windows-one": lambda ax=None: figures.windows(5, 5, 1, ax=ax),
     "windows-227": lambda ax=None: figures.windows(227, 11, 4, ax=ax),
     "windows-224": lambda ax=None: figures.windows(224, 11, 4, rounding="ceil", ax=ax),
+    "first-windows": lambda ax=None: figures.first_windows(11, 4, ax=ax),
+    "first-windows-pooling": lambda ax=None: figures.first_windows(3, 2, "pooling", ax=ax),
+    "kernel": lambda ax=None: figures.kernel(11, 3, 96, ax=ax),
+    "maximum": lambda ax=None: figures.maximum([[3, 1, 0], [2, 7, 4], [5, 0, 6]], ax=ax),
     "learning": lambda ax=None: figures.learning(History(epochs(12), 9), ax=ax),
     "learning-one-epoch": lambda ax=None: figures.learning(History(epochs(1), 1), ax=ax),
     "learning-nothing": lambda ax=None: figures.learning(History(), ax=ax),
@@ -222,6 +226,17 @@ def test_windows_counts_the_pixels_that_nobody_reads(arguments, expected):
 def test_windows_refuses_a_kernel_larger_than_the_row():
     with pytest.raises(ValueError, match="kernel_size 5 is larger than its input"):
         figures.windows(3, 5, 1)
+
+
+def test_a_filter_has_a_square_for_each_of_its_weights_and_the_first_windows_stand_a_stride_apart():
+    assert len(figures.kernel(11, 3, 96).patches) == 11 * 11 * 3
+    windows = figures.first_windows(3, 2, "pooling").patches[-3:]
+    assert [patch.get_x() for patch in windows] == [0, 2, 4] and {patch.get_width() for patch in windows} == {3}
+
+
+def test_a_maximum_is_the_largest_number_of_its_window():
+    texts = [text.get_text() for text in figures.maximum([[3, 1], [9, 4]]).texts]
+    assert texts[:5] == ["3", "1", "9", "4", "9"]
 
 
 def test_receptive_fields_draws_one_square_per_spatial_layer():

@@ -18,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tema9 import ARCHITECTURES, figures, layer_table, recipes, records, widgets
-from tema9.arithmetic import crossing_values
+from tema9.arithmetic import MIB, crossing_values
 from tema9.classroom import sources
 from tema9.classroom.lecture import slides
 from tema9.cli import app
@@ -35,7 +35,29 @@ ELSEWHERE = {
     "60": "millions of parameters: Krizhevsky et al. (2012), abstract",
     "3025": "positions of CONV1, 55 x 55",
     "34992": "values that CONV2 would add to the traffic, below",
+    "32448": "values that CONV4 would add, below",
     "50000": "validation images: records.IMAGES",
+    "100000": "test images from 2012 to 2014: Russakovsky et al. (2015), table 2",
+    "1.2": "millions of training images: Krizhevsky et al. (2012), abstract",
+    "1.4": "points that LRN gains: Krizhevsky et al. (2012), section 3.3",
+    "53.25": "(224 - 11) / 4, below",
+    "223": "the last pixel that a window of CONV1 reads, below",
+    "363": "weights of a filter of CONV1, below",
+    "364": "and its bias",
+    "27.5": "(55 - 2) / 2 + 1",
+    "1229": "MiB of the activations, below",
+    "698": "MiB of the parameters, below",
+    "9.4": "25.8 - 16.4",
+    "4.7": "16.4 - 11.7",
+    "0.3": "points: two standard errors of a difference, below",
+    "0.4": "the same in validation, below",
+    "0.02": "epsB of layers/layer-params-145.cfg in computerhistory/AlexNet-Source-Code",
+    "56": "layers: He et al. (2016), figure 1",
+    "20": "layers: He et al. (2016), figure 1",
+    "6.2": "times the parameters of figure 3, below",
+    "4.32": "GiB, below",
+    "0.70": "GiB, below",
+    "3.2": "a section: Krizhevsky et al. (2012)",
 }
 
 
@@ -98,7 +120,7 @@ def test_questions_and_hints_come_one_after_the_other(deck):
         "Hint: $(227-11)"
     )
     assert waiting["conv1-parameters"][0].startswith("Q: What is the total number of parameters")
-    assert [text.split()[0] for text in waiting["conv1-parameters-answer"]] == ["Parameters:", "34,848"]
+    assert [text.split()[0] for text in waiting["conv1-parameters-answer"]] == ["Parameters:", "34"]
     assert waiting["pool1-volume"][0].startswith("Hint: $(55-3)")
     assert waiting["pool1-parameters"][0].startswith("Q: what is the number of parameters")
     assert waiting["pool1-parameters-answer"] == ["Parameters: 0!"]
@@ -131,6 +153,7 @@ def known():
     found = set(ELSEWHERE) | numbers([table.to_dict() for table in tables])
     found |= numbers([records.read(name) for name in ("results", "winners", "schedule")])
     found |= numbers([100 * row["top5_error"] for row in records.read("runs")])
+    found |= numbers([layer.p for layer in ARCHITECTURES["alexnet_paper"].layers if hasattr(layer, "p")])  # of dropout
     found |= numbers(recipes.DECK.__dict__) | numbers(crossing_values(layer_table("alexnet_paper")))
     return found
 
@@ -186,10 +209,29 @@ def test_the_numbers_from_elsewhere_are_what_they_say():
     assert round(100 * dense / table.total("parameters")) == 94
     assert table["CONV1"].out_shape[1] ** 2 == 3025
     assert table["CONV2"].in_shape[0] * table["CONV2"].in_shape[1] ** 2 // 2 == 34_992
+    assert table["CONV4"].in_shape[0] * table["CONV4"].in_shape[1] ** 2 // 2 == 32_448
     assert records.IMAGES["ILSVRC-2012 val"] == 50_000
+    conv1, pool1 = table["CONV1"], table["POOL1"]
+    assert (224 - conv1.kernel_size) / conv1.stride == 53.25
+    assert max(range(0, 224 - conv1.kernel_size + 1, conv1.stride)) + conv1.kernel_size == 223
+    assert conv1.weights // conv1.out_shape[0] == 363 == conv1.parameters // conv1.out_shape[0] - 1
+    assert (pool1.in_shape[1] - 2) / 2 + 1 == 27.5
+    kept = layer_table("alexnet_paper").memory(128)
+    assert round(2 * kept.activations / MIB) == 1229
+    assert round((kept.parameters + kept.gradients + kept.momentum) / MIB) == 698
+    assert (
+        round((kept.parameters + kept.gradients + kept.momentum + 2 * kept.activations + kept.input) / MIB / 1024) == 2
+    )
+    chart = {row["year"]: row["chart"] for row in records.read("winners")}
+    assert round(chart[2011] - chart[2012], 1) == 9.4 and round(chart[2012] - chart[2013], 1) == 4.7
+    for images, points in ((100_000, 0.3), (50_000, 0.4)):
+        assert round(2 * 100 * (2 * 0.14 * 0.86 / images) ** 0.5, 1) == points
+    literal, paper = (layer_table(name).total("parameters") for name in ("zfnet_slide_512", "zfnet_paper"))
+    assert round(literal / paper, 1) == 6.2
+    assert [round(12 * count / 2**30, 2) for count in (literal, paper)] == [4.32, 0.70]  # with gradient and momentum
 
 
-def test_every_slide_has_notes_with_a_trap_a_question_an_exercise_and_minutes(deck):
+def test_every_slide_has_notes_with_a_trap_a_question_its_answer_an_exercise_and_minutes(deck):
     notes = {}
     for cell in deck[0].cells:
         if cell.metadata.number:
@@ -197,12 +239,57 @@ def test_every_slide_has_notes_with_a_trap_a_question_an_exercise_and_minutes(de
     for number, cells in notes.items():
         (cell,) = cells
         assert cell.metadata.minutes > 0
-        assert all(re.search(part, cell.source) for part in (r"\*\*Trampas?\.", r"\*\*Preguntar\.", r"\*\*Cuaderno\."))
+        parts = (r"\*\*Trampas?\.", r"\*\*Preguntar\. ?\*\*[^*]*\?", r"\*\*Respuesta\.\*\* \S", r"\*\*Cuaderno\.")
+        places = [re.search(part, cell.source.replace("\n# ", "\n")) for part in parts]
+        assert all(places), f"slide {number} lacks {parts[places.index(None)]}"
+        assert places == sorted(places, key=lambda found: found.start())
         named = re.findall(r"`(n\d-[\w-]+)`", cell.source)
         assert named and set(named) <= EXERCISES, f"slide {number}: {set(named) - EXERCISES}"
     asides = [section.select("aside.notes") for section in sections(deck[1])]
     assert [len(found) for found in asides] == [1] * len(notes)
     assert 60 <= sum(cells[0].metadata.minutes for cells in notes.values()) <= 120
+
+
+def test_each_line_of_the_details_has_a_paragraph_of_notes_in_their_order(deck):
+    (details,) = (section for section in sections(deck[1]) if section["id"] == "details")
+    lines = [line.get_text().lower() for line in details.select("ul li")]
+    paragraphs = [
+        p for p in details.select("aside.notes p") if p.find("em") and p.get_text().startswith(p.em.get_text())
+    ]
+    assert len(lines) == len(paragraphs) == 9
+    for line, paragraph in zip(lines, paragraphs, strict=True):
+        heading = paragraph.em.get_text().rstrip(".").lower()
+        assert heading in line and len(paragraph.get_text()) > 100, f"{heading!r} is not about {line!r}"
+
+
+def test_what_is_ours_is_in_spanish_with_its_decimal_mark_and_thousands(deck):
+    """The original has no thousands to separate; its decimals are those of its lines."""
+    for section in map(copy.copy, sections(deck[1])):
+        for part in section.select("aside, footer, figure"):
+            part.decompose()
+        text = section.get_text(" ")
+        assert not re.search(r"\d,\d{3}(?!\d| %)", text), f"{section['id']}: thousands with a comma"
+        if section.find("h1").get_text().startswith("Apéndice"):
+            assert not re.search(r"\d\.\d", text), f"{section['id']}: a decimal point"
+            assert not re.search(r"\b(the|of|year|network|networks|parameters|only)\b", text), section["id"]
+
+
+def test_the_bars_say_what_they_measure_and_the_rows_whose_they_are(shown):
+    rows = next(text for text in shown if text.startswith("Apéndice: los errores oficiales"))
+    assert "2013 ZFNet Clarifai 8 11,7 % 11,197 % 11,743 %" in rows and "2015 ResNet MSRA 152 3,57 % 3,567 %" in rows
+    ax = figures.ranking(records.read("winners"))
+    assert ax.get_xlabel() == "error top-5 en el conjunto de test (%)"
+    for bar, text in zip(ax.patches, ax.texts, strict=False):
+        assert text.get_position()[0] - bar.get_width() < 0.5, f"{text.get_text()} stands away from its bar"
+
+
+def test_the_slide_of_zfnet_says_which_network_is_which(shown):
+    (text,) = (text for text in shown if text.startswith("ZFNet [Zeiler"))
+    assert "y CONV2, de paso 1 a 2" in text and "es la (b); la figura, la (a)" in text and "Clarifai" in text
+    widths = [
+        [layer_table(name)[f"CONV{k}"].out_shape[0] for k in (3, 4, 5)] for name in ("zfnet_paper", "zfnet_paper_512")
+    ]
+    assert widths == [[384, 384, 256], [512, 1024, 512]]
 
 
 def test_the_source_runs_from_top_to_bottom_as_a_notebook(deck):

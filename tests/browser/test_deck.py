@@ -1,5 +1,6 @@
 """A walk through the deck: everything of every slide is large enough, inside, apart, and reached with the keys."""
 
+import itertools
 import re
 
 import pytest
@@ -49,6 +50,55 @@ def overlap(a, b, by=1):
     return wide > by and min(a["bottom"], b["bottom"]) - max(a["top"], b["top"]) > by
 
 
+# The parts of the present slide as they are in the page, and each colour of its letters beside the one behind them.
+READ = """() => {
+  const slide = Reveal.getCurrentSlide();
+  const parts = 'h1, h2, p, ul, blockquote, table, figure, footer';
+  const read = [...slide.querySelectorAll(parts)].filter(
+    part => !part.closest('aside') && !part.parentElement.closest(parts)
+  ).map(part => [part.getBoundingClientRect(), part.textContent.trim().slice(0, 40) || part.tagName])
+    .filter(([box]) => box.width && box.height)
+    .map(([box, what]) => ({ left: box.left, right: box.right, top: box.top, bottom: box.bottom, what }));
+  const behind = element => {
+    for (let one = element; one; one = one.parentElement) {
+      const colour = getComputedStyle(one).backgroundColor;
+      if (!/rgba\\(.*, 0\\)|transparent/.test(colour)) return colour;
+    }
+    return 'rgb(255, 255, 255)';
+  };
+  const pairs = [], words = document.createTreeWalker(slide, NodeFilter.SHOW_TEXT);
+  for (let text; (text = words.nextNode());) {
+    const owner = text.parentElement;
+    if (!text.data.trim() || owner.closest('aside, svg, mjx-assistive-mml') || !owner.getClientRects().length) continue;
+    pairs.push([getComputedStyle(owner).color, behind(owner), text.data.trim()]);
+  }
+  for (const label of slide.querySelectorAll('figure svg g[id*="-text_"]')) {
+    const drawn = label.querySelector('g[transform*="scale"]'), box = label.getBoundingClientRect();
+    if (!drawn) continue;
+    const under = document.elementsFromPoint((box.left + box.right) / 2, (box.top + box.bottom) / 2)
+      .filter(one => one instanceof SVGGeometryElement && !one.closest('g[id*="-text_"] g'))
+      .map(one => getComputedStyle(one).fill).find(fill => fill.startsWith('rgb'));
+    pairs.push([getComputedStyle(drawn).fill, under || behind(label), label.id]);
+  }
+  for (const part of document.querySelectorAll('.slide-number, .slides section.present mjx-container'))
+    pairs.push([getComputedStyle(part).color, behind(part), part.tagName]);
+  return { id: slide.id, read, pairs };
+}"""
+
+
+def luminance(colour):
+    """The relative luminance of a colour, as WCAG 2.2 defines it."""
+    channels = (int(c) / 255 for c in re.findall(r"\d+", colour)[:3])
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one, other):
+    """The ratio of two colours: from 1, the same, to 21, black on white."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
 @pytest.fixture
 def opened(deck, open_page):
     """A function that opens the deck, given Playwright's arguments of a context."""
@@ -62,13 +112,13 @@ def opened(deck, open_page):
     return go
 
 
-def slides_of(page):
-    """What is seen on each slide with everything on it shown."""
+def slides_of(page, look=LOOK):
+    """What `look` finds on each slide with everything on it shown."""
     for place in range(page.evaluate("Reveal.getTotalSlides()")):
         page.evaluate(
             "i => { Reveal.slide(i); while (Reveal.availableFragments().next) Reveal.nextFragment(); }", place
         )
-        yield page.evaluate(LOOK)
+        yield page.evaluate(look)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -87,6 +137,26 @@ def test_everything_is_large_enough_on_its_slide_and_apart(opened, scheme):
             for place, label in enumerate(labels):
                 over = [one["what"] for one in labels[:place] if overlap(one, label)]
                 assert not over, f"{where}: {label['what']} over {over}"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_letters_stand_out_from_what_is_behind_them(opened, scheme):
+    assert contrast("rgb(0, 0, 0)", "rgb(255, 255, 255)") == pytest.approx(21)
+    seen = list(slides_of(opened(color_scheme=scheme), READ))
+    assert sum(len(slide["pairs"]) for slide in seen) > 400
+    for slide in seen:
+        for letters, ground, what in slide["pairs"]:
+            assert contrast(letters, ground) >= 4.5, f"{slide['id']}: {what}: {letters} on {ground}"
+
+
+def test_the_page_is_read_in_the_order_in_which_it_is_seen(opened):
+    """Down a column, then the next column to the right; the foot comes last."""
+    for slide in slides_of(opened(), READ):
+        assert len(slide["read"]) >= 2, slide
+        for one, after in itertools.pairwise(slide["read"]):
+            below, beside = after["top"] >= one["top"] - 2, after["left"] >= one["right"] - 2
+            back = after["right"] <= one["left"] + 2 and after["top"] < one["bottom"] - 2
+            assert (below or beside) and not back, f"{slide['id']}: {after['what']!r} is read after {one['what']!r}"
 
 
 def test_slides_are_numbered_and_the_keys_walk_through_all_of_them(opened):

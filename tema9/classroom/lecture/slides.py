@@ -99,6 +99,8 @@ def fetch(folder: Path = SLIDES) -> None:
 def read(path: str | Path = SOURCE) -> NotebookNode:
     """Return the source of the deck as a notebook; the metadata of each cell say to which slide it belongs.
 
+    The last cell of a slide has the keys of its first one, as `foot`: what stands at the foot of a slide is read last.
+
     Raises:
         ValueError: a cell has a key that the top of the source does not explain.
     """
@@ -116,6 +118,11 @@ def read(path: str | Path = SOURCE) -> NotebookNode:
                 source = by_number[key.notebook]
                 key.notebook_title, key.notebook_address = source.title, f"{LAB}/{source.name}.ipynb"
         key.update(slide)
+    first: NotebookNode | None = None
+    for cell, after in zip(notebook.cells, [*notebook.cells[1:], None], strict=True):
+        first = cell.metadata if "slide" in cell.metadata else first
+        if first and (after is None or "slide" in after.metadata):
+            cell.metadata.foot = NotebookNode(first)
     return notebook
 
 
