@@ -1,7 +1,8 @@
-"""What the checks and the tests say of the solutions and of known mistakes on a processor with fewer instructions.
+"""What checks and tests say of some answers, on a processor with fewer instructions.
 
-`python other_processor.py EXERCISE ...` prints a line for each answer that is not judged as it deserves. Torch chooses
-its kernels by the processor; the test that runs this sets the variables that make it choose those of an old one.
+`python other_processor.py ANSWERS` prints a line for each of the first wrong answers to each exercise and for its
+solution: what the check says, and the tests that fail. Torch chooses its kernels by the processor; the test that runs
+this sets the variables that make it choose those of an old one.
 """
 
 import sys
@@ -13,19 +14,21 @@ from tema9.classroom import sources
 from tema9.classroom.authoring import bank
 from tema9.classroom.sandbox import border
 
-if __name__ == "__main__":
+
+def said(answers):
+    """Yield a line for each answer."""
     torch.set_num_threads(1)
-    print(torch.backends.cpu.get_cpu_capability(), file=sys.stderr)
     for source in sources.all_sources():
+        known = bank.load(source)
         for exercise in source.graded:
-            if exercise.name not in sys.argv[1:]:
-                continue
-            for answer in (bank.solution(exercise), *bank.load(source).answers[exercise.name]):
+            wrong = [answer for answer in known.answers[exercise.name] if not answer.right][:answers]
+            for answer in (bank.solution(exercise), *wrong):
                 space = bank.namespace_of(answer, source)
-                said = checks.verdict(exercise.name, space)
-                if answer.right:
-                    failed = [test.case for test in exercise.tests if not border.judge(test.text, space)]
-                    if failed or not said.startswith("✔"):
-                        print(f"{exercise.name} {answer.name}: {said} {failed}")
-                elif said.startswith("✔") or checks.explanations(exercise.name, said) != [answer.explanation]:
-                    print(f"{exercise.name} {answer.name}: {said}")
+                failed = [cell.grade_id for cell in exercise.tests if not border.judge(cell.text, space)]
+                yield f"{answer.name} {checks.verdict(exercise.name, space)} {failed}"
+
+
+if __name__ == "__main__":
+    print(torch.backends.cpu.get_cpu_capability())
+    for line in said(int(sys.argv[1])):
+        print(line)
