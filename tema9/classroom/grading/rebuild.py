@@ -279,7 +279,7 @@ def _instructions(handed_in, index):
         cell = handed_in.released.cells[place] if 0 <= place < len(handed_in.released.cells) else None
         if cell is None or cell.cell_type != "markdown" or cells.is_written_by_student(cell):
             continue
-        for one in handed_in.by_id[cell.id]:
+        for one in handed_in.by_id[cell.id] if "id" in cell else ():  # notebooks before nbformat 4.5 have none
             before, added, after = one.line.partition(handed_in.lines[place])
             if one.kind == "markdown" and added and (before or after):
                 return one
