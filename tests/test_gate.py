@@ -37,7 +37,10 @@ def found(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_a_notebook_whose_tests_and_probes_see_all_passes_and_all_refuse_a_forbidden_type_in_the_same_words(found):
     whole = mini.SOURCE.replace("contracts.plain", "contracts.integer")
-    row = found(whole, mini.BANK[: mini.BANK.index('# %% wrong="n1-size" name="float"')])
+    step = 'assert side(55, 3, s=2) == 27, "revisa el paso"\n'
+    whole = whole.replace(step, step + 'assert side(30, 3, s=4) == 7, "no cabe otra ventana"\n')
+    entries = mini.BANK[: mini.BANK.index('# %% wrong="n1-size" name="float"')]
+    row = found(whole, entries.replace("size(55, 3, s=2)\n", "size(55, 3, s=2)\nsize(30, 3, s=4)\n"))
     assert row.problems == [] and row.mutants == row.killed > 10 and row.retypings > 5
 
 
