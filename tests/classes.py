@@ -26,6 +26,7 @@ LAST = ["García López", "Garcia Lopez", "Pérez", "de la O", "O'Neil", "Núñe
         "van 't Hof", "Etxeberria", "明", "[/b]", "x\x1b[2J", "a" * 90, "𝒜" * 40, "=1+1"]  # fmt: skip
 SYSTEMS = ("folders", "flat", "team", "blind", "canvas", "anonymous", "blackboard", "brightspace", "ilias", "sakai",
            "google", "plain", "users", "exercise", "zips")  # fmt: skip
+BY_NAME = ("google", "plain")  # in which nothing tells two students of one name apart
 RELEASED = b'{"cells": [{"metadata": {"nbgrader": {"grade_id": "n1-conv-output-size"}}}], "nbformat": 4}'
 
 
@@ -51,8 +52,9 @@ class Student:
 
 
 def students(draw: random.Random, count: int) -> list[Student]:
-    """A class in which names may be the same."""
-    return [Student(f"u{number}", draw.choice(FIRST), draw.choice(LAST), 70_000 + number) for number in range(count)]
+    """A class in which many names are the same, or nearly."""
+    first, last = draw.sample(FIRST, 3), draw.sample(LAST, draw.choice([2, 4]))
+    return [Student(f"u{number}", draw.choice(first), draw.choice(last), 70_000 + number) for number in range(count)]
 
 
 def clean(name):
@@ -112,8 +114,8 @@ def work(draw: random.Random, student: Student, others: list[Student], version: 
 
 def delivery(
     draw: random.Random, class_: list[Student], version: int
-) -> tuple[list[tuple[str, bytes]], dict[bytes, str]]:
-    """([(path, content)] of a delivery, {notebook: id of the student who handed it in})."""
+) -> tuple[str, list[tuple[str, bytes]], dict[bytes, str]]:
+    """(one of SYSTEMS, [(path, content)] of a delivery of it, {notebook: id of the student who handed it in})."""
     system = draw.choice(SYSTEMS)
     entries, owners = [], {}
     for student in class_:
@@ -128,4 +130,4 @@ def delivery(
     if draw.random() < 0.3:
         entries.append((draw.choice(["index.html", "__MACOSX/._x.ipynb", "Thumbs.db", "notas.txt", ""]), b"x"))
     draw.shuffle(entries)
-    return entries, owners
+    return system, entries, owners

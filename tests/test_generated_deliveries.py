@@ -35,7 +35,8 @@ def try_class(seed, tmp_path):
     for version in range(2):
         there = [student for student in class_ if draw.random() < 0.8] or class_[:1]
         before = {student.id: holds(root, student.id) for student in class_}
-        entries, new = classes.delivery(draw, there, version)
+        system, entries, new = classes.delivery(draw, there, version)
+        earlier = {path.read_bytes() for path in root.glob("submitted/*/*/*.ipynb")}
         owners |= new
         place.write_bytes(classes.zipped(entries))
         taken = intake.collect(root, place, LIMITS, listed)
@@ -50,6 +51,10 @@ def try_class(seed, tmp_path):
             assert all(holds(root, one) == before[one] for one in gone), "somebody's work changed without a delivery"
         else:
             assert len(submitted) == len(set(submitted.values())), "two students have one work"
+            absent = {work for work in earlier if owners[work] not in {student.id for student in there}}
+            assert absent <= set(submitted.values()) or system in classes.BY_NAME, "an absent student's work is gone"
+        if system not in classes.BY_NAME:
+            assert not [line for line in taken.left_out if "is newer" in line], "two students were taken for one"
     for work in owners:
         assert sum(path.read_bytes() == work for path in root.glob("*/*/**/*.ipynb")) <= 1
 

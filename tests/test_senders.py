@@ -80,6 +80,8 @@ def test_late_or_not_and_under_whatever_number_of_a_file_one_person_is_one_sende
         (["entregas/ana/p/x.ipynb", "entregas/eva/p/x.ipynb"], ["ana", "eva"]),
         (["1_lenet5/ana.ipynb", "1_lenet5/eva/entrega.ipynb", "6_zfnet/ana.zip"], ["ana", "eva", "ana"]),
         (["1_lenet5 ana.zip", "eva_6_zfnet (2).ipynb", "Copia de 1_lenet5 - Luis.ipynb.txt"], ["ana", "eva", "Luis"]),
+        (["T/Gil, Eva(egil)/x.ipynb", "T/Ruiz, Ana(ar)/y.ipynb", "notas.txt"], ["Gil, Eva", "Ruiz, Ana", "notas"]),
+        (["T/Ana_1_assignsubmission_file_/x.ipynb", "Eva_2_assignsubmission_file_/T/y.ipynb"], ["Ana", "Eva"]),
         (["1_lenet5/1_lenet5.ipynb", "ana/6_zfnet.ipynb"], [None, "ana"]),
         (["ana/Luis_1_assignsubmission_file_/x.ipynb", "luis/1_lenet5.ipynb"], ["ana", "luis"]),
     ],

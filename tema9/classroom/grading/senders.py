@@ -122,12 +122,18 @@ def read(
         left_of: what is left of a name without the notebook that it says; None if it says no notebook.
         known: whether a name is that of an enrolled student.
     """
-    for depth in range(min((len(path.parts) for path in paths), default=0)):
-        found = [of_platform(path.parts[depth], depth == len(path.parts) - 1) for path in paths]
-        if all(found):
-            return found
+    found = [_first_of_platform(path) for path in paths]
+    inside = [sender for sender, path in zip(found, paths, strict=True) if len(path.parts) > 1]
+    if all(inside) and any(found):  # files beside the folders may be anybody's
+        return [sender or _of_path(path.parts, left_of) for sender, path in zip(found, paths, strict=True)]
     depth = _around(paths, known)
     return [_of_path(path.parts[depth:], left_of) for path in paths]
+
+
+def _first_of_platform(path):
+    """The sender whom the first part of a path names that has a platform's form; None if none has."""
+    parts = ((part, place == len(path.parts)) for place, part in enumerate(path.parts, 1))
+    return next((sender for part, is_file in parts if (sender := of_platform(part, is_file))), None)
 
 
 def _of_path(parts, left_of):
