@@ -1,15 +1,26 @@
 """Deliveries that nobody thought of: nothing crashes, nobody is lost, and nobody's work becomes another's."""
 
+import io
 import random
+import zipfile
 
 import classes
 import pytest
 
+from tema9.classroom import sources
 from tema9.classroom.grading import intake
 from tema9.classroom.grading.delivery import Limits
 from tema9.streams import printable
 
+pytestmark = pytest.mark.filterwarnings("ignore:Duplicate name")  # two students of one name and one file
 LIMITS = Limits(file_bytes=20_000, student_files=50, student_bytes=100_000)
+
+
+@pytest.fixture(autouse=True)
+def read_once(monkeypatch):
+    """The sources of the course are read once, and not for each delivery."""
+    read = sources.all_sources()
+    monkeypatch.setattr(sources, "all_sources", lambda: read)
 
 
 def holds(root, student):
@@ -61,9 +72,6 @@ def try_class(seed, tmp_path):
 
 def _all(content):
     """The bytes of a file and, if it is a zip, of the files in it."""
-    import io
-    import zipfile
-
     if content[:2] != b"PK":
         return [content]
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
