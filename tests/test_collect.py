@@ -121,6 +121,23 @@ def test_who_has_left_is_told_once_leaves_the_tables_and_comes_back(root, tmp_pa
     assert {row.student for row in scores.scores(open_cohort(root))} == {"agarcia", "lperez", "mruiz"}
 
 
+def test_a_roster_that_a_spreadsheet_has_saved_is_still_one(root, tmp_path):
+    place = handed_in(tmp_path / "in.zip", "agarcia/1_mini.ipynb")
+    assert run("collect", place, "--course", root, "--roster", listed(tmp_path / "c.csv", CANVAS)).exit_code == 0
+    text = (
+        (root / "roster.csv")
+        .read_text(encoding="utf-8")
+        .replace(",", ";")
+        .replace("71003;100003;;", "71003;100003;;2026-12-01")
+    )
+    (root / "roster.csv").write_text(text, encoding="cp1252")
+    assert run("collect", place, "--course", root).exit_code == 0
+    assert people.left(Course(root)) == {"mruiz"}
+    (root / "roster.csv").write_text("nombre\nAna\n")
+    result = run("collect", place, "--course", root)
+    assert result.exit_code == 2 and "roster.csv has no column id" in result.stderr
+
+
 def test_no_name_is_markup_or_an_order_to_a_terminal(root, tmp_path):
     names = (
         "[bold]/1_mini.ipynb",

@@ -12,6 +12,7 @@ from tema9.classroom.course import Course
 from tema9.classroom.grading import identities, intake, people, senders
 from tema9.classroom.grading.identities import HandedIn, Identities, Who
 from tema9.classroom.grading.senders import Sender
+from tema9.streams import printable
 
 NOTEBOOK = (sources.NOTEBOOKS / "1_lenet5.ipynb").read_bytes()
 ANA = {"id": "agarcia", "first_name": "Ana", "last_name": "García López", "email": "ana@uni.es", "lms_user_id": "71001"}
@@ -95,9 +96,10 @@ def test_names_that_differ_only_by_accents_or_order_are_told_apart_if_they_are_w
 
 def test_the_teacher_has_the_last_word_except_against_a_number_of_the_list():
     def said(student, part="Zoe", system="", number=""):
-        return of(part, who=[Who(part, system, number, student)])
+        return of(part, who=[Who(printable(part).strip(), system, number, student)])
 
     assert said("lperez") == said("Luis Pérez Gil") == said("luis@uni.es") == "lperez"
+    assert said("lperez", " x\x1b y ") == "lperez"  # as who.csv has a label that a terminal would obey
     assert said("-") == "-" and said("+zoe nueva") == "zoe-nueva"
     assert said("lperes") == "who.csv names nobody who is enrolled"
     blind = "Participante_412399_assignsubmission_file_"

@@ -305,7 +305,7 @@ def _apart(name, sender):
 
 
 def _key(system, number, label):
-    return (system, number) if number else ("", printable(label))
+    return (system, number) if number else ("", printable(label).strip())
 
 
 def _forms(name):

@@ -67,7 +67,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 EMAIL = re.compile("mail|correo|correu|correio|courriel|posta")  # in a header that is none of these
 WHO = ("id", "email", "participant", "id_number")  # one of these a list must have, to say who its students are
-NOBODY = {"pointspossible", "manualposting", *senders.TEST_STUDENT}  # in the place of a name, in lists of Canvas
+NOBODY = {"pointspossible", *senders.TEST_STUDENT}  # in the place of a name, in lists of Canvas
 
 
 def rows(path: str | Path) -> Iterator[tuple[int, list[str]]]:
@@ -213,7 +213,7 @@ def read(path: str | Path) -> list[Person]:
         said = {ours: cells[at].strip() if at < len(cells) else "" for ours, at in where.items()}
         if "endoflineindicator" in names or "orgdefinedid" in names:  # Brightspace puts a # before what identifies
             said = {ours: value.lstrip("#") for ours, value in said.items()}
-        if _is_nobody(said, cells, is_canvas):
+        if _is_nobody(said, is_canvas):
             continue
         raw, person = _person(said)
         if not person["id"]:
@@ -229,12 +229,13 @@ def _first_line(path, table):
     return next((line.strip()[:80] for line in lines if line.strip()), "")
 
 
-def _is_nobody(said, cells, is_canvas):
+def _is_nobody(said, is_canvas):
     """Whether a row is one that Canvas puts among the students: points, posting, or the student that it invents."""
+    if not is_canvas:
+        return False
     name = said.get("full_name") or said.get("last_name", "") + said.get("first_name", "")
-    marks = {squeezed(cell) for cell in cells} & {"pointspossible", "manualposting"}
-    no_number = is_canvas and not said.get("lms_user_id") and not said.get("id")
-    return is_canvas and (squeezed(name) in NOBODY or bool(marks and no_number) or (no_number and not name.strip()))
+    has_number = said.get("lms_user_id") or said.get("id")
+    return squeezed(name) in NOBODY or (not has_number and not name)
 
 
 def _person(said):
@@ -289,17 +290,7 @@ def known(course: Course) -> list[Person]:
     Raises:
         ValueError: roster.csv cannot be read.
     """
-    path = course.root / ROSTER
-    found: dict[str, Person] = {}
-    if path.is_file():
-        table = [cells for _, cells in rows(path)]
-        if not table or "id" not in table[0]:
-            raise ValueError(f"{path} has no column id; give the list again with --roster, which writes it")
-        found = {
-            row["id"]: {key: value for key, value in row.items() if value and key in FIELDS}
-            for row in (dict(zip(table[0], cells, strict=False)) for cells in table[1:])
-            if row.get("id")
-        }
+    found = {person["id"]: person for person in _roster(course)}
     for student, said in enrolled(course).items():
         person = {key: said[key] for key in ("first_name", "last_name", "email", "lms_user_id") if said.get(key)}
         if person and student not in found:
@@ -431,9 +422,21 @@ def enrolled(course: Course) -> dict[str, dict]:
 
 
 def left(course: Course) -> set[str]:
-    """Return the students who have left a course."""
+    """Return the students who have left a course.
+
+    Raises:
+        ValueError: roster.csv cannot be read.
+    """
+    return {person["id"] for person in _roster(course) if "left" in person}
+
+
+def _roster(course):
+    """The rows of roster.csv, which somebody may have saved with a spreadsheet; [] where there is none."""
     path = course.root / ROSTER
     if not path.is_file():
-        return set()
-    with path.open(newline="", encoding="utf-8") as file:
-        return {row["id"] for row in csv.DictReader(file) if row.get("left")}
+        return []
+    table = [cells for _, cells in rows(path)]
+    if not table or "id" not in table[0]:
+        raise ValueError(f"{path} has no column id; remove it, and give the list of students again with --roster")
+    found = (dict(zip(table[0], cells, strict=False)) for cells in table[1:])
+    return [{key: row[key] for key in FIELDS if row.get(key)} for row in found if row.get("id")]
