@@ -300,7 +300,7 @@ def _plain_name(sender):
 
 
 def _apart(name, sender):
-    end = slug(sender.number) or mark(sender.label)
+    end = slug(sender.number.partition(" - ")[0]) or mark(sender.label)
     return slug(f"{name[:60]}-{end}")
 
 

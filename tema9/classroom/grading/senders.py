@@ -32,8 +32,8 @@ PATTERNS: tuple[tuple[str, str, str], ...] = (
     # Blackboard, "Assignment File Download": TASK_USERNAME_attempt_DATE_FILE, and TASK_USERNAME_attempt_DATE.txt
     (BLACKBOARD, "file", r"(?P<number>.+_[^_]+)_attempt_\d{4}(?:-\d\d){5}(?:_(?P<rest>.+)|\.txt)"),
     # Brightspace: TASK-SUBMISSION - NAME - Nov 26, 2026 1234 PM, as a folder or before each file
-    (BRIGHTSPACE, "folder", r"\d+-\d+ - (?P<name>.+?) - .*\d{4}.*"),
-    (BRIGHTSPACE, "file", r"\d+-\d+ - (?P<name>.+?) - .*?\d{4}.*? - (?P<rest>.+)"),
+    (BRIGHTSPACE, "folder", r"(?P<number>\d+-\d+ - (?P<name>.+?)) - .*\d{4}.*"),
+    (BRIGHTSPACE, "file", r"(?P<number>\d+-\d+ - (?P<name>.+?)) - .*?\d{4}.*? - (?P<rest>.+)"),
     # Sakai: LAST, FIRST(USERNAME)/Submission attachment(s)/FILE
     (SAKAI, "folder", r"(?P<name>[^()]+,[^()]*?) ?\((?P<number>[^()\s]*[A-Za-z][^()\s]*|\d{4,})\)"),
     (SAKAI, "file", r"(?P<name>[^()]+,[^()]*?) ?\((?P<number>[^()\s]+)\)_Submission attachment\(s\)_(?P<rest>.+)"),
@@ -41,7 +41,7 @@ PATTERNS: tuple[tuple[str, str, str], ...] = (
     (ILIAS, "folder", r"(?P<name>[^_]+_[^_]+)_(?P<number>[^_\s]+)_\d{3,}"),
 )
 BY_USER_NAME = (BLACKBOARD, SAKAI, ILIAS)  # the platforms whose number is, or ends in, the student's user name
-BY_ASSIGNMENT = (MOODLE, BLACKBOARD)  # those whose number is another in each assignment
+BY_ASSIGNMENT = (MOODLE, BLACKBOARD, BRIGHTSPACE)  # those whose number is another in each assignment
 # The word that Moodle writes for everybody where marking is blind, in the languages of its packs.
 PARTICIPANT = {
     "participant", "participante", "partehartzailea", "teilnehmer", "teilnehmerin", "teilnehmerinnen",
@@ -63,7 +63,8 @@ class Sender:
         name: the person's name in it; "" if it says none, as in an anonymous delivery.
         system: the platform whose form it has; "" for a plain file or folder.
         number: what the platform knows the person by: a participant's number, a user's id or a user name; of
-            Blackboard the task and the user name, since either may have the _ that is between them.
+            Blackboard the task and the user name, since either may have the _ that is between them; of Brightspace
+            its two numbers and the name, since nothing tells which of them is the person's.
         late: whether the platform says that it was late.
         rest: the name that the student gave to the file, where the label is before it.
     """
