@@ -1,5 +1,7 @@
 """The benchmarks run; what they measure is not asserted here."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +28,31 @@ def test_a_benchmark_runs_and_prints_its_ratios(name, prints):
     result = subprocess.run(script, capture_output=True, text=True, check=True)
     said = result.stdout + result.stderr
     assert all(words in said for words in [*prints, "torch"]), said
+
+
+def on_a_gpu(out, *options):
+    """Run the benchmark of a GPU with tiny settings; return its results, in order."""
+    script = [sys.executable, BENCHMARKS / "gpu.py", "--tiny", "--out", out, *options]
+    subprocess.run(script, capture_output=True, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    return [json.loads(line) for line in (out / "gpu.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_a_gpu_runs_on_a_cpu_with_tiny_settings(tmp_path):
+    found = on_a_gpu(tmp_path, "--parts", "card,waits,resume,speed,two", "--seconds", "600")
+    assert not [line for line in found if "FAILS" in line["what"] or line["what"] == "ended"]
+    values = {line["what"]: line["value"] for line in found}
+    assert values["peak in float32"] > 0
+    resumed = [value for what, value in values.items() if what.startswith("resume")]
+    assert len(resumed) == 2 and all(value.startswith("the very same; ") for value in resumed)
+    assert any(what.startswith("ours, from memory") for what in values) and found[-1]["part"] == "end"
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_a_gpu_starts_nothing_that_would_not_end_and_says_so(tmp_path):
+    found = on_a_gpu(tmp_path, "--seconds", "5")
+    assert {line["what"] for line in found} == {"skipped", "seconds"} and len(found) > 10
+    assert found[0]["part"] == "card", "what decides comes first"
 
 
 @pytest.mark.bubblewrap
