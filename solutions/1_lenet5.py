@@ -57,6 +57,10 @@
 # fichero sin cambiarle el nombre.
 
 # %%
+from tema9 import notebook
+
+notebook.prepare()  # antes que nada: carga PyTorch, y una prueba que falla se muestra en una línea
+
 import os
 import time
 from dataclasses import replace
@@ -72,11 +76,10 @@ import tema9.data
 import tema9.layers
 import tema9.models
 import tema9.training
-from tema9 import figures, measuring, notebook, recipes
+from tema9 import figures, measuring, recipes
 from tema9.architectures import C3_INPUTS
 from tema9.arithmetic import spanish
 
-notebook.prepare()  # una prueba que falla se muestra en una línea
 figures.describe_pictures()  # cada figura, con su texto alternativo
 torch.manual_seed(0)
 torch.set_num_threads(1)  # con redes tan pequeñas, más hilos no ganan tiempo y estorban en una máquina ocupada

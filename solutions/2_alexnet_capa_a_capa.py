@@ -60,6 +60,10 @@
 # fichero sin cambiarle el nombre. No borres celdas. Si dejas un ejercicio sin hacer, los demás puntúan igual.
 
 # %%
+from tema9 import notebook
+
+notebook.prepare()  # antes que nada: carga PyTorch, y una prueba que falla se muestra en una línea
+
 import math
 import os
 import time
@@ -71,10 +75,9 @@ from IPython.display import Markdown
 from torch import nn
 
 import tema9
-from tema9 import figures, measuring, models, notebook
+from tema9 import figures, measuring, models
 from tema9.arithmetic import MIB, spanish
 
-notebook.prepare()  # una prueba que falla se muestra en una línea
 figures.describe_pictures()  # cada figura, con su texto alternativo
 
 # La lista de la diapositiva "Full (simplified) AlexNet architecture", capa por capa.

@@ -60,6 +60,10 @@
 # fichero sin cambiarle el nombre.
 
 # %%
+from tema9 import notebook
+
+notebook.prepare()  # antes que nada: carga PyTorch, y una prueba que falla se muestra en una línea
+
 import os
 
 import matplotlib.pyplot as plt
@@ -70,10 +74,9 @@ from torch import nn
 
 import tema9
 import tema9.data
-from tema9 import experiments, figures, measuring, notebook
+from tema9 import experiments, figures, measuring
 from tema9.arithmetic import spanish
 
-notebook.prepare()  # una prueba que falla se muestra en una línea
 figures.describe_pictures()  # cada figura, con su texto alternativo
 torch.manual_seed(0)
 torch.set_num_threads(1)  # con redes tan pequeñas, más hilos no ganan tiempo y estorban en una máquina ocupada

@@ -57,6 +57,10 @@
 # fichero sin cambiarle el nombre.
 
 # %%
+from tema9 import notebook
+
+notebook.prepare()  # antes que nada: carga PyTorch, y una prueba que falla se muestra en una línea
+
 import os
 
 import matplotlib.pyplot as plt
@@ -65,10 +69,9 @@ import torch
 import torch.nn.functional as F
 
 import tema9
-from tema9 import figures, notebook, records
+from tema9 import figures, records
 from tema9.arithmetic import MIB, crossing_values, layer_table, spanish
 
-notebook.prepare()  # una prueba que falla se muestra en una línea
 figures.describe_pictures()  # cada figura, con su texto alternativo
 torch.manual_seed(0)
 torch.set_num_threads(1)  # con tan poco trabajo, más hilos no ganan tiempo

@@ -26,7 +26,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tema9 import notebook
+from tema9 import imports, notebook
 from tema9.streams import use_utf8
 
 SECONDS = 20  # for all the probes of one exercise
@@ -377,6 +377,8 @@ def _within(seconds, function, *args):
         thread.join(seconds)
     finally:  # too slow, or the student pressed stop
         slow = thread.is_alive()
+        while imports.running(sys._current_frames().get(thread.ident or 0)):  # a package is not left half imported
+            thread.join(0.05)
         if slow:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
                 ctypes.c_ulong(thread.ident), ctypes.py_object(KeyboardInterrupt)

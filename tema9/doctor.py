@@ -6,14 +6,15 @@ python -m tema9.doctor [FOLDER]
 import importlib.metadata
 import importlib.util
 import os
+import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tema9 import hardware, outline
+from tema9 import files, hardware, imports, lab, outline
 from tema9.arithmetic import spanish
 from tema9.streams import use_utf8
 from tema9.tables import Table
@@ -21,6 +22,11 @@ from tema9.tables import Table
 GIB = 2**30
 LEAST_MEMORY, LEAST_DISK = 3 * GIB, GIB // 2
 PACKAGES = ("torch", "torchvision", "jupyterlab", "nbgrader", "ipykernel", "ipywidgets", "ipycanvas", "matplotlib")
+HELP = """uso: python -m tema9.doctor [CARPETA]
+
+Mira si a esta máquina le falta algo para el curso y dice cómo se arregla: ✔ está bien, ✘ hace falta, – conviene.
+
+CARPETA  donde están los cuadernos; sin ella, la carpeta notebooks o esta"""
 INSTALL = f"{Path(sys.executable).name} -m pip install ."
 
 
@@ -46,7 +52,28 @@ class Finding:
 
 def examine(folder: str | Path) -> list[Finding]:
     """Look at everything that a student needs; `folder` is where the notebooks are."""
-    return [python(), packages(), machine(), gpu(), kernel(), writable(folder), disk(folder), language()]
+    looks: dict[str, Callable[[], Finding]] = {
+        "Python": python,
+        "paquetes": packages,
+        "ficheros": lambda: own_files(folder),
+        "máquina": machine,
+        "GPU": gpu,
+        "núcleo de Jupyter": kernel,
+        "carpetas": lambda: writable(folder),
+        "carpeta personal": home,
+        "disco": lambda: disk(folder),
+        "idioma de JupyterLab": language,
+    }
+    return [_looked(name, look) for name, look in looks.items()]
+
+
+def _looked(name, look):
+    """The finding of `look`; what cannot even be looked at is a finding too."""
+    try:
+        return look()
+    except Exception as error:  # a broken machine is what is looked for, and it breaks in many ways
+        there = f"no se puede mirar ({type(error).__name__}: {' '.join(str(error).split())})"
+        return Finding(name, there, False, f"Si no sabes por qué, haz otro entorno e instala en él: {INSTALL}")
 
 
 def python() -> Finding:
@@ -93,36 +120,73 @@ def gpu() -> Finding:
     return Finding("GPU", f"{name}; se calcula en {chosen.precision}")
 
 
+def own_files(folder: str | Path) -> Finding:
+    """Whether files beside the notebooks hide modules."""
+    files = imports.hiding(folder)
+    return Finding(
+        "ficheros", imports.advice(files) or "ninguno se llama como un módulo", not files, "Reinicia después"
+    )
+
+
 def kernel() -> Finding:
     """Whether Jupyter's kernel python3 runs the Python that is running now."""
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
-    fix = f"Regístralo: {Path(sys.executable).name} -m ipykernel install --sys-prefix"
+    name, register = "núcleo de Jupyter", f"{Path(sys.executable).name} -m ipykernel install --sys-prefix"
+    specs = KernelSpecManager()
     try:
-        spec = KernelSpecManager().get_kernel_spec("python3")
+        spec = specs.get_kernel_spec("python3")
+        command = spec.argv[0]
     except NoSuchKernel:
-        return Finding("núcleo de Jupyter", "no hay ninguno que se llame python3", False, fix)
-    command = shutil.which(spec.argv[0]) or spec.argv[0]
+        return Finding(name, "no hay ninguno que se llame python3", False, f"Regístralo: {register}")
+    except Exception as error:  # its kernel.json may hold anything
+        place = specs.find_kernel_specs().get("python3", "python3")
+        said = f"no se entiende {Path(place) / 'kernel.json'} ({type(error).__name__})"
+        return Finding(name, said, False, f"Borra la carpeta {place} y regístralo: {register}")
     # Jupyter itself takes the Python that it runs in where the kernel's says no more than `python`.
-    here = Path(spec.argv[0]).name == spec.argv[0] or os.path.samefile(command, sys.executable)
-    return Finding("núcleo de Jupyter", "python3" if here else f"python3 es {command}, otro Python", here, fix)
+    if Path(command).name == command and re.fullmatch(r"python[\d.]*", command):
+        return Finding(name, "python3")
+    fix = f"Borra la carpeta {spec.resource_dir} y regístralo: {register}"
+    found = shutil.which(command)
+    if found is None:
+        return Finding(name, f"python3 es {command}, que no está o no se puede ejecutar", False, fix)
+    here = os.path.samefile(found, sys.executable)
+    return Finding(name, "python3" if here else f"python3 es {found}, otro Python", here, fix)
 
 
 def writable(folder: str | Path) -> Finding:
-    """Whether files can be written in the folder of the notebooks and in that of temporary files."""
-    for place in (Path(folder), Path(tempfile.gettempdir())):
-        try:
-            with tempfile.TemporaryFile(dir=place):
-                pass
-        except OSError as error:
-            fix = "Copia los cuadernos a una carpeta tuya"
-            return Finding("carpetas", f"no se puede escribir en {place} ({error.strerror})", False, fix)
-    return Finding("carpetas", f"se puede escribir en {Path(folder).resolve()}")
+    """Whether the folder of the notebooks is there, and files can be written in it and in that of temporary files."""
+    name = "carpetas"
+    if not Path(folder).is_dir():
+        there = f"{folder} no es una carpeta" if os.path.lexists(folder) else f"no está la carpeta {folder}"
+        return Finding(name, there, False, "Da la de los cuadernos: la que tiene 0_empieza_aqui.ipynb")
+    for place in (folder, tempfile.gettempdir()):
+        if problem := files.not_writable(place):
+            return Finding(name, problem, False, "Copia los cuadernos a una carpeta tuya")
+    return Finding(name, f"se puede escribir en {Path(folder).resolve()}")
+
+
+def home() -> Finding:
+    """Whether JupyterLab's files can be written where it keeps those of its user, which `tema9.lab` does not need."""
+    name, problems = "carpeta personal", lab.unwritable()
+    if problems:
+        fix = "`tema9.lab` usa una temporal: lo que ajustes en JupyterLab se pierde al cerrarlo; los cuadernos, no"
+        return Finding(name, next(iter(problems.values())), False, fix, needed=False)
+    temporary = [
+        str(folder) for folder in lab.personal_folders().values() if folder.parent.name.startswith(lab.TEMPORARY)
+    ]
+    if temporary:
+        there = f"no se puede escribir en ella, y JupyterLab usa {Path(temporary[0]).parent}"
+        return Finding(
+            name, there, False, "Lo que ajustes en JupyterLab se pierde al cerrarlo; los cuadernos, no", False
+        )
+    return Finding(name, "se puede escribir en ella")
 
 
 def disk(folder: str | Path) -> Finding:
     """Whether enough space is free on the disk of the notebooks."""
-    free = shutil.disk_usage(folder).free
+    there = next(place for place in (Path(folder).absolute(), *Path(folder).absolute().parents) if place.exists())
+    free = shutil.disk_usage(there).free
     return Finding("disco", f"{_gib(free)} libres", free >= LEAST_DISK, "Haz sitio: los cuadernos se guardan ahí")
 
 
@@ -153,6 +217,9 @@ def say(findings: Iterable[Finding]) -> int:
 
 def main(arguments: Sequence[str]) -> int:
     """Examine this machine for the notebooks of a folder, by default those of the bundle; return the exit code."""
+    if {"-h", "--help"} & set(arguments):
+        print(HELP)
+        return 0
     here = Path("notebooks") if Path("notebooks").is_dir() else Path(".")
     return say(examine(arguments[0] if arguments else here))
 

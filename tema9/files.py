@@ -62,6 +62,20 @@ def no_formula(value: Any) -> str:
     return f"'{text}" if formula else text
 
 
+def not_writable(folder: str | Path) -> str:
+    """Why no file can be written in a folder, in a line in Spanish without its full stop; "" if it can.
+
+    Of a folder that is not there, whether it can be made: the nearest folder above it is looked at.
+    """
+    folder = Path(folder)
+    above = next((place for place in (folder, *folder.parents) if os.path.lexists(place)), folder)
+    try:
+        with tempfile.TemporaryFile(dir=above):
+            return ""
+    except OSError as error:
+        return f"no se puede escribir en {folder} ({error.strerror})"
+
+
 def table(folder: str | Path, name: str, kind: str) -> list[dict[str, Any]]:
     """Return the rows of `name`.csv as a list of dicts: numbers come as numbers, empty cells as None.
 

@@ -12,24 +12,58 @@ import traceback
 from types import TracebackType
 from typing import Any
 
+from tema9 import imports
+
 RED, PLAIN = "\x1b[1;31m", "\x1b[0m"  # bold: JupyterLab then takes its dark red, which can be read on pink
+PREPARING = "preparando PyTorch… (la primera vez puede tardar un minuto)"
 UNANSWERED = "sin responder: escribe tu solución y quita el `raise NotImplementedError()`"
 
 # {name: what is wrong with the cell that defines it}, where that cell failed before the definition when it last ran.
 broken: dict[str, str] = {}
 
 
-def prepare() -> None:
-    """Make the running notebook show a failing test in one line, and remember the definitions whose cells failed.
+class ModuleHidden(ImportError):
+    """A file beside the notebook has been imported in the place of a module."""
 
-    Does nothing where there is no Jupyter kernel. A second call changes nothing.
+
+def prepare() -> None:
+    """Make the running notebook fit for the course; the first cell calls it before it imports anything else.
+
+    A failing test is shown in one line, and definitions whose cells failed are remembered. Files beside the notebook
+    hide no module, and are named. What torch imports in a training is imported now, and an interrupt breaks no import.
+
+    Does nothing where there is no Jupyter kernel. A second call only looks for such files again.
+
+    Raises:
+        ModuleHidden: such a file has been imported already, so that the kernel has to be restarted.
     """
     shell = _kernel_s_shell()
-    if shell is None or getattr(shell, "tema9_prepared", False):
+    if shell is None:
         return
-    shell.tema9_prepared = True
-    shell.set_custom_exc((Exception,), _show_error)
-    shell.events.register("post_run_cell", _remember)
+    if not getattr(shell, "tema9_prepared", False):
+        shell.set_custom_exc((Exception,), _show_error)
+        shell.events.register("post_run_cell", _remember)
+        shell.events.register("pre_execute", imports.hold_interrupts)  # Jupyter puts its own handler back
+        imports.hold_interrupts()
+        imports.mend_package()
+        shell.tema9_prepared = True
+    files = imports.hiding()
+    if taken := imports.taken(files):
+        raise ModuleHidden(f"{imports.advice(taken)} y reinicia el núcleo")
+    _load_training()
+    if files:
+        show(f"✘ {imports.advice(files)}.")
+
+
+def _load_training():
+    """Import what torch imports only in a training, with a line that says so while it lasts."""
+    if "torch._dynamo" in sys.modules:
+        return
+    from IPython.display import clear_output
+
+    print(PREPARING, flush=True)
+    imports.load_training()
+    clear_output()
 
 
 def show(line: str) -> None:
@@ -84,6 +118,8 @@ def _show_error(shell: Any, kind: type, error: BaseException, trace: TracebackTy
 
 def _in_short(error, trace):
     """What an error says to a student whose test fails or who has not answered yet; "" for another error."""
+    if isinstance(error, ModuleHidden):
+        return str(error)
     places = list(traceback.walk_tb(trace))
     mine = [(frame, line) for frame, line in places if frame.f_globals.get("__name__") == "__main__"]
     if isinstance(error, NotImplementedError) and mine and mine[-1] == places[-1]:

@@ -6,12 +6,15 @@ An exercise counts its points if its check says that it is right and its visible
 to the tests, and a person marks the prose.
 """
 
+import contextlib
 import json
 import os
 import queue
 import re
+import secrets
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,13 +22,20 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tema9 import answers, checks, outline
+from tema9 import answers, checks, imports, outline
 from tema9.streams import use_utf8
 from tema9.tables import Table
 
 SECONDS = 45  # of an exercise: its cell, its check and its tests
 SECONDS_TO_START = 180  # torch, the first time, from a slow disk
+HELP = """uso: python -m tema9.progress [CARPETA]
+
+Ejecuta en un proceso aparte las respuestas guardadas y dice qué ejercicios pasan y cuántos puntos suman.
+
+CARPETA  donde están los cuadernos; sin ella, esta carpeta, su carpeta notebooks o la de al lado"""
 DIED = "el proceso ha muerto al ejecutarlo"
+ROOT = str(Path(__file__).parents[1])  # from which this package comes, also where it is not installed
+SERVER = "import sys; sys.path.append({!r}); from tema9 import progress; progress.serve()"
 MARKS = {"right": "✔", "wrong": "✘", "unanswered": "○", "missing": "✘", "written": "…"}
 
 
@@ -129,6 +139,7 @@ def report(
         )
         lines += [str(result) for result in results if result.state in ("wrong", "missing")]
     head = ("cuaderno", "comprobaciones", "puntos", "respuestas escritas", "puntos a mano")
+    lines += [f"✘ {said}." for said in [imports.advice(imports.hiding(folder))] if said]
     note = f"{points} puntos de momento. Al corregir se añaden casos, y una persona puntúa las respuestas escritas."
     return Table(head, tuple(rows), (1, 2, 3, 4), "\n".join([*lines, note]))
 
@@ -186,50 +197,97 @@ def _run(folder, setup, exercises, seconds):
     """{exercise: (state, message)}; a new process goes on after one that was lost."""
     found, left = {}, list(exercises)
     while left:
-        process = subprocess.Popen(
-            [sys.executable, "-c", "from tema9 import progress; progress.serve()"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=folder,
-            encoding="utf-8",
-            env=os.environ | {"NBGRADER_EXECUTION": "validate", "MPLBACKEND": "agg", "PYTHONIOENCODING": "utf-8"},
-        )
-        try:
-            lines = _lines_of(process)
-            process.stdin.write(json.dumps({"setup": setup, "exercises": left}))
-            process.stdin.close()
-            ready = lines.get(timeout=SECONDS_TO_START) or {"message": DIED}
-            if ready["message"]:
-                message = f"la primera celda de código falla: {ready['message']}"
-                return found | {exercise["name"]: ("wrong", message) for exercise in left}
+        with _Process(folder, setup, left) as process:
+            if problem := process.problem_at_start():
+                return found | {exercise["name"]: ("wrong", problem) for exercise in left}
             while left:
-                answer = lines.get(timeout=seconds)
+                try:
+                    answer = process.answer(seconds)
+                except queue.Empty:
+                    answer = {"state": "wrong", "message": f"tarda más de {seconds:g} s: ¿hay un bucle que no termina?"}
+                    process.lost = True
                 exercise = left.pop(0)["name"]
                 found[exercise] = (answer["state"], answer["message"]) if answer else ("wrong", DIED)
-                if not answer:
+                if process.lost:
                     break
-        except (queue.Empty, OSError):
-            exercise = left.pop(0)["name"]
-            found[exercise] = ("wrong", f"tarda más de {seconds:g} s: ¿hay un bucle que no termina?")
-        finally:
-            process.kill()
-            process.wait()
-            process.stdout.close()
     return found
 
 
-def _lines_of(process):
-    """A queue of what a process says, a JSON value a line; None at its end."""
-    lines = queue.Queue()
+class _Process:
+    """The other process, which runs the set-up and then the exercises; `serve` is what it does.
 
-    def read():
-        for line in process.stdout:
-            lines.put(json.loads(line))
-        lines.put(None)
+    It imports nothing from the notebook's folder that is elsewhere too (-P), so that no file there hides a module.
+    """
 
-    threading.Thread(target=read, daemon=True).start()
-    return lines
+    def __init__(self, folder, setup, exercises):
+        self.lost = False
+        self.token = secrets.token_hex(8)  # before each answer; whatever else comes out of the process is none
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-c", SERVER.format(ROOT)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self.errors,
+                cwd=folder,
+                encoding="utf-8",
+                errors="replace",
+                env=os.environ | {"NBGRADER_EXECUTION": "validate", "MPLBACKEND": "agg", "PYTHONIOENCODING": "utf-8"},
+            )
+        except OSError:
+            self.errors.close()
+            raise
+        self.lines = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+        with contextlib.suppress(OSError):  # it has died already
+            job = {"token": self.token, "setup": setup, "exercises": exercises}
+            with self.process.stdin as orders:
+                orders.write(json.dumps(job))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.process.kill()
+        self.process.wait()
+        self.errors.close()
+
+    def _read(self):
+        """Put the answers into the queue; None at their end."""
+        with self.process.stdout as lines:
+            for line in lines:
+                _, token, answer = line.partition(self.token)
+                if token:
+                    self.lines.put(json.loads(answer))
+        self.lines.put(None)
+
+    def answer(self, seconds):
+        """The next answer, or None from a process that has died.
+
+        Raises:
+            queue.Empty: there is none in that many seconds.
+        """
+        answer = self.lines.get(timeout=seconds)
+        self.lost = answer is None
+        return answer
+
+    def problem_at_start(self):
+        """Why no exercise can be run, in Spanish; "" if the set-up has ended well."""
+        try:
+            started = self.answer(SECONDS_TO_START)
+        except queue.Empty:
+            return f"la máquina va muy lenta: PyTorch no se ha cargado en {SECONDS_TO_START} s. Prueba otra vez"
+        if started is None:
+            self.process.wait()
+            self.errors.seek(0)
+            said = self.errors.read().decode("utf-8", "replace").strip().splitlines()
+            return f"Python no arranca ({said[-1] if said else 'sin decir por qué'}); mira `python -m tema9.doctor`"
+        try:
+            ready = self.answer(SECONDS_TO_START)
+        except queue.Empty:
+            return f"la primera celda de código tarda más de {SECONDS_TO_START} s"
+        message = DIED if ready is None else ready["message"]
+        return message and f"la primera celda de código falla: {message}"
 
 
 def serve() -> None:
@@ -237,10 +295,9 @@ def serve() -> None:
     job = json.load(sys.stdin)
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, 1), os.dup2(nothing, 2)  # what the cells print is not the answer
 
     def say(value):
-        print(json.dumps(value), file=out, flush=True)
+        print(job["token"] + json.dumps(value), file=out, flush=True)
 
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
@@ -249,6 +306,10 @@ def serve() -> None:
 
     shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
     magics.prepare(shell)
+    imports.load_training()  # its seconds are no exercise's
+    say({})
+    os.dup2(nothing, 1), os.dup2(nothing, 2)  # what the cells print is not the answer
+    sys.path.append("")  # after all else: a student's own modules are found, and hide none
     for code in job["setup"]:
         if error := _error_of(shell, code):
             say({"message": error})
@@ -293,6 +354,9 @@ def main(arguments: Sequence[str]) -> None:
     """Print the report of a folder."""
     from tema9.lab import notebooks_folder
 
+    if {"-h", "--help"} & set(arguments):
+        print(HELP)
+        return
     try:
         folder = notebooks_folder(*arguments[:1])
         print(report(folder, lambda jobs: tqdm(jobs, "tus celdas", leave=False, delay=2, disable=None)))

@@ -12,7 +12,7 @@ from typing import Any
 from nbgrader.server_extensions.validate_assignment.handlers import NbGraderVersionHandler, ValidateAssignmentHandler
 from tornado import ioloop, web
 
-from tema9 import progress
+from tema9 import imports, progress
 
 STYLE = """<style>
 .jp-Dialog-header, #validation-message > div:first-child { display: none; }
@@ -28,8 +28,13 @@ STYLE = """<style>
 COLOURS = {"right": "--jp-success-color0", "wrong": "--jp-error-color0", "missing": "--jp-error-color0"}
 
 
-def answer(results: Sequence[progress.Result]) -> dict[str, Any]:
-    """The answer for the dialog, from the state of each exercise of a notebook."""
+def answer(results: Sequence[progress.Result], advice: str = "") -> dict[str, Any]:
+    """The answer for the dialog, from the state of each exercise of a notebook.
+
+    Args:
+        results: the states.
+        advice: about the folder of the notebook, a sentence without its full stop.
+    """
     tested = [result for result in results if not result.exercise.by_hand]
     right = [result for result in tested if result.state == "right"]
     prose = [result for result in results if result.exercise.by_hand]
@@ -43,7 +48,9 @@ def answer(results: Sequence[progress.Result]) -> dict[str, Any]:
     if prose:
         waiting = sum(result.exercise.points for result in prose)
         notes.append(f"Respuestas escritas: {len(written)} de {len(prose)}; sus {waiting} puntos los pone una persona.")
-    return _dialog(heading, f"<table>{rows}</table><p>{' '.join(notes)}</p>")
+    if advice:
+        notes.append(f"{advice}.")
+    return _dialog(heading, f"<table>{rows}</table><p>{escape(' '.join(notes))}</p>")
 
 
 def _row(result):
@@ -59,7 +66,7 @@ def _dialog(heading, html):
 def validate(path: str | Path) -> dict[str, Any]:
     """Examine a notebook file and return the answer for the dialog."""
     try:
-        return answer(progress.examine(path))
+        return answer(progress.examine(path), imports.advice(imports.hiding(Path(path).parent)))
     except (OSError, ValueError) as error:
         return _dialog("No hay nada que validar", f"<p>{escape(str(error))}.</p>")
 

@@ -11,9 +11,9 @@ from tema9.classroom.sandbox import sandbox
 
 
 def test_jupyterlab_opens_on_the_start_page_and_asks_nothing_of_the_network():
-    command = lab.command(sources.NOTEBOOKS)
-    assert "--LabApp.default_url=/lab/tree/0_empieza_aqui.ipynb" in command
-    assert "--LabApp.extension_manager=readonly" in command
+    settings = lab.settings(sources.NOTEBOOKS)
+    assert "--LabApp.default_url=/lab/tree/0_empieza_aqui.ipynb" in settings
+    assert "--LabApp.extension_manager=readonly" in settings
     overrides = json.loads((lab.SETTINGS / "overrides.json").read_text())
     news = overrides["@jupyterlab/apputils-extension:notification"]
     assert news == {"fetchNews": "false", "checkForUpdates": False}
@@ -50,7 +50,7 @@ def test_the_doctor_says_the_fix_of_what_is_wrong(tmp_path, monkeypatch, capsys)
 
 def test_the_doctor_notices_a_folder_that_cannot_be_written(tmp_path):
     finding = doctor.writable(tmp_path / "nowhere")
-    assert not finding.right and "no se puede escribir" in finding.there
+    assert not finding.right and "no está la carpeta" in finding.there
 
 
 def test_what_is_not_needed_costs_no_exit_code(monkeypatch, capsys):

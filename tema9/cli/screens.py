@@ -58,7 +58,7 @@ def lab(arguments: LabArguments = None) -> None:
     """Open JupyterLab on the start page in notebooks/, as a student."""
     from tema9 import lab
 
-    raise typer.Exit(subprocess.call(lab.command(ROOT / "notebooks", *(arguments or []))))
+    lab.main([str(ROOT / "notebooks"), *(arguments or [])])
 
 
 def classroom(

@@ -1,10 +1,13 @@
 """A browser for the tests: it may talk to this machine only, and an error of a page is an error of the test."""
 
 import re
+import shutil
 
 import pytest
 
 from tema9 import lab as student
+from tema9 import outline
+from tema9.classroom import sources
 from tema9.classroom.lecture import browser as chromium
 from tema9.classroom.lecture import screens
 
@@ -58,5 +61,6 @@ def lab(browser, tmp_path_factory):
     home = tmp_path_factory.mktemp("lab")
     root = home / "notebooks"
     root.mkdir()
+    shutil.copy(sources.NOTEBOOKS / f"{outline.START}.ipynb", root)  # without it, tema9.lab finds no notebooks
     with screens.serving(student.command(root), root, home, {"NBGRADER_EXECUTION": "validate"}) as served:
         yield served
