@@ -95,6 +95,7 @@ ALLOWED = {
     "outline": {"files"},
     "lab": {"files", "outline", "streams"},
     "progress": {"answers", "checks", "imports", "lab", "magics", "measuring", "outline", "streams", "tables"},
+    "update": {"files", "lab", "outline", "streams"},
     "validate": {"imports", "progress"},
     "doctor": {"arithmetic", "files", "hardware", "imports", "lab", "machine", "outline", "streams", "tables"},
 }

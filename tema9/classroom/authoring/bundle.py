@@ -1,10 +1,12 @@
 """The zip that students receive: the notebooks, and their side of the package `tema9`, which pip can install."""
 
+import datetime
+import subprocess
 import tomllib
 import zipfile
 from pathlib import Path
 
-from tema9 import __version__
+from tema9 import __version__, update
 from tema9.classroom import sources
 from tema9.files import atomic_write
 
@@ -14,7 +16,6 @@ INSTRUCTORS = ("classroom", "cli", "__main__.py")
 INSTRUCTORS_DEPENDENCIES = (
     "jupytext", "nbformat", "nbconvert", "jupyter-client", "jinja2", "rapidfuzz", "openpyxl", "typer", "rich"
 )  # fmt: skip
-DATE = (1980, 1, 1, 0, 0, 0)  # of every file in the zip, so that two zips of one version are the same bytes
 ALWAYS_BINARY = (".safetensors",)
 
 PYPROJECT = """[build-system]
@@ -64,6 +65,7 @@ def files(root: str | Path = sources.ROOT) -> dict[str, bytes]:
     if missing:
         raise FileNotFoundError(f"notebooks/ has no {', '.join(sorted(missing))}; run `tema9 notebooks` first")
     found = {f"notebooks/{path.name}": _content(path) for path in notebooks}
+    found[update.RELEASED] = update.released({path.stem: _content(path) for path in notebooks})
     found["LICENSE"] = _content(root / "LICENSE")
     found["LEEME.md"] = _content(Path(__file__).with_name("LEEME.md"))
     for path in (root / "tema9").rglob("*"):
@@ -97,6 +99,20 @@ def _content(path):
     return content if path.suffix in ALWAYS_BINARY else content.replace(b"\r\n", b"\n")
 
 
+def _date(root):
+    """The date of every file in the zip: that of the last commit, so that two zips of one version are the same bytes.
+
+    Where there is no git, the date of the youngest file in the folder of the notebooks.
+    """
+    git = ["git", "-C", str(root), "log", "-1", "--format=%ct"]
+    try:
+        seconds = int(subprocess.run(git, capture_output=True, check=True, text=True).stdout)
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        seconds = max(int(path.stat().st_mtime) for path in (Path(root) / "notebooks").iterdir())
+    day = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    return (day.year, day.month, day.day, 0, 0, 0)  # at midnight: in no time zone a date to come, or hardly
+
+
 def bundle(path: str | Path, root: str | Path = sources.ROOT) -> list[str]:
     """Write the zip that students receive, and return the paths of the files in it.
 
@@ -107,10 +123,10 @@ def bundle(path: str | Path, root: str | Path = sources.ROOT) -> list[str]:
     Raises:
         FileNotFoundError: the notebooks are not built.
     """
-    content = files(root)
+    content, date = files(root), _date(root)
     with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, data in content.items():
-            entry = zipfile.ZipInfo(f"{FOLDER}/{name}", DATE)
+            entry = zipfile.ZipInfo(f"{FOLDER}/{name}", date)
             entry.external_attr = 0o644 << 16
             entry.create_system = 3  # Unix, on whatever system the zip is made
             archive.writestr(entry, data, zipfile.ZIP_DEFLATED, compresslevel=9)
