@@ -136,7 +136,7 @@ def kernel() -> Finding:
     specs = KernelSpecManager()
     try:
         spec = specs.get_kernel_spec("python3")
-        command = spec.argv[0]
+        command = str(spec.argv[0])
     except NoSuchKernel:
         return Finding(name, "no hay ninguno que se llame python3", False, f"Regístralo: {register}")
     except Exception as error:  # its kernel.json may hold anything

@@ -10,6 +10,7 @@ import zipfile
 
 import nbformat
 import pytest
+import yaml
 
 from tema9.classroom import sources
 from tema9.classroom.authoring import bank, bundle
@@ -40,6 +41,20 @@ def test_two_bundles_are_the_same_bytes(tmp_path):
     for name in ("a.zip", "b.zip"):
         bundle.bundle(tmp_path / name)
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+
+
+def test_its_files_have_the_date_of_the_last_commit(tmp_path):
+    bundle.bundle(tmp_path / "x.zip")
+    with zipfile.ZipFile(tmp_path / "x.zip") as archive:
+        [date] = {entry.date_time for entry in archive.infolist()}
+    assert date[0] >= 2026 and date[3:] == (0, 0, 0)
+
+
+def test_conda_gets_pytorch_from_conda_forge(unpacked):
+    listed = yaml.safe_load((unpacked / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    ours = yaml.safe_load((sources.ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    assert [one for one in listed if "torch" in str(one)] == [one for one in ours if "torch" in str(one)]
+    assert listed[-1] == {"pip": ["."]}
 
 
 def test_it_holds_every_notebook_as_built_and_no_side_of_the_instructor(unpacked):

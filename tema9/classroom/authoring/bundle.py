@@ -43,6 +43,7 @@ channels:
   - conda-forge
 dependencies:
   - python{python}
+{torch}
   - pip
   - pip:
       - .
@@ -89,7 +90,11 @@ def _settings(root):
         dependencies="\n".join(f'    "{line}",' for line in kept),
         data=", ".join(f'"{glob}"' for glob in globs if not glob.startswith(INSTRUCTORS)),
     )
-    environment = ENVIRONMENT.format(python=project["requires-python"])
+    # PyTorch from conda, which takes the one without GPU where there is none; the rest asks nothing of the machine.
+    torch = [
+        f"  - py{line}" if line.startswith("torch>") else f"  - {line}" for line in kept if line.startswith("torch")
+    ]
+    environment = ENVIRONMENT.format(python=project["requires-python"], torch="\n".join(torch))
     return {"pyproject.toml": text.encode(), "environment.yml": environment.encode()}
 
 
