@@ -1,11 +1,13 @@
 """JupyterLab's settings, and what the doctor finds."""
 
+import contextlib
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 
 import psutil
@@ -100,6 +102,10 @@ def test_whatever_ends_tema9_lab_ends_jupyterlab_and_its_kernels(no_home, name, 
                     break
             url = f"http://127.0.0.1:{port}"
             request = urllib.request.Request(f"{url}/api/kernels?token=t", b'{"name": "python3"}', method="POST")
+            while True:  # JupyterLab says its address a moment before it listens there
+                with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+                    break
+                time.sleep(0.1)
             with urllib.request.urlopen(request) as answer:
                 assert answer.status == 201
             family = [psutil.Process(started.pid), *psutil.Process(started.pid).children(recursive=True)]
