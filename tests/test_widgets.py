@@ -15,7 +15,7 @@ import torch
 from nbconvert import HTMLExporter
 from nbconvert.preprocessors import ExecutePreprocessor
 
-from tema9 import architectures, data, models, recipes, training, widgets
+from tema9 import architectures, data, looking, models, recipes, training, widgets
 from tema9.arithmetic import MIB, crossing_values, layer_table, output_size, spanish
 from tema9.widgets.digit_pad import as_mnist
 from tema9.widgets.explorer import FAULT, NO_FRONT_END
@@ -55,6 +55,8 @@ def others(control):
         return next(value for value in values if value != control.value)
     if isinstance(control.value, bool):
         return not control.value
+    if not hasattr(control, "min"):
+        return control.value + 1
     return control.min if control.value != control.min else control.max
 
 
@@ -132,6 +134,24 @@ def test_the_last_window_of_2012_hangs_three_pixels_over_the_edge():
     assert "La última ventana se sale 3 px" in explorer.words
 
 
+def test_everything_fits_only_where_the_division_is_exact():
+    explorer = widgets.input_224()
+    for route, (size, padding, _) in ROUTES.items():
+        moved(explorer, route=route)
+        before, after = padding if isinstance(padding, tuple) else (padding, padding)
+        exact = (size + before + after - 11) % 4 == 0
+        assert ("Todo encaja" in explorer.words) == exact, route
+        assert exact or re.search(r"sobra|no se lee|se sale", explorer.words), route
+
+
+def test_the_constant_of_the_paper_can_be_reached_and_another_keeps_its_place():
+    explorer = moved(widgets.lrn(alpha=0.003), alpha=1e-4, own=100, neighbours=100)
+    left = 100 / (2 + 1e-4 * 5 * 100**2) ** 0.75
+    assert f"{left:.1f}".replace(".", ",") + " %" in explorer.words
+    assert [label for label, _ in explorer.controls["alpha"].options][1] == "0,0001"
+    assert 0.003 in dict(explorer.controls["alpha"].options).values()
+
+
 def test_the_normalisation_divides_as_the_paper_prints_it():
     explorer = moved(widgets.lrn(), own=100, neighbours=50, alpha=0.002, size=5)
     left = 100 / (2 + 0.002 * (100**2 + 4 * 50**2)) ** 0.75
@@ -174,10 +194,36 @@ def test_the_editor_marks_a_side_that_is_not_whole():
 def test_the_editor_says_which_layer_does_not_fit_and_stops_there():
     explorer = moved(widgets.layer_editor("alexnet_slide"), **{"CONV5 kernel_size": 16})
     assert "CONV5: la ventana de 16 px no cabe en 15 px" in explorer.words
-    assert explorer.cells["CONV4"][0].value == "13 × 13 × 384" and explorer.cells["CONV5"][0].value == "—"
+    assert explorer.cells["CONV4"][0].value == "13 × 13 × 384" and explorer.cells["POOL3"][0].value == "—"
+    for place in (explorer.cells["CONV5"][0].value, explorer.reason.value):  # in its row, and above the table
+        assert "la ventana de 16 px no cabe" in place
     moved(explorer, **{"CONV5 kernel_size": 3, "CONV2 groups": 7})
     assert "CONV2: 7 grupos no dividen 96 canales y 256 filtros" in explorer.words
     assert "no cabe" in moved(explorer, input_size=5).words
+    moved(explorer, **{"CONV2 groups": 1, "input_size": 227})
+    assert explorer.reason.value == ""
+
+
+@pytest.mark.parametrize(
+    ("box", "value", "said"),
+    [
+        ("input_size", 227.5, "el lado de la entrada es un número entero de 1 a 1 024, y pone 227,5."),
+        ("input_size", 2275, "el lado de la entrada es un número entero de 1 a 1 024, y pone 2 275."),
+        ("input_size", 0, "y pone 0."),
+        ("CONV2 stride", 1.5, "CONV2: el paso es un número entero de 1 a 16, y pone 1,5."),
+        ("CONV3 padding", -1, "CONV3: el relleno es un número entero de 0 a 32, y pone −1."),
+        ("FC6 out_features", 1e9, "FC6: el número de neuronas es un número entero de 1 a 16 384"),
+    ],
+)
+def test_the_editor_refuses_a_number_that_cannot_be_where_it_was_typed_and_comes_back(box, value, said):
+    explorer = widgets.layer_editor("alexnet_slide")
+    before = explorer.controls[box].value, explorer.shown.value
+    moved(explorer, **{box: value})
+    assert said in explorer.reason.value and said in explorer.shown.value
+    if box != "input_size":
+        assert said in explorer.cells[box.split()[0]][0].value
+    moved(explorer, **{box: before[0]})
+    assert explorer.reason.value == "" and explorer.shown.value == before[1]
 
 
 def test_what_crosses_between_the_gpus_is_what_the_paper_chose_and_the_arithmetic_says():
@@ -228,12 +274,26 @@ def test_a_drawn_digit_comes_to_the_network_as_mnist_would_bring_it():
     assert "tu dibujo" in explorer.words
 
 
+def test_a_digit_that_is_moved_leaves_background_behind_and_does_not_come_back(monkeypatch):
+    explorer, seen = widgets.digit(lenet()), []
+    found = looking.activations(lenet(), explorer.examples.images[:1], ["relu1", "relu3", "output"])
+    monkeypatch.setattr("tema9.looking.activations", lambda model, images, names: seen.append(images[0]) or found)
+    whole = explorer.examples.images[0]
+    for right, down in ((8, 0), (-8, 0), (0, 8), (0, -8), (8, -8)):
+        moved(explorer, right=right, down=down)
+        expected = torch.full_like(whole, -0.1)
+        for y, x in torch.cartesian_prod(torch.arange(32), torch.arange(32)).tolist():
+            if 0 <= y - down < 32 and 0 <= x - right < 32:
+                expected[0, y, x] = whole[0, y - down, x - right]
+        assert torch.equal(seen[-1], expected)
+
+
 def test_an_empty_pad_says_so_and_an_example_comes_back():
     explorer = widgets.digit(lenet())
     explorer.clear()
     assert "Aún no hay nada dibujado" in explorer.shown.value
     moved(explorer, example=3)
-    assert "la cifra n.º 3" in explorer.words and not explorer.problem
+    assert "el dígito n.º 3" in explorer.words and not explorer.problem
 
 
 def test_the_pad_without_a_pen_down_draws_nothing():

@@ -5,6 +5,7 @@ import numpy as np
 import torch
 from ipycanvas import Canvas, hold_canvas
 from PIL import Image, ImageDraw
+from torch.nn import functional
 
 from tema9 import data, looking, models, svg
 from tema9.arithmetic import spanish
@@ -52,7 +53,7 @@ class Digit(Explorer):
         clear = ipywidgets.Button(description="Borrar y dibujar", icon="eraser")
         clear.on_click(lambda _: self.clear())
         controls = {
-            "example": slider("cifra real, n.º", example, 0, len(self.examples) - 1),
+            "example": slider("dígito real, n.º", example, 0, len(self.examples) - 1),
             "right": slider("mover a la derecha (px)", 0, -8, 8),
             "down": slider("mover abajo (px)", 0, -8, 8),
         }
@@ -61,7 +62,7 @@ class Digit(Explorer):
         canvas.on_mouse_up(self.pen_up)
         canvas.on_mouse_out(self.pen_up)
         canvas.add_class("tema9-pad")
-        hint = ipywidgets.HTML("Dibuja una cifra con el ratón, o elige una real con el teclado:")
+        hint = ipywidgets.HTML("Dibuja un dígito con el ratón, o elige uno real con el teclado:")
         beside = ipywidgets.VBox([hint, *controls.values(), clear])
         super().__init__(controls, self._seen, wrapped([canvas, beside]))
         controls["example"].observe(self._show_example, "value")
@@ -113,12 +114,17 @@ class Digit(Explorer):
 
     def _seen(self, example, right, down):
         if self.pad is None:
-            image, label = self.examples.images[example], f"la cifra n.º {example} (un {self.examples.labels[example]})"
+            image, label = (
+                self.examples.images[example],
+                f"el dígito n.º {example} (un {self.examples.labels[example]})",
+            )
         elif not np.asarray(self.pad).any():
-            raise Impossible("Aún no hay nada dibujado: arrastra el ratón por el cuadro, o elige una cifra real.")
+            raise Impossible("Aún no hay nada dibujado: arrastra el ratón por el cuadro, o elige un dígito real.")
         else:
             image, label = data.as_lenet5(torch.tensor(as_mnist(self.pad))[None, None].float())[0], "tu dibujo"
-        image = torch.roll(image, (down, right), (1, 2))
+        image = functional.pad(
+            image, (right, -right, down, -down), value=data.BACKGROUND
+        )  # what leaves does not come back
         self.model.eval()
         with torch.no_grad():
             seen = looking.activations(self.model, image[None], ["relu1", "relu3", "output"])
@@ -152,7 +158,7 @@ def _inside(image, kernels, seen, chances, label):
     answer = max(range(10), key=chances.__getitem__)
     alt = (
         f"{label.capitalize()}: la imagen de 32 × 32, los seis filtros de C1 con sus mapas, los dieciséis mapas de C3 "
-        f"y la probabilidad de cada cifra; la mayor, la del {answer}, {spanish(100 * chances[answer], 1)} %."
+        f"y la probabilidad de cada dígito; la mayor, la del {answer}, {spanish(100 * chances[answer], 1)} %."
     )
     picture = Picture(WIDTH, 412, alt)
     picture.text(20, 22, "entrada, 32 × 32 px", 14)
@@ -168,7 +174,7 @@ def _inside(image, kernels, seen, chances, label):
     third = seen["relu3"][0].numpy()
     tiles = svg.mosaic(svg.grey(third, 0, third.max()), 8)
     picture.image(20, 234, 340, 340 * tiles.shape[0] / tiles.shape[1], tiles)
-    picture.text(392, 222, "probabilidad de cada cifra", 14)
+    picture.text(392, 222, "probabilidad de cada dígito", 14)
     for place, chance in enumerate(chances):
         y = 234 + 17 * place
         picture.text(404, y + 12, place, 13, "end", bold=place == answer)

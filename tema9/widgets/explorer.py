@@ -8,12 +8,23 @@ import ipywidgets
 from IPython.display import DisplayHandle, display
 
 from tema9.figures import COLOURS
-from tema9.svg import Picture
+from tema9.svg import Picture, number
 
 WIDTH = 760  # units: the pictures' width
-NO_FRONT_END = "Ejecuta esta celda en JupyterLab para mover los controles; esta es la imagen de partida."
-# This style reaches a page only together with working controls: it hides the static copy of the first picture.
-LIVE = "<style>.jp-OutputArea:has(.tema9-explorer) .jp-OutputArea-child:has(.tema9-start){display:none}</style>"
+NO_FRONT_END = "Ejecuta esta celda en JupyterLab para mover los controles; esta es la última imagen."
+# This style reaches a page only together with working controls: it hides the static copy of the picture, and puts the
+# label of a slider above its track, which has the whole width.
+LIVE = (
+    "<style>.jp-OutputArea:has(.tema9-explorer) .jp-OutputArea-child:has(.tema9-start){display:none}"
+    ".tema9-explorer .widget-slider{flex-wrap:wrap;height:auto}"
+    ".tema9-explorer .widget-slider>.widget-label{flex:0 0 100%;text-align:left}"
+    ".tema9-explorer .widget-slider>.slider-container{flex:1 1 8rem;min-width:6rem}</style>"
+)
+# This style comes with the static copy: where the controls are lost with their kernel, it hides JupyterLab's error.
+LOST = (
+    "<style>.jp-OutputArea:has(.tema9-start):not(:has(.tema9-explorer)) .jp-OutputArea-child:has(>.jupyter-widgets)"
+    "{display:none}</style>"
+)
 FAULT = "#A63F00"  # of letters: `figures.COLOURS["leftover"]`, dark enough to be read on white, and white on it
 HANDLE = COLOURS["fully_connected"]  # of sliders: JupyterLab's own is white on white
 CARD = "background:#fff;color:#222;border:1px solid #8c8c8c;border-radius:6px;padding:.8em;margin:.4em 0"
@@ -54,7 +65,7 @@ class PictureBox(ipywidgets.VBox):
         )
 
     def start(self) -> dict[str, str]:
-        """The static copy of the picture, with its alternative text, for a front end without widgets.
+        """The static copy of the picture as it is now, with its alternative text, for a front end without widgets.
 
         Returns:
             {MIME type: content}.
@@ -63,7 +74,13 @@ class PictureBox(ipywidgets.VBox):
             static = {"text/plain": f"{self.problem} {self.words}"}
         else:
             static = {"text/plain": f"{self.picture.alt} {self.words}", "image/svg+xml": self.picture.svg}
-        return static | {"text/html": f'<div class="tema9-start">{self.card}<p>{NO_FRONT_END}</p></div>'}
+        return static | {"text/html": f'<div class="tema9-start">{LOST}{self.card}<p>{NO_FRONT_END}</p></div>'}
+
+    def show(self) -> None:
+        """Show the picture as it is now, under the controls and in the static copy, which a saved notebook keeps."""
+        self.shown.value = self.card
+        if self.handle is not None:
+            self.handle.update(self.start(), raw=True)
 
     def _ipython_display_(self):
         live = self._repr_mimebundle_() | {"text/plain": NO_FRONT_END}
@@ -100,7 +117,7 @@ class Explorer(PictureBox):
             self.problem = ""
         except Impossible as error:
             self.problem = str(error)
-        self.shown.value = self.card
+        self.show()
 
 
 def wrapped(widgets: Iterable[ipywidgets.Widget]) -> ipywidgets.Box:
@@ -111,12 +128,20 @@ def wrapped(widgets: Iterable[ipywidgets.Widget]) -> ipywidgets.Box:
 def slider(
     words: str, value: float, low: float, high: float, step: float = 1
 ) -> ipywidgets.IntSlider | ipywidgets.FloatSlider:
-    """A slider with a label; its values are whole numbers unless `step` is a float."""
-    style, layout = {"description_width": "11.5rem", "handle_color": HANDLE}, {"width": "26rem", "max_width": "100%"}
+    """A slider under its label, the longer the more values it has; they are whole numbers unless `step` is a float."""
+    wide = "46rem" if (high - low) / step > 250 else "22rem"
+    style, layout = {"description_width": "initial", "handle_color": HANDLE}, {"width": wide, "max_width": "100%"}
     options = {"min": low, "max": high, "step": step, "description": words, "style": style, "layout": layout}
     if isinstance(step, float):
         return ipywidgets.FloatSlider(value, **options, readout_format=f".{len(str(step)) - 2}f")
     return ipywidgets.IntSlider(value, **options)
+
+
+def stops(words: str, values: Iterable[float], value: float) -> ipywidgets.SelectionSlider:
+    """A slider under its label that stops at these numbers, and at `value`."""
+    style, layout = {"description_width": "initial", "handle_color": HANDLE}, {"width": "22rem", "max_width": "100%"}
+    options = [(number(one), one) for one in sorted({*values, value})]
+    return ipywidgets.SelectionSlider(options=options, value=value, description=words, style=style, layout=layout)
 
 
 def choice(words: str, options: Sequence[Any], value: object) -> ipywidgets.Dropdown:
@@ -125,7 +150,7 @@ def choice(words: str, options: Sequence[Any], value: object) -> ipywidgets.Drop
     Args:
         options: the entries, or pairs (entry, its value).
     """
-    style, layout = {"description_width": "11.5rem"}, {"width": "36rem", "max_width": "100%"}
+    style, layout = {"description_width": "initial"}, {"width": "36rem", "max_width": "100%"}
     return ipywidgets.Dropdown(options=options, value=value, description=words, style=style, layout=layout)
 
 

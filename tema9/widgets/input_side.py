@@ -67,7 +67,9 @@ def _input_224(route):
     picture.key(40, 226, [*key, ("padding", "ceros")])
     ends = ("", "") if "," not in exact else "⌈⌉" if rounding == "ceil" else "⌊⌋"
     rounded = f"{ends[0]}{exact}{ends[1]}"
-    left = f"{unread} px de la derecha no los lee nadie. " if unread else ""
+    left = f"{unread} px de la derecha no se lee{'n' * (unread > 1)}. " if unread else ""
+    spare = min(after, max(0, size + after - end))  # of the padding
+    left += f"Del relleno de la derecha sobra{'n' * (spare > 1)} {spare} px. " if spare else ""
     left += f"La última ventana se sale {outside} px, que cuentan como ceros. " if outside else ""
     left = left or "Todo encaja. "
     return (

@@ -11,15 +11,16 @@ from tema9.architectures import Conv, MaxPool, Subsampling
 from tema9.arithmetic import layer_table, spanish
 from tema9.figures import INK, KINDS
 from tema9.svg import Picture, number
-from tema9.widgets.explorer import FAULT, WIDTH, Explorer
+from tema9.widgets.explorer import FAULT, WIDTH, Explorer, Impossible
 
-EDITABLE = {  # field of a layer -> (the column's head, the lowest value, the highest)
-    "out_channels": ("filtros", 1, 4096),
-    "out_features": ("neuronas", 1, 16384),
-    "kernel_size": ("ventana", 1, 64),
-    "stride": ("paso", 1, 16),
-    "padding": ("relleno", 0, 32),
-    "groups": ("grupos", 1, 64),
+SIDES = (1, 1024)  # of the input, in px
+EDITABLE = {  # field of a layer -> (its name, the lowest value, the highest)
+    "out_channels": ("el número de filtros", 1, 4096),
+    "out_features": ("el número de neuronas", 1, 16384),
+    "kernel_size": ("la ventana", 1, 64),
+    "stride": ("el paso", 1, 16),
+    "padding": ("el relleno", 0, 32),
+    "groups": ("el número de grupos", 1, 64),
 }
 COLUMNS = (("out_channels", "out_features"), ("kernel_size",), ("stride",), ("padding",), ("groups",))
 
@@ -27,8 +28,8 @@ COLUMNS = (("out_channels", "out_features"), ("kernel_size",), ("stride",), ("pa
 def layer_editor(name: str = "alexnet_slide") -> Explorer:
     """Show the table of an architecture with boxes for its numbers; shapes and counts are computed again.
 
-    A side that is not a whole number turns red, with its exact value. If a layer does not fit, that layer and those
-    after it show no shape.
+    A side that is not a whole number turns red, with its exact value. If a layer does not fit, or a number cannot be,
+    the reason stands in the row of that layer and above the table, and the layers after it show no shape.
 
     Args:
         name: one of `architectures.ARCHITECTURES`.
@@ -38,11 +39,10 @@ def layer_editor(name: str = "alexnet_slide") -> Explorer:
     """
     base = architectures.find(name)
     narrow, hidden = {"width": "4.7rem"}, {"description_width": "0"}
-    controls = {
-        "input_size": ipywidgets.BoundedIntText(
+    controls = {  # boxes of whole numbers would leave out the point of 227.5, and make it 2275
+        "input_size": ipywidgets.FloatText(
             base.input_shape[1],
-            min=1,
-            max=1024,
+            step=1,
             description="lado de la entrada (px)",
             layout={"width": "15rem"},
             style={"description_width": "initial"},
@@ -57,12 +57,11 @@ def layer_editor(name: str = "alexnet_slide") -> Explorer:
             if field is None or (field == "out_channels" and layer.inputs is not None):
                 grid.append(ipywidgets.HTML(""))
                 continue
-            head, low, high = EDITABLE[field]
+            head, *_ = EDITABLE[field]
             value = getattr(layer, field)
-            box = ipywidgets.BoundedIntText(
+            box = ipywidgets.FloatText(
                 value[0] if isinstance(value, tuple) else value,
-                min=low,
-                max=high,
+                step=1,
                 layout=narrow,
                 style=hidden,
                 tooltip=f"{layer.name}: {head}",
@@ -75,9 +74,10 @@ def layer_editor(name: str = "alexnet_slide") -> Explorer:
     table = ipywidgets.GridBox(
         grid, layout={"grid_template_columns": columns, "width": "48rem", "align_items": "center"}
     )
-    panel = ipywidgets.VBox([controls["input_size"], ipywidgets.Box([table], layout={"overflow": "auto"})])
-    explorer = Explorer(controls, functools.partial(_layer_editor, base, cells), panel)
-    explorer.cells = cells
+    reason = ipywidgets.HTML()
+    panel = ipywidgets.VBox([controls["input_size"], reason, ipywidgets.Box([table], layout={"overflow": "auto"})])
+    explorer = Explorer(controls, functools.partial(_layer_editor, base, cells, reason), panel)
+    explorer.cells, explorer.reason = cells, reason
     return explorer
 
 
@@ -85,16 +85,33 @@ def _counted(architecture):
     return [layer for layer in architecture.layers if not isinstance(layer, architectures.POINTWISE)]
 
 
-def _layer_editor(base, cells, input_size, **values):
-    changed = []
+def _layer_editor(base, cells, reason, input_size, **values):
+    changed, wrong = [], {}
+    if problem := _not_whole("el lado de la entrada", input_size, *SIDES):
+        reason.value = _fault(problem)
+        for out, parameters in cells.values():
+            out.value = parameters.value = "—"
+        raise Impossible(problem)
+    input_size = int(input_size)
     for layer in base.layers:
-        fields = {key.split()[1]: value for key, value in values.items() if key.split()[0] == layer.name}
+        fields = {}
+        for key, value in values.items():
+            name, field = key.split()
+            if name == layer.name:
+                if problem := _not_whole(EDITABLE[field][0], value, *EDITABLE[field][1:]):
+                    wrong.setdefault(layer.name, f"{layer.name}: {problem}")
+                else:
+                    fields[field] = int(value)
+        if layer.name in wrong:
+            changed.append(layer)
+            continue
         if isinstance(getattr(layer, "padding", None), tuple):  # what is more on the right and below stays so
             fields["padding"] = (fields["padding"], fields["padding"] + layer.padding[1] - layer.padding[0])
         changed.append(replace(layer, **fields))
-    shape, kept, problem = (base.input_shape[0], input_size, input_size), [], ""
+    shape, kept, problem, stopped = (base.input_shape[0], input_size, input_size), [], "", ""
     for layer in changed:
-        if problem := _why_not(layer, shape):
+        if problem := wrong.get(layer.name) or _why_not(layer, shape):
+            stopped = layer.name
             break
         kept.append(layer)
         shape = layer_table(replace(base, layers=tuple(kept)), input_size).rows[-1].out_shape if _sized(kept) else shape
@@ -107,8 +124,9 @@ def _layer_editor(base, cells, input_size, **values):
                 odd[layer.name] = exact
     for name, (out, parameters) in cells.items():
         row = rows.get(name)
-        out.value = _side_cell(row, odd.get(name)) if row else "—"
+        out.value = _side_cell(row, odd.get(name)) if row else _fault(problem) if name == stopped else "—"
         parameters.value = spanish(row.parameters) if row else "—"
+    reason.value = _fault(problem) if problem else ""
     parameters, products = (spanish(table.total(quantity)) for quantity in ("parameters", "multiply_adds"))
     total = f"{parameters} parámetros y {products} multiplicaciones-suma"
     words = f"Total: {total} por imagen. "
@@ -120,6 +138,17 @@ def _layer_editor(base, cells, input_size, **values):
         )
         words += f"Lados que no son enteros: {sides}."
     return _strip(table, odd, problem), words
+
+
+def _not_whole(what, value, low, high):
+    """Why a number cannot stand in a box, in Spanish; "" if it can."""
+    if float(value).is_integer() and low <= value <= high:
+        return ""
+    return f"{what} es un número entero de {low} a {spanish(high)}, y pone {number(value)}."
+
+
+def _fault(words):
+    return f'<span role="status" style="color:{FAULT}"><b>✘</b> {words}</span>'
 
 
 def _sized(kept):

@@ -5,7 +5,9 @@ import torch
 from tema9 import layers
 from tema9.arithmetic import spanish
 from tema9.svg import Picture, number
-from tema9.widgets.explorer import WIDTH, Explorer, slider
+from tema9.widgets.explorer import WIDTH, Explorer, slider, stops
+
+ALPHAS = (0, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01)
 
 
 def lrn(neighbours: float = 50, alpha: float = 0.002, size: int = 5) -> Explorer:
@@ -28,7 +30,7 @@ def lrn(neighbours: float = 50, alpha: float = 0.002, size: int = 5) -> Explorer
     controls = {
         "own": slider("mapa 4 (el nuestro)", 50, 0, 200, 10),
         "neighbours": slider("los demás mapas", neighbours, 0, 200, 10),
-        "alpha": slider("α", alpha, 0.0, 0.01, 0.001),
+        "alpha": stops("α (en el artículo, 0,0001)", ALPHAS, alpha),
         "size": slider("n, mapas que compiten", size, 1, 9, 2),
     }
     return Explorer(controls, _lrn)

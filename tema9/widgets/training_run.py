@@ -94,8 +94,6 @@ class Training(PictureBox):
             print("Interrumpido: acabo la época en curso y me quedo con los mejores pesos.")
             self.stop()
             self._done.wait()
-        if self.handle is not None:
-            self.handle.update(self.start(), raw=True)
         if self.error is not None:
             raise self.error
         return self.history
@@ -106,7 +104,7 @@ class Training(PictureBox):
         self.picture, self.words = _run_so_far(self.history, self.recipe, self.model, done)
         if self.error is not None:
             self.problem = f"El entrenamiento se ha parado con un error: {self.error}"
-        self.shown.value = self.card
+        self.show()
 
 
 def _run_so_far(history, recipe, model, done):

@@ -130,7 +130,7 @@ def test_a_digit_is_drawn_with_the_mouse_or_chosen_with_the_keyboard(lab, page):
     assert pad.evaluate(dark) < 50, "the stroke is not on the pad"
     cell.get_by_role("slider").first.focus()
     changed(cell, lambda: page.keyboard.press("ArrowRight"))
-    cell.locator(".tema9-explorer").get_by_text("la cifra n.º 1").wait_for()
+    cell.locator(".tema9-explorer").get_by_text("el dígito n.º 1").wait_for()
     cell.get_by_role("button", name="Borrar y dibujar").click()
     cell.locator(".tema9-explorer").get_by_text("Aún no hay nada dibujado").wait_for()
 
