@@ -135,6 +135,49 @@ def test_a_digit_is_drawn_with_the_mouse_or_chosen_with_the_keyboard(lab, page):
     cell.locator(".tema9-explorer").get_by_text("Aún no hay nada dibujado").wait_for()
 
 
+def test_a_slider_is_wide_enough_to_be_moved_at_200_percent_beside_the_files(lab, open_page):
+    page = open_page(viewport={"width": 640, "height": 400}, device_scale_factor=2)  # a window of 1280 px at 200 %
+    for cell in opened(
+        lab, page, *(f"from tema9 import widgets\nwidgets.{name}()" for name in ("memory", "lrn"))
+    ).all():
+        cell.scroll_into_view_if_needed()
+        cell.locator(".tema9-explorer figure img").wait_for()
+        tracks = cell.locator(".widget-slider .slider").all()
+        assert tracks and all(track.bounding_box()["width"] >= 120 for track in tracks)
+
+
+def test_a_point_that_is_typed_stays_a_point_and_is_refused_where_it_stands(lab, page):
+    (cell,) = opened(lab, page, "from tema9 import widgets\nwidgets.layer_editor()").all()
+    side = cell.get_by_label("lado de la entrada (px)")
+    side.select_text()
+    page.keyboard.type("227.5\n")
+    reason = cell.get_by_text("el lado de la entrada es un número entero de 1 a 1\u202f024, y pone 227,5.").first
+    reason.wait_for()
+    assert reason.bounding_box()["y"] - side.bounding_box()["y"] < 60
+
+
+def test_a_saved_notebook_without_its_kernel_shows_the_last_picture_and_no_error(lab, page):
+    (cell,) = opened(lab, page, "from tema9 import widgets\nwidgets.memory()").all()
+    cell.get_by_role("slider").focus()
+    changed(cell, lambda: page.keyboard.press("ArrowRight"))
+    said = cell.locator(".tema9-explorer figcaption").inner_text()
+    page.wait_for_function(
+        "said => document.querySelector('.tema9-start figcaption')?.textContent.trim() === said", arg=said
+    )
+    page.evaluate(
+        "async () => { await jupyterapp.commands.execute('docmanager:save');"
+        " await jupyterapp.shell.currentWidget.sessionContext.shutdown(); }"
+    )
+    page.reload()
+    kept = page.locator(".tema9-start")
+    kept.wait_for()
+    assert kept.locator("figcaption").inner_text() == said
+    error = page.get_by_text("Error displaying widget")
+    error.wait_for(state="attached")
+    assert error.is_hidden()
+    assert page.locator(".tema9-explorer").count() == 0
+
+
 def test_the_stop_button_ends_the_run_and_the_model_can_be_used(lab, page):
     cells = opened(lab, page, TRAIN)
     cell = cells.nth(0)
