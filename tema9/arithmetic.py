@@ -17,6 +17,35 @@ from tema9.tables import Table
 BYTES_PER_VALUE = 4  # float32
 MIB = 2**20
 
+# What a notebook shows of a table, in Spanish. Another language is another pair of dicts.
+TITLES = {
+    "lenet5_1998": "LeNet-5, como se imprimió",
+    "lenet5": "LeNet-5, como se escribe hoy: C3 completa, max pooling y salida lineal",
+    "alexnet_slide": "AlexNet, como la lista la diapositiva: una sola torre, POOL antes que NORM",
+    "alexnet_paper": "AlexNet, como se imprimió: dos torres (groups=2), NORM antes que POOL",
+    "alexnet_2012_code": "AlexNet, como la ejecuta el código de 2012: 224 hacia arriba, LRN antes que ReLU en CONV1",
+    "caffenet": "CaffeNet: dos torres, POOL antes que NORM, k = 1",
+    "alexnet_torchvision": "La AlexNet de torchvision: otros anchos, sin LRN, dropout antes de las FC",
+    "alexnet_one_gpu": "La red de una GPU de la comparación: la mitad de filtros; CONV5 y las FC, igual de anchas",
+    "alexnet_mini": "AlexNet en pequeño: las capas de la diapositiva, en su orden, para recortes de fotos de 59 × 59",
+    "zfnet_slide": "ZFNet, la diapositiva al pie de la letra: AlexNet con CONV1 de 7 × 7 y paso 2",
+    "zfnet_slide_512": "ZFNet, la diapositiva al pie de la letra, con los dos cambios: 512, 1024, 512 en CONV3, 4 y 5",
+    "zfnet_paper": "ZFNet, como en la figura 3 de su artículo: CONV2 también con paso 2",
+    "zfnet_paper_512": "ZFNet, la variante (b) de su tabla 2: 512, 1024, 512 en las capas 3, 4 y 5",
+}
+WORDS = {
+    "Conv": "{row.out_shape[0]} filtros de {row.kernel_size} × {row.kernel_size}, paso {row.stride}, relleno {padding}",
+    "MaxPool": "máximos de {row.kernel_size} × {row.kernel_size}, paso {row.stride}",
+    "Subsampling": "sumas de {row.kernel_size} × {row.kernel_size}, paso {row.stride}, por un peso y más un sesgo",
+    "LRN": "normalización local (LRN)",
+    "Linear": "{row.out_shape[0]} neuronas",
+    "RBF": "{row.out_shape[0]} distancias a prototipos fijos",
+    "padding": "{before} (+{more} a la derecha y abajo)",
+    "groups": ", {row.groups} grupos",
+    "partly": ", conexiones parciales",
+    "ceil": ", redondeando hacia arriba",
+}
+
 
 def output_size(
     size: int, kernel_size: int, stride: int = 1, padding: int | tuple[int, int] = 0, rounding: str = "floor"
@@ -216,9 +245,24 @@ class LayerTable:
         counts = ("weights", "biases", "multiply_adds", "activations")
         body: list[tuple[str, ...]] = [(f"[{height}x{width}x{channels}]", "INPUT", "", "", "", "", "")]
         for row in self.rows:
-            body.append((row.volume, row.name, row.description, *(spanish(getattr(row, count)) for count in counts)))
+            text = self._in_spanish(row)
+            body.append((row.volume, row.name, text, *(spanish(getattr(row, count)) for count in counts)))
         body.append(("", "Total", "", *(spanish(self.total(count)) for count in counts)))
-        return Table(head, tuple(body), numbers=(3, 4, 5, 6), caption=self.architecture.title)._repr_html_()
+        caption = TITLES.get(self.architecture.name, self.architecture.title)
+        return Table(head, tuple(body), numbers=(3, 4, 5, 6), caption=caption)._repr_html_()
+
+    def _in_spanish(self, row: Row) -> str:
+        """What a layer does, in Spanish."""
+        layer = next(layer for layer in self.architecture.layers if layer.name == row.name)
+        padding = str(row.padding)
+        if isinstance(row.padding, tuple):
+            before, after = row.padding
+            padding = WORDS["padding"].format(before=before, more=after - before)
+        text = WORDS[row.kind].format(row=row, padding=padding)
+        if isinstance(layer, Conv):
+            text += WORDS["groups"].format(row=row) if layer.groups > 1 else ""
+            text += WORDS["partly"] if layer.inputs else ""
+        return text + (WORDS["ceil"] if isinstance(layer, MaxPool) and layer.rounding == "ceil" else "")
 
 
 def layer_table(name: str | Architecture, input_size: int | None = None) -> LayerTable:

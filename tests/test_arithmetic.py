@@ -5,6 +5,7 @@ import json
 import math
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from torch import nn
 
 from tema9 import ARCHITECTURES, compare, layer_table
 from tema9.architectures import Architecture, Conv, Linear, MaxPool, Subsampling
-from tema9.arithmetic import MIB, conv_parameters, output_size, spanish
+from tema9.arithmetic import MIB, TITLES, conv_parameters, output_size, spanish
 
 FACTS = json.loads((Path(__file__).parent / "data" / "facts.json").read_text(encoding="utf-8"))
 KINDS = {
@@ -306,12 +307,26 @@ def test_a_table_compared_with_itself_has_no_differences():
 def test_the_html_of_a_table_has_every_layer_and_the_totals_as_spanish_prints_them(name):
     table = layer_table(name)
     text = re.sub(' style="[^"]*"', "", table._repr_html_())
-    assert f"<caption>{html.escape(table.architecture.title)}</caption>" in text
+    assert f"<caption>{html.escape(TITLES[name])}</caption>" in text
+    assert not re.search(r"\b(filters|stride|pad|neurons|layer|sums|rounded|groups)\b(?!=)", text)
     assert text.count("<tr>") == text.count("</tr>") == len(table) + 3  # head, INPUT and total
     for row in table:
         assert f"<td>{row.volume}</td><td>{row.name}</td>" in text
     total = f"{table.total('multiply_adds'):,}".replace(",", "\u202f")
     assert f"<td>{total}</td>" in text
+
+
+def test_the_html_says_in_spanish_what_a_layer_does():
+    for name, said in (
+        ("alexnet_paper", "<td>256 filtros de 5 × 5, paso 1, relleno 2, 2 grupos</td>"),
+        ("lenet5_1998", "<td>16 filtros de 5 × 5, paso 1, relleno 0, conexiones parciales</td>"),
+        ("lenet5_1998", "<td>sumas de 2 × 2, paso 2, por un peso y más un sesgo</td>"),
+        ("alexnet_2012_code", "relleno 0 (+3 a la derecha y abajo)</td>"),
+        ("zfnet_paper", "<td>máximos de 3 × 3, paso 2, redondeando hacia arriba</td>"),
+    ):
+        assert said in re.sub(' style="[^"]*"', "", layer_table(name)._repr_html_()), (name, said)
+    revised = replace(ARCHITECTURES["lenet5"], name="mine", title="Mi red")
+    assert "<caption>Mi red</caption>" in layer_table(revised)._repr_html_()
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

@@ -8,7 +8,7 @@ import ipywidgets
 
 from tema9 import architectures
 from tema9.architectures import Conv, MaxPool, Subsampling
-from tema9.arithmetic import layer_table, spanish
+from tema9.arithmetic import TITLES, layer_table, spanish
 from tema9.figures import INK, KINDS
 from tema9.svg import Picture, number
 from tema9.widgets.explorer import FAULT, WIDTH, Explorer, Impossible
@@ -189,7 +189,7 @@ def _side_cell(row, exact):
 def _strip(table, odd, problem):
     """The volumes of a table in a row, as high as their sides."""
     rows = list(table)
-    alt = f"{table.architecture.title}: " + ", ".join(f"{row.name} {row.volume}" for row in rows)
+    alt = f"{TITLES[table.architecture.name]}: " + ", ".join(f"{row.name} {row.volume}" for row in rows)
     alt += "".join(f"; {name} no es entero" for name in odd) + (f"; {problem}" if problem else "")
     picture, step, base = Picture(WIDTH, 240, alt), (WIDTH - 20) / (len(rows) + 1), 160
     columns = [("INPUT", "input", table.input_shape)] + [(row.name, KINDS[row.kind], row.out_shape) for row in rows]
