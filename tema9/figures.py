@@ -245,7 +245,7 @@ def two_gpus(table: LayerTable, crossing: dict[str, int], ax: Axes | None = None
     Source: Krizhevsky, Sutskever and Hinton (2012), figure 2; the deck's slides of the two GPUs.
     """
     rows = [row for row in table if KINDS[row.kind] in ("convolution", "pooling", "fully_connected")]
-    ax = _axes(ax, max(9, 1.1 * (len(rows) + 1)), 4.8)
+    ax = _axes(ax, max(9, 1.1 * (len(rows) + 1)), 5.4)
     tallest, high = table.input_shape[1], 1.0  # a device's row is one unit high
     widest = max(row.out_shape[0] for row in rows if len(row.out_shape) == 3)
     base = {1: 1.75, 2: 0.15}
@@ -275,7 +275,10 @@ def two_gpus(table: LayerTable, crossing: dict[str, int], ax: Axes | None = None
                 ends = (place - 0.68, base[3 - number] + 0.2), (place - 0.3, bottom + 0.2)
                 look: Look = {"color": COLOURS["leftover"], "linewidth": 2, "arrowstyle": "-|>"}
                 ax.annotate("", ends[1], ends[0], arrowprops=look)
-        ax.text(place, 0, f"{row.name}\n[{half}]\n× 2", fontsize=TEXT, **(_centred() | {"va": "top"}))
+        lower = 0.6 * (place % 2)  # every other one, so that they do not touch
+        if lower:
+            ax.plot([place, place], [0.05, -lower], color=COLOURS["neutral"], linewidth=0.8)
+        ax.text(place, -lower, f"{row.name}\n[{half}]\n× 2", fontsize=TEXT, **(_centred() | {"va": "top"}))
     for number, bottom in base.items():
         box = {"facecolor": COLOURS["input"], "edgecolor": INK, "linewidth": 0.8}
         ax.add_patch(Rectangle((-0.08, bottom), 0.16, high, **box))
@@ -284,7 +287,7 @@ def two_gpus(table: LayerTable, crossing: dict[str, int], ax: Axes | None = None
     side = "x".join(map(str, (*table.input_shape[1:], table.input_shape[0])))
     ax.text(0, 0, f"{WORDS['image']}\n[{side}]", fontsize=TEXT, **(_centred() | {"va": "top"}))
     ax.set_xlim(-1, len(rows) + 0.6)
-    ax.set_ylim(-0.75, 3.5)
+    ax.set_ylim(-1.35, 3.5)
     ax.set_xticks([])
     ax.set_yticks([])
     _plain(ax, keep=())

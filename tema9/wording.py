@@ -24,7 +24,7 @@ SPANISH = Words(
     decimal=",",
     interrupted="interrumpido: épocas enteras que se guardan: {}",
     evaluating="evaluando",
-    batch="lote",
+    batch="minilote",
 )
 ENGLISH = Words(
     epoch="epoch {}/{}",

@@ -143,6 +143,7 @@ def test_no_text_overlaps_another_or_leaves_the_figure_and_no_legend_covers_a_ba
         across = min(box.x1, its_box.x1) - max(box.x0, its_box.x0)
         along = min(box.y1, its_box.y1) - max(box.y0, its_box.y0)
         assert across <= 1 or along <= 1, f"{one.get_text()!r} is over {other.get_text()!r}"
+        assert across <= -4 or along <= 8, f"{one.get_text()!r} touches {other.get_text()!r}"  # beside it, in px
     for axes in figure.axes:
         if legend := axes.get_legend():
             box = legend.get_window_extent()
