@@ -77,6 +77,9 @@ WORDS = {
     "train_loss": "pérdida, entrenamiento",
     "validation_loss": "pérdida, validación",
     "validation_error": "error, validación",
+    "of_train": "entrenamiento",
+    "of_validation": "validación",
+    "errors": "error (%)",
     "best": "mejor época: {best}",
     "drop": "baja la tasa de aprendizaje",
     "rate": "tasa",
@@ -1315,6 +1318,49 @@ def training_run(history: "History") -> Figure:
     _plain(lower)
     lower.set_xlabel(WORDS["epoch"], fontsize=TEXT)
     lower.set_ylabel(WORDS["rate"], fontsize=TEXT)
+    return figure
+
+
+def runs(rows: Rows, title: str) -> Figure:
+    """Draw the losses and the errors of several training runs, three beside one another, all on the same scales.
+
+    Args:
+        rows: of a log such as experiments.read("broken_runs"): a dict for each epoch of each run, with "run", "epoch",
+            "train_loss", "validation_loss", "train_error" and "validation_error".
+        title: above each run; `{}` takes its name.
+
+    Returns:
+        the Figure: for each run its losses, in nats, above its errors, in %.
+    """
+    names = list(dict.fromkeys(row["run"] for row in rows))
+    blocks = math.ceil(len(names) / 3)
+    size = (9, 4.6 * blocks + 0.4)
+    figure, grid = plt.subplots(2 * blocks, 3, figsize=size, sharex=True, layout="constrained", squeeze=False)
+    highest = sorted(row[loss] for row in rows for loss in ("train_loss", "validation_loss"))[int(1.9 * len(rows)) - 1]
+    for place in range(3 * blocks):
+        upper, lower = grid[2 * (place // 3), place % 3], grid[2 * (place // 3) + 1, place % 3]
+        if place >= len(names):
+            upper.remove()
+            lower.remove()
+            continue
+        own = [row for row in rows if row["run"] == names[place]]
+        for ax, quantity in ((upper, "loss"), (lower, "error")):
+            for part, (colour, style) in zip(("train", "validation"), SERIES, strict=False):
+                look: Look = {"color": colour, "linestyle": style, "linewidth": 2.2, "label": WORDS[f"of_{part}"]}
+                ax.plot([row["epoch"] for row in own], [row[f"{part}_{quantity}"] for row in own], **look)
+            _plain(ax)
+            ax.yaxis.set_major_locator(MaxNLocator(4))
+            ax.yaxis.set_major_formatter(FuncFormatter(_tick))
+            ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+            ax.tick_params(labelbottom=ax is lower)
+            if place % 3 == 0:
+                ax.set_ylabel(WORDS["loss"] if quantity == "loss" else WORDS["errors"], fontsize=TEXT)
+        upper.set_ylim(0, 1.1 * highest)
+        lower.set_ylim(0, 100)
+        upper.set_title(title.format(names[place]), fontsize=HEADING, color=INK)
+        lower.set_xlabel(WORDS["epoch"], fontsize=TEXT)
+    lines = grid[0, 0].get_lines()
+    figure.legend(handles=lines, fontsize=TEXT, frameon=False, ncols=2, loc="outside upper center", handlelength=3)
     return figure
 
 

@@ -15,7 +15,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import ArrayLike
 from torch import nn
 
-from tema9 import data, figures, layers, looking, models, records
+from tema9 import data, experiments, figures, layers, looking, models, records
 from tema9.architectures import ARCHITECTURES
 from tema9.arithmetic import crossing_values, layer_table
 from tema9.files import atomic_write
@@ -34,6 +34,18 @@ CHANGES = (
 )
 
 SHAPES = {"circle": "círculo", "ring": "anillo", "square": "cuadrado", "triangle": "triángulo", "cross": "cruz"}
+TEXTURES = {
+    "brick": "ladrillo",
+    "grass": "hierba",
+    "gravel": "grava",
+    "coffee": "café",
+    "flower": "flor",
+    "fur": "pelo",
+    "motorcycle": "moto",
+    "retina": "retina",
+    "stars": "estrellas",
+    "tissue": "tejido",
+}
 
 
 def zfnet() -> Figure:
@@ -126,6 +138,21 @@ def signed(pixels: ArrayLike) -> np.ndarray:
     return 0.5 + pixels / (2 * np.abs(pixels).max() or 1)
 
 
+def textures() -> Axes:
+    """A patch of each photograph of the textures from the half for training, and one from the half for the test."""
+    found = data.textures(train=1, validation=1, test=1)
+    tiles = []
+    for half, part in (("entrenamiento", found.train), ("test", found.test)):
+        for label, name in enumerate(found.classes):
+            tiles.append((f"{TEXTURES[name]}\n{half}", part.images[part.labels == label][0]))
+    return figures.pictures(tiles, columns=5)
+
+
+def broken_runs() -> Figure:
+    """The losses and the errors of six training runs, each broken in its own way."""
+    return figures.runs(experiments.read("broken_runs"), "Avería {}")
+
+
 def _of_a_table(draw, name, *rest):
     return lambda: draw(layer_table(name), *rest)
 
@@ -161,6 +188,8 @@ GALLERY = {
     "ablation_2012": ablation,
     "lrn": lrn,
     "filters": lambda: figures.filters(looking.filters(models.pretrained("alexnet_mini"))),
+    "textures": textures,
+    "broken_runs": broken_runs,
     "occlusion": occlusion,
     "deconvnet": deconvnet,
 }

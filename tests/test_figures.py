@@ -15,6 +15,7 @@ from matplotlib.text import Text
 from tema9 import ARCHITECTURES, figures, gallery, layer_table, records
 from tema9.architectures import C3_INPUTS
 from tema9.arithmetic import crossing_values
+from tema9.data import PHOTOGRAPHS, SHAPES
 from tema9.training import Epoch, History
 
 QUANTITIES = ("parameters", "multiply_adds", "activation_bytes")
@@ -285,6 +286,21 @@ def test_a_live_run_gives_the_last_history_and_draws_nothing_outside_a_notebook(
     history = History(epochs(3))
     assert figures.live(iter([History(), history])) is history
     assert not plt.get_fignums()
+
+
+def test_every_texture_and_every_shape_has_a_name_in_spanish():
+    assert set(gallery.TEXTURES) == set(PHOTOGRAPHS) and set(gallery.SHAPES) == set(SHAPES)
+    captions = [text.get_text() for text in gallery.textures().texts]
+    assert captions[0] == "ladrillo\nentrenamiento" and captions[-1] == "tejido\ntest" and len(captions) == 20
+
+
+def test_runs_are_drawn_on_the_same_scales_with_the_decimal_comma():
+    figure = gallery.broken_runs()
+    assert [ax.get_title() for ax in figure.axes if ax.get_title()] == [f"Avería {run}" for run in "ABCDEF"]
+    assert len({ax.get_ylim() for ax in figure.axes}) == 2
+    figure.draw_without_rendering()
+    ticks = [text.get_text() for ax in figure.axes for text in ax.get_yticklabels()]
+    assert ticks and not [tick for tick in ticks if "." in tick]
 
 
 def test_a_training_run_has_its_rate_under_its_losses():
