@@ -115,6 +115,11 @@ class _Cell:
         return _one_line(self.start)
 
     @functools.cached_property
+    def python(self) -> str:
+        """The text without its magics and its breaks."""
+        return _one_line(re.sub(r"^[%!].*$", "", self.start, flags=re.M))
+
+    @functools.cached_property
     def defines(self) -> set[str]:
         """The functions and classes that the text defines."""
         return answers.definitions(self.start)
@@ -216,9 +221,14 @@ def _code(handed_in, index, target):
     own, how = handed_in.claimed(name)
     asked = handed_in.asked[name] or _asked_by_tests(handed_in.released, index)
     touched = [cell for cell in own if handed_in.is_touched(cell) and not answers.is_blank(cell.text)]
+    whole = [cell for cell in touched if answers.STILL_A_STUB not in cell.text]
+    answered = touched
+    if any(answers.STILL_A_STUB in cell.text for cell in own):  # copies of the stub, or parts of it, are no answer
+        answered = [cell for cell in whole if cell.python not in _one_line(target.source)]
+    left = asked.difference(*(cell.names for cell in answered))
     added = []
-    if not touched or any(answers.STILL_A_STUB in cell.text for cell in touched):
-        added = [cell for cell in handed_in.by_name[None] if cell.names & asked and handed_in.free(cell)]
+    if left or not touched:
+        added = [cell for cell in handed_in.by_name[None] if cell.names & (left or asked) and handed_in.free(cell)]
         added = _without(added, own)
         added = [cell for cell in added if handed_in.is_touched(cell)] or (added if not own else [])
     if not own and not added and not handed_in.asked[name]:
@@ -229,6 +239,10 @@ def _code(handed_in, index, target):
         return _Found(added, added, "la celda se ha reconocido por su contenido", _joined(added))
     if not touched and not added:
         return _Found(own, own, how, own[-1].text)
+    if left and not left.difference(*(cell.names for cell in added)):
+        touched = [cell for cell in answered if cell.names & asked]
+    elif asked and not asked.difference(*(cell.names for cell in whole)):
+        touched = whole
     text = _joined(touched + added)
     if added:
         how = "la respuesta estaba en una celda añadida, y se ha leído ahí"
