@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -56,21 +56,26 @@ def read(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
 def save(model: nn.Module, path: str | Path) -> None:
     """Write the weights of a model to a safetensors file, all of it or nothing.
 
-    With them go what the model has of these: its `views`, the names of its `classes`, and the name of its
+    With them go what the model has of these: its `views`, its `class_names`, and the name of its
     `architecture`.
 
     Raises:
         OSError: as `write`.
     """
-    metadata = {"views": json.dumps(asdict(getattr(model, "views", Views())))}
-    metadata["classes"] = json.dumps(getattr(model, "classes", ()))
+    said = {"views": asdict(getattr(model, "views", Views())), "class_names": getattr(model, "class_names", ())}
     if architecture := getattr(model, "architecture", None):
-        metadata["architecture"] = architecture.name
-    write(model.state_dict(), path, metadata)
+        said["architecture"] = architecture.name
+    # One entry: safetensors writes several in an order of chance, and the same weights would be other bytes.
+    write(model.state_dict(), path, {"model": json.dumps(said)})
+
+
+def about(metadata: dict[str, str]) -> dict[str, Any]:
+    """Return what `save` wrote about a model, from the metadata of its file; of weights that ship, the views alone."""
+    return json.loads(metadata.get("model", "{}")) or {"views": json.loads(metadata.get("views", "{}"))}
 
 
 def load(model: Model, path: str | Path) -> Model:
-    """Read what `save` wrote into `model`: its weights, and its attributes `views` and `classes`; return it.
+    """Read what `save` wrote into `model`: its weights, and its attributes `views` and `class_names`; return it.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -81,11 +86,12 @@ def load(model: Model, path: str | Path) -> Model:
         model.load_state_dict(tensors)
     except RuntimeError:
         raise ValueError(f"{path} holds the weights of another model than this {type(model).__name__}") from None
-    views = json.loads(metadata.get("views", "{}"))
+    said = about(metadata)
+    views = said["views"]
     views |= {"eigenvectors": tuple(map(tuple, views.get("eigenvectors", ())))}
     views = {name: tuple(value) if isinstance(value, list) else value for name, value in views.items()}
     model.views = Views(**views)  # type: ignore[assignment]  # torch's hint knows no attribute of ours
-    model.classes = tuple(json.loads(metadata.get("classes", "[]")))  # type: ignore[assignment]
+    model.class_names = tuple(said.get("class_names", ()))  # type: ignore[assignment]
     return model
 
 

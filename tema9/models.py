@@ -5,7 +5,6 @@ the initial weights, and the differences between the network and the paper. The 
 named as in the paper, in lower case: `model.layers.conv1`, `state_dict()["layers.conv1.weight"]`.
 """
 
-import json
 import re
 from collections import OrderedDict
 from collections.abc import Callable
@@ -58,7 +57,7 @@ class LeNet5(nn.Module):
     """
 
     views: Views  # through which it was trained: `train` and `pretrained` set it
-    classes: tuple[str, ...] = ()  # their names, if it was trained
+    class_names: tuple[str, ...] = ()  # of its answers, once it has been trained
 
     def __init__(self, architecture: str = "lenet5", num_classes: int = 10) -> None:
         super().__init__()
@@ -99,7 +98,7 @@ class AlexNet(nn.Module):
     """
 
     views: Views  # through which it was trained: `train` and `pretrained` set it
-    classes: tuple[str, ...] = ()  # their names, if it was trained
+    class_names: tuple[str, ...] = ()  # of its answers, once it has been trained
 
     def __init__(self, architecture: str = "alexnet_paper", num_classes: int = 1000) -> None:
         super().__init__()
@@ -131,7 +130,7 @@ class ZFNet(nn.Module):
     """
 
     views: Views  # through which it was trained: `train` and `pretrained` set it
-    classes: tuple[str, ...] = ()  # their names, if it was trained
+    class_names: tuple[str, ...] = ()  # of its answers, once it has been trained
 
     def __init__(self, architecture: str = "zfnet_paper", num_classes: int = 1000) -> None:
         super().__init__()
@@ -201,11 +200,11 @@ def trained(weights: str | Path) -> LeNet5 | AlexNet | ZFNet:
         return pretrained(str(weights))
     if not Path(weights).is_file():
         raise FileNotFoundError(f"{weights} is no file of weights; {', '.join(PRETRAINED)} ship")
-    _, metadata = checkpoint.read(weights)
-    if "architecture" not in metadata:
+    said = checkpoint.about(checkpoint.read(weights)[1])
+    if "architecture" not in said:
         raise ValueError(f"{weights} does not say of which architecture it is; `tema9 train` writes files that do")
-    classes = json.loads(metadata.get("classes", "[]"))
-    return checkpoint.load(build(metadata["architecture"], len(classes) or None), weights).eval()
+    model = build(said["architecture"], len(said["class_names"]) or None)
+    return checkpoint.load(model, weights).eval()
 
 
 def torchvision_alexnet() -> tuple[nn.Module, Callable[[torch.Tensor], torch.Tensor]]:

@@ -144,7 +144,7 @@ def evaluate_on(
     Raises:
         ValueError: the classes differ, or the images do not fit the model.
     """
-    name, classes = model.architecture.name, model.classes
+    name, classes = model.architecture.name, model.class_names
     if classes and classes != data.classes:
         differ = ", ".join(sorted(set(classes) ^ set(data.classes))[:5]) or "their order"
         raise ValueError(

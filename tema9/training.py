@@ -105,8 +105,8 @@ def train(
     `folder`, the state is saved there after every epoch, and a run that stopped goes on
     from it: on a CPU it ends with the very weights of a run that never stopped.
 
-    The model gets an attribute `views`, the `views.Views` through which it was trained to see images, and `classes`,
-    their names.
+    The model gets two attributes: `views`, the `views.Views` through which it was trained to see images, and
+    `class_names`, those of the data.
 
     Args:
         model: (N, C, H, W) -> (N, classes), logits; it is moved to `machine`.
@@ -165,12 +165,16 @@ def epochs(
     machine.place(model)
     views = Views.of(data.train.images, recipe)
     model.views = views  # type: ignore[assignment]  # torch's hint knows no attribute of ours
-    model.classes = data.classes  # type: ignore[assignment]
+    model.class_names = data.classes  # type: ignore[assignment]
     images, labels = machine.hold(data.train.images), data.train.labels.to(machine.device)
     validation = Split(machine.hold(data.validation.images), data.validation.labels.to(machine.device))
     forward, run = machine.forward_of(model), Run(model, recipe, data)
     if folder and resume and Path(folder, LAST).is_file():
         run.load(folder)
+    if folder and rank() == 0:
+        for name in (LAST, BEST, HISTORY):  # what a run that was killed while it wrote has left
+            for half in Path(folder).glob(f".{name}.*"):
+                half.unlink(missing_ok=True)
     history, steps = run.history, math.ceil(len(labels) / recipe.batch_size)
     if total(torch.tensor(len(history.epochs)), machine.device) != len(history.epochs) * processes():
         raise ValueError(f"not all processes find the same state in {folder}; put it on a disk that all of them share")

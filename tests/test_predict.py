@@ -72,7 +72,7 @@ def weights(tmp_path, folder, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     model = models.build("alexnet_mini", 2)
-    model.views, model.classes = Views(crop=59), ("azul", "rojo")
+    model.views, model.class_names = Views(crop=59), ("azul", "rojo")
     monkeypatch.setattr(models.AlexNet, "forward", lambda self, x: torch.stack([x[:, 2], x[:, 0]], 1).mean((2, 3)) * 9)
     checkpoint.save(model, tmp_path / "w.safetensors")
     return tmp_path / "w.safetensors"
@@ -80,9 +80,16 @@ def weights(tmp_path, folder, monkeypatch):
 
 def test_weights_say_of_which_network_and_of_which_classes_they_are(weights):
     model = models.trained(weights)
-    assert model.architecture.name == "alexnet_mini" and model.classes == ("azul", "rojo")
+    assert model.architecture.name == "alexnet_mini" and model.class_names == ("azul", "rojo")
     assert model.views.crop == 59 and not model.training
     assert models.trained("alexnet_mini").architecture.name == "alexnet_mini"
+
+
+def test_the_same_weights_are_the_same_bytes(weights, tmp_path):
+    model = models.trained(weights)
+    for number in range(5):
+        checkpoint.save(model, tmp_path / f"{number}.safetensors")
+        assert (tmp_path / f"{number}.safetensors").read_bytes() == weights.read_bytes()
 
 
 def test_evaluate_prints_the_errors_and_writes_the_figure_and_the_table(weights, folder, tmp_path):
@@ -160,7 +167,7 @@ def test_a_run_leaves_weights_that_can_be_evaluated_and_asked(tmp_path):
     data = Data("made", ("a", "b", "c"), *parts)
     trained = runs.train("lenet5", data, Recipe(batch_size=8, epochs=1, learning_rate=0.01), tmp_path, CPU)
     model = models.trained(tmp_path / "lenet5.safetensors")
-    assert model.classes == ("a", "b", "c")
+    assert model.class_names == ("a", "b", "c")
     assert runs.evaluate_on(model, data, tmp_path, CPU).score == pytest.approx(trained.score)
     with pytest.raises(ValueError, match="other classes than those of others; they differ in their order"):
         runs.evaluate_on(model, Data("others", ("a", "c", "b"), *parts), tmp_path, CPU)

@@ -131,6 +131,24 @@ def test_a_state_that_is_cut_off_empty_or_foreign_is_refused_in_one_line(tmp_pat
         assert (tmp_path / training.LAST).read_bytes() == content, "it is kept, for whoever wants to look at it"
 
 
+def test_what_a_killed_run_had_half_written_is_cleared_and_nothing_else(tmp_path):
+    go_on(tmp_path)
+    for name in (".last.safetensors.x8k2", ".best.safetensors.abc", ".history.csv.q", ".mine", "last.safetensors.old"):
+        (tmp_path / name).write_text("half")
+    go_on(tmp_path)
+    there = {path.name for path in tmp_path.iterdir()}
+    assert there == {training.LAST, training.BEST, training.HISTORY, ".mine", "last.safetensors.old"}
+
+
+def test_processes_that_do_not_find_the_same_state_are_told_so(tmp_path, monkeypatch):
+    """Two machines whose folder is not the same one: the other would begin anew while this one goes on."""
+    go_on(tmp_path)
+    monkeypatch.setattr(training, "processes", lambda: 2)
+    monkeypatch.setattr(training, "total", lambda value, device: value)  # the other process has done no epoch
+    with pytest.raises(ValueError, match=r"not all processes find the same state in .*; put it on a disk that all"):
+        go_on(tmp_path)
+
+
 def test_the_weights_of_a_network_are_no_state_and_say_so(tmp_path):
     checkpoint.save(nn.Linear(2, 3), tmp_path / training.LAST)
     with pytest.raises(ValueError, match="is not the state of a training run; give another folder"):

@@ -323,7 +323,7 @@ def predict(
     for path in images:
         pixels = plan.read_image(path, model)
         (found,) = evaluation.predict(model, pixels, chosen, ten_crops)
-        names = model.classes or tuple(map(str, range(len(found))))
+        names = model.class_names or tuple(map(str, range(len(found))))
         best = found.topk(min(5, len(found)))
         said = ", ".join(f"{names[i]} {100 * p:.1f} %" for p, i in zip(*map(list, best), strict=True))
         console.print(f"{path}: {said}", highlight=False, markup=False)
