@@ -71,7 +71,11 @@ def save(model: nn.Module, path: str | Path) -> None:
 
 def about(metadata: dict[str, str]) -> dict[str, Any]:
     """Return what `save` wrote about a model, from the metadata of its file; of weights that ship, the views alone."""
-    return json.loads(metadata.get("model", "{}")) or {"views": json.loads(metadata.get("views", "{}"))}
+    try:
+        said = json.loads(metadata.get("model", "{}")) or {"views": json.loads(metadata.get("views", "{}"))}
+    except ValueError:
+        said = None
+    return said if isinstance(said, dict) and isinstance(said.get("views"), dict) else {"views": {}}
 
 
 def load(model: Model, path: str | Path) -> Model:

@@ -203,7 +203,7 @@ def trained(weights: str | Path) -> LeNet5 | AlexNet | ZFNet:
     said = checkpoint.about(checkpoint.read(weights)[1])
     if "architecture" not in said:
         raise ValueError(f"{weights} does not say of which architecture it is; `tema9 train` writes files that do")
-    model = build(said["architecture"], len(said["class_names"]) or None)
+    model = build(said["architecture"], len(said.get("class_names", ())) or None)
     return checkpoint.load(model, weights).eval()
 
 

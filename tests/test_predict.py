@@ -124,12 +124,19 @@ def test_predict_prints_the_classes_of_each_image_and_draws_what_the_answer_need
         (b"", "is cut off, or no safetensors file"),
         (b"\x80\x02 a pickle of torch.save", "is cut off, or no safetensors file"),
         ("bare", "does not say of which architecture it is"),
+        ({"format": "pt"}, "does not say of which architecture it is"),
+        ({"model": "no JSON"}, "does not say of which architecture it is"),
+        ({"model": "[1]"}, "does not say of which architecture it is"),
+        ({"model": '{"views": {}, "architecture": "vgg"}'}, "unknown architecture 'vgg'"),
+        ({"model": '{"views": {}, "architecture": "lenet5"}'}, "holds the weights of another model than this LeNet5"),
     ],
 )
 def test_a_file_that_holds_no_weights_is_refused_in_one_line(content, says, tmp_path):
     path = tmp_path / "w.safetensors"
     if content == "bare":
         save_file({"a": torch.ones(2)}, path)
+    elif isinstance(content, dict):
+        save_file({"a": torch.ones(2)}, path, metadata=content)
     elif content is not None:
         path.write_bytes(content)
     for command in (["evaluate", path], ["predict", path, "photo.jpg"]):
