@@ -43,6 +43,7 @@ def settings(folder: str | Path, *arguments: str) -> list[str]:
     """
     return [
         f"--ServerApp.root_dir={Path(folder).resolve()}",
+        "--ServerApp.contents_manager_class=tema9.contents.Contents",
         f"--LabApp.default_url=/lab/tree/{outline.START}.ipynb",
         f"--LabApp.app_settings_dir={SETTINGS}",
         *QUIET,

@@ -71,6 +71,18 @@ def test_the_start_page_opens_in_spanish_and_says_what_there_is(lab, page):
     page.wait_for_function("() => jupyterapp.shell.currentWidget.context.path === '1_lenet5.ipynb'")
 
 
+def test_a_notebook_that_was_only_opened_has_nothing_to_be_saved(lab, page):
+    lab.open(page, f"{SOURCES[1].name}.ipynb")
+    page.wait_for_function(
+        "() => jupyterapp.shell.currentWidget.content.model.getMetadata('language_info')?.version", timeout=20_000
+    )
+    assert not page.evaluate("() => jupyterapp.shell.currentWidget.context.model.dirty")
+    names = page.locator(".jp-DirListing-itemText")
+    assert names.evaluate_all("all => all.every(one => one.scrollWidth <= one.clientWidth)")
+    for menu in ("Ejecutar", "Núcleo", "Pestañas"):
+        assert page.get_by_role("menuitem", name=menu, exact=True).is_visible()
+
+
 @by_name
 def test_a_solved_notebook_runs_and_validates(source, lab, page):
     lab.open(page, f"solved/{source.name}.ipynb")
