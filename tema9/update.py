@@ -49,11 +49,13 @@ class Merged:
     kept: int = 0
 
     def __str__(self) -> str:
-        return (
-            f"{_count(self.answers, 'respuesta conservada', 'respuestas conservadas')}, "
-            f"{_count(self.kept, 'celda tuya conservada', 'celdas tuyas conservadas')}, "
-            f"{_count(self.new, 'celda del curso nueva o cambiada', 'celdas del curso nuevas o cambiadas')}"
+        parts = (
+            (self.answers, "respuesta conservada", "respuestas conservadas"),
+            (self.kept, "celda tuya conservada", "celdas tuyas conservadas"),
+            (self.new, "celda del curso nueva o cambiada", "celdas del curso nuevas o cambiadas"),
         )
+        said = [f"{number} {one if number == 1 else several}" for number, one, several in parts if number]
+        return ", ".join(said) or "sin cambios"
 
 
 @dataclass
@@ -340,6 +342,7 @@ def main(arguments: Sequence[str]) -> int:
     _print(update.said)
     if copies:
         print(f"Lo que ha cambiado está como era en {copies}")
+    print("Instalo el paquete de esta versión…", flush=True)
     archive = source if source.is_file() else folder_of(source)
     if not install(archive):
         print(f'✘ Falta instalar el paquete, con red: {Path(sys.executable).name} -m pip install "{archive}"')
@@ -359,10 +362,6 @@ def _notebooks(arguments):
 def _print(lines: Iterable[Any]) -> None:
     for line in lines:
         print(line)
-
-
-def _count(number, one, several):
-    return f"{number} {one if number == 1 else several}"
 
 
 if __name__ == "__main__":
