@@ -15,7 +15,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import ArrayLike
 from torch import nn
 
-from tema9 import data, experiments, figures, layers, looking, models, records
+from tema9 import data, figures, layers, looking, models, records
 from tema9.architectures import ARCHITECTURES
 from tema9.arithmetic import crossing_values, layer_table
 from tema9.files import atomic_write
@@ -148,11 +148,6 @@ def textures() -> Axes:
     return figures.pictures(tiles, columns=5)
 
 
-def broken_runs() -> Figure:
-    """The losses and the errors of six training runs, each broken in its own way."""
-    return figures.runs(experiments.read("broken_runs"), "Avería {}")
-
-
 def _of_a_table(draw, name, *rest):
     return lambda: draw(layer_table(name), *rest)
 
@@ -189,7 +184,6 @@ GALLERY = {
     "lrn": lrn,
     "filters": lambda: figures.filters(looking.filters(models.pretrained("alexnet_mini"))),
     "textures": textures,
-    "broken_runs": broken_runs,
     "occlusion": occlusion,
     "deconvnet": deconvnet,
 }

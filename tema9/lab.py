@@ -14,6 +14,7 @@ from tema9 import files, outline
 from tema9.streams import use_utf8
 
 SETTINGS = Path(__file__).with_name("jupyter")
+EXPORT = "--HTMLExporter.filters=markdown2html=tema9.formulas.exported"  # pictures of formulas, which need no network
 QUIET = ("--LabApp.extension_manager=readonly", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate")
 # tema9.validate answers the Validate button; the other extensions of nbgrader are for teachers.
 EXTENSIONS = {
@@ -47,6 +48,7 @@ def settings(folder: str | Path, *arguments: str) -> list[str]:
         f"--LabApp.default_url=/lab/tree/{outline.START}.ipynb",
         f"--LabApp.app_settings_dir={SETTINGS}",
         *QUIET,
+        EXPORT,
         *(f"--ServerApp.jpserver_extensions={name}={on}" for name, on in EXTENSIONS.items()),
         *arguments,
     ]

@@ -12,7 +12,7 @@ import torch
 from matplotlib import pyplot as plt
 from matplotlib.text import Text
 
-from tema9 import ARCHITECTURES, figures, gallery, layer_table, records
+from tema9 import ARCHITECTURES, experiments, figures, gallery, layer_table, records
 from tema9.architectures import C3_INPUTS
 from tema9.arithmetic import crossing_values
 from tema9.data import PHOTOGRAPHS, SHAPES
@@ -81,6 +81,8 @@ DRAWINGS = {name: (lambda ax=None, draw=draw, table=table: draw(table, ax=ax)) f
     "first-windows-pooling": lambda ax=None: figures.first_windows(3, 2, "pooling", ax=ax),
     "kernel": lambda ax=None: figures.kernel(11, 3, 96, ax=ax),
     "maximum": lambda ax=None: figures.maximum([[3, 1, 0], [2, 7, 4], [5, 0, 6]], ax=ax),
+    "runs": lambda ax=None: figures.runs(experiments.read("broken_runs"), "Avería {}"),
+    "runs-four": lambda ax=None: figures.runs(experiments.read("broken_runs")[:100], "{}"),
     "learning": lambda ax=None: figures.learning(History(epochs(12), 9), ax=ax),
     "learning-one-epoch": lambda ax=None: figures.learning(History(epochs(1), 1), ax=ax),
     "learning-nothing": lambda ax=None: figures.learning(History(), ax=ax),
@@ -154,7 +156,9 @@ def test_no_text_overlaps_another_or_leaves_the_figure_and_no_legend_covers_a_ba
 FEW = [
     name
     for name in DRAWINGS
-    if name not in gallery.GALLERY and (name.split("-")[0] not in ARCHITECTURES or name.startswith("lenet5_1998"))
+    if name not in gallery.GALLERY
+    and not name.startswith("runs")  # a figure of several axes
+    and (name.split("-")[0] not in ARCHITECTURES or name.startswith("lenet5_1998"))
 ]
 
 
@@ -295,7 +299,7 @@ def test_every_texture_and_every_shape_has_a_name_in_spanish():
 
 
 def test_runs_are_drawn_on_the_same_scales_with_the_decimal_comma():
-    figure = gallery.broken_runs()
+    figure = figures.runs(experiments.read("broken_runs"), "Avería {}")
     assert [ax.get_title() for ax in figure.axes if ax.get_title()] == [f"Avería {run}" for run in "ABCDEF"]
     assert len({ax.get_ylim() for ax in figure.axes}) == 2
     figure.draw_without_rendering()

@@ -1,11 +1,16 @@
 """Markdown of nbgrader's pages, with drawn formulas and without obeyed HTML."""
 
 import re
+import urllib.request
 
+import nbformat
 import pytest
+from nbconvert import HTMLExporter
+from nbformat.v4 import new_markdown_cell, new_notebook
 
+from tema9 import formulas, lab
 from tema9.classroom import sources
-from tema9.classroom.publishing import formulas
+from tema9.classroom.lecture import screens
 
 
 @pytest.mark.slow
@@ -24,6 +29,36 @@ def test_a_formula_has_its_text_for_those_who_do_not_see_it():
 
 def test_what_cannot_be_drawn_stays_as_it_was_written():
     assert "$\\nosuchthing{x}$" in formulas.markdown("Creo que $\\nosuchthing{x}$.")
+
+
+def test_an_export_of_ones_own_notebook_keeps_its_html_and_its_attachments():
+    image = {"a.png": {"image/png": "iVBORw0KGgo="}}
+    page = HTMLExporter(filters={"markdown2html": "tema9.formulas.exported"}).from_notebook_node(
+        new_notebook(
+            cells=[
+                new_markdown_cell(
+                    "Un cuadrado: $x^2$.\n\n<details>más</details>\n\n![foto](attachment:a.png)", attachments=image
+                )
+            ]
+        )
+    )[0]
+    body = page[page.index("<body") :]
+    assert "<details>más</details>" in body and "data:image/png;base64,iVBORw0KGgo=" in body
+    assert 'alt="x^2"' in body and "$x^2$" not in body
+
+
+@pytest.mark.slow
+def test_what_jupyterlab_exports_has_its_formulas_drawn(tmp_path):
+    cells = [new_markdown_cell(r"La pérdida es $\ln 10$, y $$\left\lfloor\frac{n - k}{s}\right\rfloor + 1$$")]
+    nbformat.write(new_notebook(cells=cells), tmp_path / "a.ipynb")
+    with screens.serving(lab.command(tmp_path), tmp_path, tmp_path / "home") as served:
+        ask = urllib.request.Request(
+            f"{served.url}/nbconvert/html/a.ipynb", headers={"Authorization": f"token {served.token}"}
+        )
+        page = urllib.request.urlopen(ask, timeout=60).read().decode()
+    body = page[page.index("<body") :]
+    assert body.count("data:image/svg+xml") == 2 and r'alt="\ln 10"' in body
+    assert "$" not in re.sub(r"<script.*?</script>|<style.*?</style>", "", body, flags=re.S)
 
 
 def test_html_of_a_student_is_shown_and_not_obeyed():

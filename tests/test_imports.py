@@ -104,6 +104,7 @@ ALLOWED = {
     "answers": set(),
     "magics": set(),
     "outline": {"files"},
+    "formulas": set(),
     "contents": set(),
     "lab": {"files", "outline", "streams"},
     "progress": {"answers", "checks", "imports", "lab", "magics", "measuring", "outline", "streams", "tables"},

@@ -114,7 +114,7 @@ def settings(root: str | Path) -> Config:
     ]
     c.GenerateFeedback.post_convert_hook = f"{PUBLISHING}.feedback.after_nbgrader"
     c.HTMLExporter.sanitize_html = True
-    c.HTMLExporter.filters = {"markdown2html": f"{PUBLISHING}.formulas.of_cell"}
+    c.HTMLExporter.filters = {"markdown2html": "tema9.formulas.of_cell"}
     c.HTMLExporter.language_code = "es"
     c.HTMLExporter.exclude_anchor_links = True
     return c

@@ -12,12 +12,13 @@ from pathlib import Path
 import nbformat
 from markupsafe import Markup
 
+from tema9 import formulas
 from tema9.classroom import cells, sources
 from tema9.classroom.course import Course
 from tema9.classroom.grading.cohort import Cohort
 from tema9.classroom.grading.record import Record
 from tema9.classroom.grading.verdicts import OUTCOMES
-from tema9.classroom.publishing import formulas, pages
+from tema9.classroom.publishing import pages
 from tema9.classroom.sources import Source
 
 MARKS = {"good": "✔", "bad": "✘", "wait": "…"}

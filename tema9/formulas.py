@@ -1,9 +1,10 @@
-"""Markdown as HTML whose formulas are pictures, so that nbgrader's pages need no script from the network.
+"""Markdown as HTML whose formulas are pictures, so that a page needs no script from the network.
 
-matplotlib draws the formulas, and the lint makes sure that it can draw those of the notebooks. A formula of a student
-that matplotlib cannot draw stays as the student wrote it. HTML in the Markdown is shown as text and not obeyed. An
-image that was pasted into the cell is shown; an image of the network becomes a link, so that whoever opens the page
-asks nobody for it.
+Two kinds of pages are made so: those on which a teacher reads what students wrote, and the HTML to which JupyterLab
+exports a student's own notebook. matplotlib draws the formulas, and the lint makes sure that it can draw those of the
+notebooks. A formula that matplotlib cannot draw stays as it was written. On a page of the first kind, HTML in the
+Markdown is shown as text and not obeyed, an image that was pasted into the cell is shown, and an image of the network
+becomes a link, so that whoever opens the page asks nobody for it.
 
 The formulas are no MathML because latex2mathml 3.81 copies the HTML inside `\\text{...}` into the page as it is, and
 because Chromium on a plain Debian draws the brackets and roots of MathML too small for what they enclose.
@@ -31,7 +32,24 @@ IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp|bmp|svg\+xml);base64,[A-Za-
 
 
 class Renderer(IPythonRenderer):
-    """nbconvert's renderer of Markdown, except that formulas become pictures and images of the network links.
+    """nbconvert's renderer of Markdown, except that formulas become pictures."""
+
+    def inline_math(self, body: str) -> str:
+        """Return the HTML of a formula in a line of text."""
+        return self.drawn(body) or super().inline_math(body)
+
+    def block_math(self, body: str) -> str:
+        """Return the HTML of a formula that has its own line."""
+        drawn = self.drawn(body.replace(r"\frac", r"\dfrac"))
+        return f'<span style="display: block; text-align: center">{drawn}</span>' if drawn else super().block_math(body)
+
+    def drawn(self, formula: str) -> str:
+        """Return the picture of a formula; "" if it cannot be drawn."""
+        return picture(formula)
+
+
+class GuardedRenderer(Renderer):
+    """A renderer of what somebody else wrote: HTML is text, images of the network are links, and drawing has limits.
 
     Args:
         attachments: {name: {MIME type: base64}} of the images of the cell, as nbformat has them.
@@ -42,15 +60,6 @@ class Renderer(IPythonRenderer):
             escape=True, allow_harmful_protocols=False, exclude_anchor_links=True, attachments=dict(attachments or {})
         )
         self.left = MOST_OF_A_TEXT
-
-    def inline_math(self, body: str) -> str:
-        """Return the HTML of a formula in a line of text."""
-        return self.drawn(body) or super().inline_math(body)
-
-    def block_math(self, body: str) -> str:
-        """Return the HTML of a formula that has its own line."""
-        drawn = self.drawn(body.replace(r"\frac", r"\dfrac"))
-        return f'<span style="display: block; text-align: center">{drawn}</span>' if drawn else super().block_math(body)
 
     def drawn(self, formula: str) -> str:
         """Return the picture of a formula; "" if it cannot be drawn, or if too much has been drawn already."""
@@ -74,7 +83,7 @@ class Renderer(IPythonRenderer):
 
 
 def markdown(text: str, attachments: Mapping[str, Any] | None = None) -> str:
-    """Return the HTML of a Markdown cell.
+    """Return the HTML of a Markdown cell that somebody else wrote.
 
     Args:
         text: the text of the cell.
@@ -82,13 +91,25 @@ def markdown(text: str, attachments: Mapping[str, Any] | None = None) -> str:
     """
     if len(text) > LONGEST_TEXT:
         return f'<pre style="white-space: pre-wrap">{escape(text)}</pre>'
-    return MarkdownWithMath(renderer=Renderer(attachments)).render(text)
+    return MarkdownWithMath(renderer=GuardedRenderer(attachments)).render(text)
 
 
 @jinja2.pass_context
 def of_cell(context: Mapping[str, Any], text: str) -> str:
     """Do as `markdown` for the cell that a template of nbconvert is about to show; this is the template's filter."""
     return markdown(text, context.get("cell", {}).get("attachments"))
+
+
+@jinja2.pass_context
+def exported(context: Mapping[str, Any], text: str) -> str:
+    """Return the HTML of a Markdown cell for an export of one's own notebook; HTML in the cell stays HTML.
+
+    Args:
+        context: of the template of nbconvert, which has the cell, whose attachments are put into the page.
+        text: of the cell.
+    """
+    cell = context.get("cell", {})
+    return MarkdownWithMath(renderer=Renderer(escape=False, attachments=cell.get("attachments", {}))).render(text)
 
 
 @functools.lru_cache(maxsize=1000)
