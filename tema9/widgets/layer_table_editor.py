@@ -13,6 +13,7 @@ from tema9.figures import INK, KINDS
 from tema9.svg import Picture, number
 from tema9.widgets.explorer import FAULT, WIDTH, Explorer, Impossible
 
+CHIP = f"background:{FAULT};color:#fff;border-radius:3px;padding:0 .4em"  # legible in every theme
 SIDES = (1, 1024)  # of the input, in px
 EDITABLE = {  # field of a layer -> (its name, the lowest value, the highest)
     "out_channels": ("el número de filtros", 1, 4096),
@@ -148,7 +149,7 @@ def _not_whole(what, value, low, high):
 
 
 def _fault(words):
-    return f'<span role="status" style="color:{FAULT}"><b>✘</b> {words}</span>'
+    return f'<span role="status" style="{CHIP}">✘ {words}</span>'
 
 
 def _sized(kept):
@@ -182,8 +183,7 @@ def _side_cell(row, exact):
     volume = " × ".join(map(str, (*row.out_shape[1:], row.out_shape[0])))
     if exact is None:
         return volume
-    chip = f"background:{FAULT};color:#fff;border-radius:3px;padding:0 .4em"
-    return f'<span style="{chip}">✘ {number(round(exact, 2))}</span> {volume}'
+    return f'<span style="{CHIP}">✘ {number(round(exact, 2))}</span> {volume}'
 
 
 def _strip(table, odd, problem):
