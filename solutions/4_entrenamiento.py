@@ -685,20 +685,7 @@ assert contracts.close(thirds, [100 / 3, 200 / 3]), "el error de validación pue
 
 # %% explore=true
 log = experiments.read("broken_runs")
-_, axes = plt.subplots(2, 6, figsize=(16, 6), sharex=True, sharey="row", layout="constrained")
-for column, run in enumerate("ABCDEF"):
-    rows = [row for row in log if row["run"] == run]
-    epoch = [row["epoch"] for row in rows]
-    axes[0, column].plot(epoch, [row["train_loss"] for row in rows], label="entrenamiento")
-    axes[0, column].plot(epoch, [row["validation_loss"] for row in rows], "--", label="validación")
-    axes[1, column].plot(epoch, [row["train_error"] for row in rows])
-    axes[1, column].plot(epoch, [row["validation_error"] for row in rows], "--")
-    axes[0, column].set_title(f"Avería {run}")
-    axes[1, column].set_xlabel("época")
-axes[0, 0].set_ylim(0, 4)
-axes[0, 0].set_ylabel("pérdida (nats)")
-axes[1, 0].set_ylabel("error (%)")
-_ = axes[0, 0].legend()
+_ = figures.runs(log, "Avería {}")
 
 # %% [markdown]
 # El error de entrenamiento está medido al final de la época, con la red en evaluación y con las etiquetas que se le
@@ -781,13 +768,9 @@ tema9.layer_table("alexnet_mini")
 # evalúa con la derecha, que la red no ha visto.
 
 # %% explore=true
-textures = tema9.data.textures(train=20, validation=10, test=10)
-_, axes = plt.subplots(2, 10, figsize=(16, 3.6), layout="constrained")
-for column, name in enumerate(textures.classes):
-    for row, part in enumerate((textures.train, textures.test)):
-        axes[row, column].imshow(part.images[part.labels == column][0].permute(1, 2, 0))
-        axes[row, column].axis("off")
-    axes[0, column].set_title(name)
+from tema9 import gallery
+
+ax = gallery.textures()
 
 # %% [markdown]
 # Este es el experimento: la receta base y otras cinco, cada una con **un** solo cambio, y tres semillas de cada una.
