@@ -539,7 +539,8 @@ widgets.memory(batch_size=128)
 #
 # > ImageNet Large Scale Visual Recognition Challenge (ILSVRC) winners
 #
-# Este es el gráfico de la clase, tal como circula. Cada barra es un error top-5 en test, en tanto por ciento.
+# Este es el gráfico de la clase, que acaba en 2015. Las barras de 2016 y 2017 y la marca humana las añadimos aquí, con sus
+# cifras oficiales. Cada barra es un error top-5 en test, en tanto por ciento.
 
 # %% explore=true
 ax = figures.winners(records.read("winners"))
