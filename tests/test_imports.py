@@ -72,6 +72,7 @@ ALLOWED = {
     "experiments": {"files"},
     "experiments.relu_or_tanh": {"data", "experiments"},
     "experiments.broken_runs": {"data", "experiments"},
+    "experiments.scrambled_pixels": {"data", "experiments", "models", "recipes", "training"},
     "experiments.one_factor": {
         "architectures",
         "data",
