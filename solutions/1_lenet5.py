@@ -19,7 +19,7 @@
 # - calcular el tamaño de salida de cualquier capa, y por qué la imagen mide 32 × 32 píxeles;
 # - escribir una convolución con bucles y la capa de submuestreo (*subsampling*) de 1998;
 # - contar los parámetros de la red original y de la que hoy se llama «LeNet-5», y explicar cada diferencia;
-# - construirla en PyTorch, entrenarla con cifras reales y leer sus errores.
+# - construirla en PyTorch, entrenarla con dígitos reales y leer sus errores.
 #
 # | Diapositiva | Lo que dice | Dónde se trabaja |
 # |---|---|---|
@@ -112,7 +112,7 @@ ax = figures.volumes(tema9.layer_table("lenet5_1998"))
 # cuántas letras FC hay en `[CONV-POOL-CONV-POOL-FC-FC]`? No te cuadrará. Apúntalo: volveremos a ello en el último
 # ejercicio.
 #
-# Los datos de hoy son 5 000 cifras reales de MNIST, 500 de cada clase, que vienen con el paquete y no necesitan red.
+# Los datos de hoy son 5 000 dígitos reales de MNIST, 500 de cada clase, que vienen con el paquete y no necesitan red.
 # Las repartimos en 3 500 para entrenar (*train*), 500 para decidir (*validation*) y 1 000 para informar (*test*),
 # siempre con las mismas cantidades de cada clase.
 
@@ -221,11 +221,11 @@ assert measuring.raised_by(conv_output_size, 3, 5, padding=1) is None, "has olvi
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### ¿Por qué 32 × 32, si las cifras son de 28 × 28?
+# ### ¿Por qué 32 × 32, si los dígitos son de 28 × 28?
 #
-# En MNIST el dibujo ocupa como mucho 20 × 20 píxeles, en el centro de 28 × 28. El artículo añade 2 píxeles por lado.
-# La razón (apartado II.B): los rasgos que distinguen una cifra, como el final de un trazo o una esquina, deben poder
-# caer en el **centro** de lo que ve una neurona de las capas altas, también cuando están en el borde del dibujo.
+# En MNIST el dibujo ocupa como mucho 20 × 20 píxeles, en el centro de 28 × 28. El artículo añade 2 píxeles por lado. La
+# razón (apartado II.B): los rasgos que distinguen un dígito, como el final de un trazo o una esquina, deben poder caer
+# en el **centro** de lo que ve una neurona de las capas altas, también cuando están en el borde del dibujo.
 #
 # El trozo de imagen que ve una neurona es su campo receptivo (*receptive field*). El de C3 mide 14 × 14 píxeles. Con
 # 32 × 32 píxeles de entrada, los centros de esos campos se reparten por todo el dibujo; con 28 × 28 y sin relleno
@@ -247,8 +247,8 @@ for title, padding in (("28 px sin relleno", 0), ("28 px con padding=2", 2)):
 
 # %% [markdown]
 # Con 28 píxeles y sin relleno entran 256 números, y no 400: es un error de forma muy frecuente al copiar LeNet-5 de
-# internet. Con `padding=2` volvemos a 400, porque es lo mismo que rellenar la imagen hasta 32 × 32. (Lo mismo en las
-# formas. En nuestros datos el relleno vale −0,1, el fondo; el de `padding=2` vale 0.)
+# internet. Con `padding=2` volvemos a 400, porque es lo mismo que rellenar la imagen hasta 32 × 32. Lo mismo en las
+# formas, no en los valores: nuestro borde vale −0,1, como el fondo, y `padding=2` pone ceros.
 
 # %% [markdown]
 # ## 3. La convolución, primero con bucles
@@ -269,8 +269,8 @@ for title, padding in (("28 px sin relleno", 0), ("28 px con padding=2", 2)):
 #
 # ### Ejercicio `n1-conv2d` (15 puntos)
 #
-# Escríbela con bucles, con paso 1 y sin relleno. No uses `F.conv2d` ni ninguna otra convolución ya hecha. La imagen
-# que te dan tiene que quedar como estaba.
+# Escribe la convolución con bucles, con paso 1 y sin relleno. No uses `F.conv2d` ni ninguna otra convolución ya hecha.
+# La imagen que te dan tiene que quedar como estaba.
 
 
 # %% solution="n1-conv2d"
@@ -375,9 +375,9 @@ except Exception as error:
     print(f"Escribe antes tu conv2d ({type(error).__name__}).")
 
 # %% [markdown]
-# ¿Y qué *hace* una convolución? Aquí tienes una cifra y sus mapas con tres núcleos escritos a mano. El 0 resta lo de
-# la izquierda a lo de la derecha; el 1, lo de arriba a lo de abajo; el 2 promedia. **Predice** cuál responde más en
-# los trazos verticales, y con qué signo en cada borde.
+# ¿Y qué *hace* una convolución? Aquí tienes un dígito y sus mapas con tres núcleos escritos a mano. El núcleo 0 calcula
+# derecha menos izquierda; el 1, abajo menos arriba; el 2 promedia. **Predice** cuál responde más en los trazos
+# verticales, y con qué signo en cada borde.
 
 # %% explore=true
 vertical = torch.tensor([[-1.0, 0.0, 1.0]] * 3)
@@ -386,8 +386,8 @@ ax = figures.digits(digits.test.images[:1], digits.test.labels[:1])
 ax = figures.maps(F.conv2d(digits.test.images[:1], kernels)[0])
 
 # %% [markdown]
-# El 0 responde en los trazos verticales: blanco donde empieza la tinta al ir hacia la derecha, negro donde acaba. Estos
-# núcleos los hemos escrito nosotros. En LeNet-5 los aprende la red.
+# El núcleo 0 responde en los trazos verticales: blanco donde empieza la tinta al ir hacia la derecha, negro donde
+# acaba. Estos núcleos los hemos escrito nosotros. En LeNet-5 los aprende la red.
 
 # %% [markdown]
 # ## 4. Submuestreo: el *pooling* de entonces y el de ahora
@@ -474,9 +474,9 @@ assert not measuring.changes_its_inputs(subsampling, maps, coefficient, bias), "
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Compara las dos maneras sobre una cifra: el mapa 0 es la capa S con coeficiente 0,25 y sesgo 0; el 1, el máximo; el
-# 2, la diferencia (máximo menos S). **Predice** dónde será mayor la diferencia: en el centro de
-# un trazo, en su borde o en el fondo.
+# Compara las dos maneras sobre un dígito: el mapa 0 es la capa S con coeficiente 0,25 y sesgo 0; el 1, el máximo; el 2,
+# la diferencia (máximo menos S). **Predice** dónde será mayor la diferencia: en el centro de un trazo, en su borde o en
+# el fondo.
 
 # %% explore=true
 digit = digits.test.images[:1]
@@ -489,14 +489,14 @@ ax = figures.maps(torch.cat([then, now, now - then])[:, 0])
 #
 # ### Ejercicio `n1-s2-parameters` (5 puntos)
 #
-# Más adelante, en la capa POOL1 de AlexNet, la diapositiva pregunta:
+# Escribe tres números enteros: los parámetros que se aprenden en S2 (6 mapas), en S4 (16 mapas) y en una capa de *max
+# pooling* puesta en el lugar de S2. La diapositiva pregunta más adelante, en la capa POOL1 de AlexNet:
 #
 # > Q: what is the number of parameters in this layer?
 # >
 # > Parameters: 0!
 #
-# Es verdad para el *max pooling*. ¿Lo es para LeNet-5? Asigna tres números enteros: los parámetros que se aprenden en
-# S2 (6 mapas), en S4 (16 mapas) y en una capa de *max pooling* puesta en el lugar de S2.
+# Es verdad para el *max pooling*. ¿Lo es para LeNet-5?
 
 # %% solution="n1-s2-parameters"
 ### BEGIN SOLUTION
@@ -550,10 +550,10 @@ ax = figures.connections(C3_INPUTS)
 #
 # ### Ejercicio `n1-c3-table` (15 puntos)
 #
-# Escribe la regla para un número **par** cualquiera de mapas en el círculo. Con `maps` mapas hay `maps` columnas de
-# tres, `maps` de cuatro, `maps / 2` de dos parejas (la que empieza en $i$ y la que empieza en $i$ + `maps / 2`) y una
-# con todos. Con 6 salen las 16 de LeNet-5. Diez puntos son por la tabla de LeNet-5, y cinco por que la regla valga
-# para otros tamaños.
+# Escribe la función que hace la tabla con un número **par** cualquiera de mapas en el círculo. Con `maps` mapas hay
+# `maps` columnas de tres, `maps` de cuatro, `maps / 2` de dos parejas (la que empieza en $i$ y la que empieza en $i$ +
+# `maps / 2`) y una con todos. Con 6 salen las 16 de LeNet-5. Diez puntos son por la tabla de LeNet-5, y cinco por que
+# la regla valga para otros tamaños.
 
 
 # %% solution="n1-c3-table"
@@ -638,7 +638,7 @@ for maps in (8, 10, 12):
 # | función de activación | tanh escalada | ReLU |
 #
 # La salida de 1998 merece dos líneas. F6 tiene 84 = 7 · 12 neuronas porque su salida se compara con un dibujo
-# estilizado de cada cifra, de 7 × 12 píxeles que valen +1 o −1. Gana la cifra cuyo dibujo $w_i$ está más cerca:
+# estilizado de cada dígito, de 7 × 12 píxeles que valen +1 o −1. Gana el dígito cuyo dibujo $w_i$ está más cerca:
 #
 # $$y_i = \sum_j (x_j - w_{ij})^2$$
 #
@@ -646,9 +646,9 @@ for maps in (8, 10, 12):
 #
 # ### Ejercicio `n1-parameter-count` (10 puntos)
 #
-# Cuenta los parámetros **que se aprenden** en cada capa, sesgos incluidos, de las dos redes. `in_channels` son los
-# canales de la imagen (1 en gris, 3 en color). `num_classes` solo cambia la salida moderna; los dibujos de 1998 son
-# siempre fijos. Haz primero las cuentas en papel, con 1 canal y 10 clases.
+# Escribe la función que cuenta los parámetros **que se aprenden** en cada capa, sesgos incluidos, de las dos redes.
+# `in_channels` son los canales de la imagen (1 en gris, 3 en color). `num_classes` solo cambia la salida moderna; los
+# dibujos de 1998 son siempre fijos. Haz primero las cuentas en papel, con 1 canal y 10 clases.
 
 
 # %% solution="n1-parameter-count"
@@ -905,8 +905,8 @@ assert contracts.close(training, expected, tolerance=1e-3), "al entrenar calcula
 #
 # - `model.eval()` antes de empezar. LeNet-5 no lo nota; AlexNet, con *dropout*, sí;
 # - medir con imágenes que la red **no** ha visto: las de `data.test`;
-# - si el último lote es más corto, la media de las medias de los lotes no es la media. **Compruébalo**: con 10
-#   imágenes y lotes de 4, ¿cuánto pesa cada imagen del último lote frente a las demás?
+# - si el último minilote es más corto, la media de las medias de los minilotes no es la media. **Compruébalo**: con 10
+#   imágenes y minilotes de 4, ¿cuánto pesa cada imagen del último minilote frente a las demás?
 #
 # Al evaluar no hacen falta gradientes. Dentro de `with torch.no_grad():` PyTorch no los prepara, y se ahorran memoria y
 # tiempo; los números que salen son los mismos.
@@ -1030,10 +1030,11 @@ for count, batch_size in ((12, 4), (10, 4), (23, 5), (5, 100)):
 # %% [markdown]
 # ## 9. Entrenar y leer los errores
 #
-# Ahora, en serio: 3 500 cifras, 12 épocas (*epochs*, vueltas completas a los datos), descenso por gradiente
-# estocástico con momento. El bucle de `tema9.training.train` es el tuyo, con tres añadidos: mide en `validation` al
-# final de cada época, divide por 10 la tasa de aprendizaje (*learning rate*) cuando lleva 3 épocas sin mejorar, y se
-# queda con los pesos de la mejor época.
+# Ahora, en serio: 3 500 dígitos, 12 épocas (*epochs*, vueltas completas a los datos), descenso por gradiente
+# estocástico con momento. El bucle de `tema9.training.train` es el tuyo, con cuatro añadidos: en cada paso encoge un
+# poco los pesos (decaimiento de pesos, *weight decay*, de 0,003), mide en `validation` al final de cada época, divide
+# por 10 la tasa de aprendizaje (*learning rate*) cuando lleva 6 épocas sin mejorar, y se queda con los pesos de la
+# mejor época.
 #
 # **Predice** el error de test. El artículo informa de un 0,95 % en MNIST, con 60 000 imágenes para entrenar; aquí
 # tienes 17 veces menos. ¿1 %? ¿4 %? ¿15 %?
@@ -1050,13 +1051,14 @@ print(f"test: pérdida {spanish(loss, 3)} nats, error {spanish(lenet_error, 1)} 
 ax = figures.learning(history)
 
 # %% [markdown]
-# En nuestras pruebas el error de test fue de entre el 2,8 y el 3,5 %, según la semilla. No es el 0,95 % del
-# artículo, y no tiene por qué serlo: hay menos datos y otro entrenamiento. Además, 1 000 imágenes de test dan un
-# número incierto. **Calcula** cuánto: el error estándar de una proporción $p$ medida en $N$ imágenes es
-# $\sqrt{p \, (1 - p) / N}$. Con $p = 0{,}032$ salen unos 0,6 puntos: con estas imágenes no distinguirías dos redes
-# que se lleven menos que eso.
+# En nuestras pruebas el error de test fue de entre el 2,4 y el 3,5 %, según la semilla. No es el 0,95 % del artículo, y
+# no tiene por qué serlo: hay menos datos y otro entrenamiento. Además, 1 000 imágenes de test dan un número incierto.
+# **Calcula** cuánto: el error estándar de una proporción $p$ medida en $N$ imágenes es $\sqrt{p \, (1 - p) / N}$. Con
+# $p = 0{,}03$ salen unos 0,5 puntos. Para comparar **dos** redes hace falta el error estándar de la diferencia, que es
+# $\sqrt{2}$ veces mayor, unos 0,8 puntos; y una diferencia menor que el doble de ese valor, 1,5 puntos, no se distingue
+# del azar. En el cuaderno 5 escribirás esa regla.
 #
-# Un porcentaje no dice **en qué** se equivoca. Míralo: de cada cifra mal clasificada, lo que la red responde.
+# Un porcentaje no dice **en qué** se equivoca. Míralo: de cada dígito mal clasificado, lo que la red responde.
 
 # %% explore=true
 with torch.no_grad():
@@ -1078,17 +1080,17 @@ for place in counts.argsort(descending=True)[:5]:
     print(f"un {true} tomado por un {answered}: {int(counts[place])}")
 
 # %% [markdown]
-# ¿Y por dentro? Aquí está la misma cifra en C1 (6 mapas de 28 × 28, detrás de la ReLU) y en C3 (16 mapas de
-# 10 × 10). **Predice** en cuál de las dos reconocerás todavía la cifra. ¿Hay algún mapa apagado?
+# ¿Y por dentro? Aquí está el mismo dígito en C1 (6 mapas de 28 × 28, detrás de la ReLU) y en C3 (16 mapas de 10 × 10).
+# **Predice** en cuál de las dos reconocerás todavía el dígito. ¿Hay algún mapa apagado?
 #
-# Después dibuja la tuya con el ratón, o muévela de sitio con los controles: ¿cuántos píxeles aguanta antes de que la red
-# se equivoque?
+# Después dibuja el tuyo con el ratón, o muévelo de sitio con los controles: ¿cuántos píxeles aguanta antes de que la
+# red se equivoque?
 
 # %% explore=true
 widgets.digit(lenet)
 
 # %% [markdown]
-# En C1 se ve la cifra con los bordes realzados; en C3 quedan manchas que dicen «aquí hay un rasgo como el mío». Mirar
+# En C1 se ve el dígito con los bordes realzados; en C3 quedan manchas que dicen «aquí hay un rasgo como el mío». Mirar
 # dentro de una red es el asunto de ZFNet, en el cuaderno 6.
 
 # %% [markdown]
@@ -1096,7 +1098,7 @@ widgets.digit(lenet)
 #
 # Una convolución da por supuesto que los píxeles vecinos tienen que ver entre sí. Vamos a romper esa suposición:
 # elegimos una permutación de los 1 024 píxeles y se la aplicamos, **siempre la misma**, a todas las imágenes. No se
-# pierde información: basta deshacerla para recuperar la cifra.
+# pierde información: basta deshacerla para recuperar el dígito.
 
 # %% explore=true
 order = torch.randperm(32 * 32, generator=torch.Generator().manual_seed(0))
@@ -1141,12 +1143,13 @@ errors = {
 ax = figures.bars(errors, ylabel="error de test (%)")
 
 # %% [markdown]
-# Con cuatro semillas, 12 épocas y esta misma permutación, nosotros medimos:
+# Con cuatro semillas, 12 épocas y esta misma permutación, nosotros medimos (`python -m
+# tema9.experiments.scrambled_pixels`):
 #
 # | error de test (%) | en orden | desordenados |
 # |---|---|---|
-# | LeNet-5, 61 706 parámetros | de 2,8 a 3,5 | de 11,1 a 12,9 |
-# | MLP, 62 110 parámetros | de 6,3 a 6,8 | de 6,5 a 7,1 |
+# | LeNet-5, 61 706 parámetros | de 2,4 a 3,5 | de 11,1 a 11,6 |
+# | MLP, 62 110 parámetros | de 6,6 a 7,1 | de 6,6 a 7,1 |
 #
 # Qué se puede decir con eso, y qué no:
 #
@@ -1205,4 +1208,5 @@ ax = figures.bars(errors, ylabel="error de test (%)")
 # - «LeNet-5» nombra dos redes, de 60 000 y de 61 706 parámetros. Cuando leas un número, pregunta de cuál es.
 # - Una convolución gana porque supone algo cierto de las imágenes: que los vecinos importan.
 #
-# Antes de entregar: reinicia el núcleo, ejecuta todo y guarda. En el cuaderno 2, la misma red mil veces mayor.
+# Antes de entregar: reinicia el núcleo, ejecuta todo y guarda. En el cuaderno 2 harás las mismas cuentas con AlexNet,
+# otra red, que tiene mil veces más parámetros.

@@ -28,7 +28,7 @@
 # | Q: what is the output volume size? Hint: (55-3)/2+1 = 27 | 4. POOL1 |
 # | Q: what is the number of parameters in this layer? · Parameters: 0! | 4. POOL1 |
 # | After CONV1: 55x55x96 · After POOL1: 27x27x96 · ... | 5. La tabla completa |
-# | Full (simplified) AlexNet architecture | secciones 5 a 12 |
+# | Full (simplified) AlexNet architecture | apartados 5 a 12 |
 #
 # | Ejercicio | Puntos |
 # |---|---|
@@ -143,8 +143,9 @@ plt.show()
 # >
 # > Q: what is the output volume size? Hint: (227-11)/4+1 = 55
 #
-# La pista da el lado: la ventana de 11 píxeles avanza con paso (*stride*) 4, y por eso hay un sitio más que saltos. Con
-# $p$ píxeles de relleno (*padding*) en cada borde, la fórmula completa es
+# La pista da el lado: la ventana de 11 píxeles avanza de 4 en 4 píxeles (el paso, *stride*) y da $(227 - 11) / 4 = 54$
+# saltos. Los sitios son uno más que los saltos, 55, porque también cuenta el de partida; eso vale con cualquier paso.
+# Con $p$ píxeles de relleno (*padding*) en cada borde, la fórmula completa es
 #
 # $$n' = \left\lfloor \frac{n + 2p - k}{s} \right\rfloor + 1$$
 #
@@ -158,8 +159,9 @@ ax = figures.windows(227, kernel_size=11, stride=4)
 plt.show()
 
 # %% [markdown]
-# **Ejercicio `n2-conv1-volume` (4 puntos).** Escribe la función que da el volumen de salida de una convolución
-# cualquiera. La imagen puede no ser cuadrada.
+# ### Ejercicio `n2-conv1-volume` (4 puntos)
+#
+# Escribe la función que da el volumen de salida de una convolución cualquiera. La imagen puede no ser cuadrada.
 
 
 # %% solution="n2-conv1-volume"
@@ -239,8 +241,10 @@ print(f"{spanish(row.weights)} pesos + {row.biases} sesgos = {spanish(row.parame
 # y cada filtro ve únicamente los canales de su grupo. Si los grupos no dividen exactamente los canales de entrada **y**
 # los de salida, la capa no existe.
 #
-# **Ejercicio `n2-conv-params` (10 puntos).** Cuenta los parámetros de una convolución: 6 puntos sin grupos, 2 con
-# grupos y 2 por lanzar `ValueError` cuando los grupos no dividen los canales.
+# ### Ejercicio `n2-conv-params` (10 puntos)
+#
+# Escribe la función que cuenta los parámetros de una convolución: 6 puntos sin grupos, 2 con grupos y 2 por lanzar
+# `ValueError` cuando los grupos no dividen los canales.
 
 
 # %% solution="n2-conv-params"
@@ -342,7 +346,9 @@ plt.show()
 # Con 55 las ventanas encajan; con 56 la división no es exacta y el píxel que sobra no lo mira nadie: se redondea
 # **hacia abajo**.
 #
-# **Ejercicio `n2-pool1` (3 puntos).** Volumen (2 puntos) y número de parámetros (1 punto) de un *max pooling*
+# ### Ejercicio `n2-pool1` (3 puntos)
+#
+# Escribe la función que da el volumen de salida (2 puntos) y el número de parámetros (1 punto) de un *max pooling*
 # cualquiera.
 
 
@@ -416,7 +422,7 @@ assert parameters == 0 and others == 0, "¿qué aprende un máximo? Cuenta los n
 #
 # | `kind` | qué hace con la forma |
 # |---|---|
-# | `"conv"` | `out_channels` mapas; el lado, con la fórmula de la sección 2 y **su** relleno (`padding`) |
+# | `"conv"` | `out_channels` mapas; el lado, con la fórmula del apartado 2 y **su** relleno (`padding`) |
 # | `"pool"` | los mismos mapas; el lado, con la misma fórmula |
 # | `"linear"` | aplana (*flatten*) lo que entra, si es un volumen, y da `out_features` números |
 # | cualquier otra (`"norm"`, `"relu"`, `"dropout"`...) | nada: la forma no cambia |
@@ -424,9 +430,10 @@ assert parameters == 0 and others == 0, "¿qué aprende un máximo? Cuenta los n
 # Antes de programarlo, haz en papel dos cuentas en las que es fácil tropezar: el lado de CONV2 (si olvidas su relleno
 # no sale 27) y cuántos números entran en FC6.
 #
-# **Ejercicio `n2-layer-table` (15 puntos).** Escribe la función que hace la tabla de una red cualquiera: 9 puntos por
-# los volúmenes y 6 por las capas totalmente conectadas (*fully connected*, FC). Las capas llegan como en la lista
-# `SLIDE` de la primera celda de código; míralas.
+# ### Ejercicio `n2-layer-table` (15 puntos)
+#
+# Escribe la función que hace la tabla de una red cualquiera: 9 puntos por los volúmenes y 6 por las capas totalmente
+# conectadas (*fully connected*, FC). Las capas llegan como en la lista `SLIDE` de la primera celda de código; míralas.
 
 
 # %% solution="n2-layer-table"
@@ -560,14 +567,14 @@ assert [given for given, _ in pairs[1:]] == outputs[:-1], "en otra red no entra 
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Ahora la tabla entera, la de la diapositiva, con las cuentas que harás en las secciones siguientes. Compárala con lo
+# Ahora la tabla entera, la de la diapositiva, con las cuentas que harás en los apartados siguientes. Compárala con lo
 # que da tu función: `trace_shapes((3, 227, 227), SLIDE)`.
 
 # %% explore=true
 table
 
 # %% [markdown]
-# **Una trampa de la diapositiva: POOL antes que NORM.** El artículo de 2012 (sección 3.5) normaliza primero y hace
+# **Una trampa de la diapositiva: POOL antes que NORM.** El artículo de 2012 (apartado 3.5) normaliza primero y hace
 # *pooling* después; su código, también. El orden de la diapositiva es el de CaffeNet, la versión de la biblioteca
 # Caffe. Con las formas se ve una ventaja: NORM1 trabaja sobre 27×27×96 = 69 984 valores en vez de 55×55×96 = 290 400,
 # que son 4,15 veces más. ¿Y se pierde precisión? El autor comparó los dos órdenes en la primera capa de una red
@@ -592,9 +599,11 @@ widgets.layer_editor("alexnet_slide")
 #
 # Predice: de los parámetros de toda la red, ¿qué parte está en las cinco convoluciones? ¿La mitad, una décima parte...?
 #
-# **Ejercicio `n2-total-parameters` (8 puntos).** Cuenta por separado los pesos (4 puntos) y los sesgos, con el total (4
-# puntos). Esta vez las formas vienen dadas en cada fila, como en la lista `ROWS` de la primera celda de código: no
-# necesitas el ejercicio anterior.
+# ### Ejercicio `n2-total-parameters` (8 puntos)
+#
+# Escribe la función que cuenta por separado los pesos (4 puntos) y los sesgos, con el total (4 puntos). Esta vez las
+# formas vienen dadas en cada fila, como en la lista `ROWS` de la primera celda de código: no necesitas el ejercicio
+# anterior.
 
 # %% explore=true
 for row in ROWS:
@@ -709,8 +718,10 @@ print(f"solo en FC6: {spanish(100 * table['FC6'].parameters / total, 2)} %")
 # ¿Cuántos valores salen de la capa? Predice después qué capa será la más cara de toda la red. ¿FC6, que tiene más
 # parámetros que nadie?
 #
-# **Ejercicio `n2-multiply-adds` (10 puntos).** Las de cada capa, para una imagen: 6 puntos por las convoluciones y 4
-# por las demás.
+# ### Ejercicio `n2-multiply-adds` (10 puntos)
+#
+# Escribe la función que devuelve las multiplicaciones-suma de cada capa para una imagen: 6 puntos por las
+# convoluciones y 4 por las demás.
 
 
 # %% solution="n2-multiply-adds"
@@ -822,7 +833,9 @@ print(f"solo en CONV2: {spanish(100 * table['CONV2'].multiply_adds / total, 2)} 
 #
 # Predice: con minilotes de 128 imágenes, como en 2012, ¿qué ocupa más, lo fijo o lo que crece?
 #
-# **Ejercicio `n2-memory` (10 puntos).** 5 puntos por cada uno de los dos números.
+# ### Ejercicio `n2-memory` (10 puntos)
+#
+# Escribe la función que da las dos partes de la memoria, la fija y la que crece, en MiB: 5 puntos por cada una.
 
 
 # %% solution="n2-memory"
@@ -905,15 +918,16 @@ fig.tight_layout()
 plt.show()
 
 # %% [markdown]
-# Con 128 imágenes ganan todavía los 713,9 MiB fijos, pero por poco: con minilotes algo mayores mandaría lo que crece.
+# Con 128 imágenes ocupan más los 713,9 MiB fijos que los 512,5 MiB que crecen (75,5 de las imágenes y 437,0 de las
+# activaciones). Lo que crece gana desde los minilotes de 179 imágenes.
 #
 # Y tres preguntas con tres respuestas distintas: los **parámetros** están en FC6, el **cálculo** en CONV2 y las
 # **activaciones** en CONV1. Por eso los remedios también son distintos: para una red que ocupe menos en disco se
 # adelgazan las FC, para que corra más se adelgazan las convoluciones, y para que quepa un minilote mayor se mira a las
 # primeras capas.
 #
-# Aquí también se nota el orden POOL, NORM: con el del artículo (NORM primero) las activaciones de un minilote de 128
-# pasarían de 437,0 a 614,6 MiB.
+# Aquí también se nota el orden POOL, NORM: con el del artículo (NORM primero) las activaciones de un minilote de 128,
+# sin contar las imágenes, pasarían de 437,0 a 614,6 MiB.
 
 # %% [markdown]
 # ### Acertijo (no puntúa): los 253 440 de la figura 2
@@ -981,7 +995,9 @@ widgets.input_224()
 # del código de 2012 con la de los ceros. ¿En qué se diferencian sus ventanas?
 
 # %% [markdown]
-# **Ejercicio `n2-input-224` (10 puntos).** Dos funciones:
+# ### Ejercicio `n2-input-224` (10 puntos)
+#
+# Escribe dos funciones:
 #
 # - `conv_output_size`, con los dos redondeos: `"floor"`, hacia abajo (1 punto), y `"ceil"`, hacia arriba (3 puntos);
 # - `pad_like_2012`, que añade a imágenes de 224 los ceros justos para que una convolución de 11×11 con paso 4 **sin**
@@ -1129,8 +1145,10 @@ for side in (224, 227):
 #     print(alexnet_slide()(torch.zeros(1, 3, 227, 227)).shape)
 # ```
 #
-# **Ejercicio `n2-alexnet-module` (17 puntos).** 5 puntos por los parámetros, 8 por lo que llega a cada capa y 4 por el
-# clasificador (ReLU y *dropout* entre las FC, y la salida).
+# ### Ejercicio `n2-alexnet-module` (17 puntos)
+#
+# Escribe la función que construye la red de la diapositiva como módulo de PyTorch: 5 puntos por los parámetros, 8 por
+# lo que llega a cada capa y 4 por el clasificador (ReLU y *dropout* entre las FC, y la salida).
 
 
 # %% solution="n2-alexnet-module"
@@ -1293,7 +1311,10 @@ print(f"{spanish(table.total('multiply_adds') / best / 1e9, 1)} mil millones de 
 #
 # Predice: ¿una neurona de POOL3 ve la imagen entera?
 #
-# **Ejercicio `n2-receptive-field` (8 puntos).**
+# ### Ejercicio `n2-receptive-field` (8 puntos)
+#
+# Escribe la función que aplica las dos reglas a una lista de capas y da el campo receptivo y el paso efectivo de cada
+# una.
 
 
 # %% solution="n2-receptive-field"
@@ -1367,7 +1388,7 @@ plt.show()
 # ## 12. La diapositiva y el artículo
 #
 # La diapositiva dice «Full **(simplified)** AlexNet architecture». Esto es lo que ha simplificado: a la izquierda la
-# red de la diapositiva, a la derecha la que describe el artículo (sección 3.5 y figura 2), que reparte los mapas entre
+# red de la diapositiva, a la derecha la que describe el artículo (apartado 3.5 y figura 2), que reparte los mapas entre
 # dos GPU. En negrita, las capas en las que cambia el número de parámetros; el porcentaje es el del artículo.
 
 # %% explore=true
@@ -1387,14 +1408,15 @@ lines.append(f"| Total | | {spanish(table.total('parameters'))} | | {spanish(pap
 Markdown("\n".join(lines))
 
 # %% [markdown]
-# Mira la última columna con una frase del artículo en la mano (sección 1): quitar cualquier capa convolucional, «each
+# Mira la última columna con una frase del artículo en la mano (apartado 1): quitar cualquier capa convolucional, «each
 # of which contains no more than 1% of the model's parameters», empeora el resultado. ¿Es cierto el 1 %? Casi: CONV3
 # tiene el 1,45 % y CONV4 el 1,09 %. Lo importante del argumento sigue en pie: son pocos parámetros, y hacen falta.
 #
-# **Pregunta `n2-m1-60-million` (5 puntos, se corrige a mano).** El resumen (*abstract*) del artículo dice que la red
-# tiene «60 million parameters». La red de la diapositiva tiene 62,4 millones. ¿Quién tiene razón? Explica de dónde sale
-# la diferencia, capa por capa, y compruébala con una cuenta. Di también si los sesgos podrían explicarla. De 5 a 10
-# líneas.
+# ### Pregunta `n2-m1-60-million` (5 puntos, se corrige a mano)
+#
+# El resumen (*abstract*) del artículo dice que la red tiene «60 million parameters». La red de la diapositiva tiene
+# 62,4 millones. ¿Quién tiene razón? Explica de dónde sale la diferencia, capa por capa, y compruébala con una cuenta.
+# Di también si los sesgos podrían explicarla. De 5 a 10 líneas.
 
 # %% [markdown] answer="n2-m1-60-million" points=5
 # Los dos, porque no hablan de la misma red. La del artículo reparte los mapas entre dos GPU: en CONV2, CONV4 y CONV5
@@ -1438,6 +1460,6 @@ Markdown("\n".join(lines))
 # **Antes de entregar:** pulsa ▶▶, mira que no quede ninguna celda en rojo que no esperes, y guarda.
 #
 # **Fuentes.** Krizhevsky, Sutskever y Hinton (2012), *ImageNet Classification with Deep Convolutional Neural Networks*,
-# NIPS 25, secciones 1, 3 y 5 y figura 2. Código de 2012: `computerhistory/AlexNet-Source-Code`, `layer.py` y
+# NIPS 25, apartados 1, 3 y 5 y figura 2. Código de 2012: `computerhistory/AlexNet-Source-Code`, `layer.py` y
 # `layers/layers-145.cfg`. CaffeNet: `BVLC/caffe`, `models/bvlc_reference_caffenet`. Diapositivas: CS231n (2017),
 # lección 9.

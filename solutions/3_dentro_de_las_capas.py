@@ -131,8 +131,8 @@ ax = figures.curves([epoch for epoch, _ in path], paths, "época", "error de ent
 
 # %% [markdown]
 # Eso es una carrera, con una tasa y una semilla. Esta es la comparación completa: cinco tasas para cada función y tres
-# semillas de cada; los puntos son las semillas, y la raya su media. No tienen punto las que no llegaron en 16 épocas.
-# Lo hizo `python -m tema9.experiments.relu_or_tanh` con 3 500 cifras, y el registro viene con el curso.
+# semillas de cada; los puntos son las semillas, y la línea es su media. No tienen punto las que no llegaron en 16
+# épocas. Lo hizo `python -m tema9.experiments.relu_or_tanh` con 3 500 dígitos, y el registro viene con el curso.
 
 # %% explore=true
 log = experiments.read("relu_or_tanh")
@@ -162,7 +162,7 @@ for name, by_rate in times.items():
 # Con la tasa 0,003 habría concluido lo contrario: la ReLU llega en unas 11 épocas y la tanh no llega en 16 con ninguna
 # semilla. Y con 0,3 la ReLU no aprende nada y la tanh llega una vez. Cada tasa cuenta una historia.
 #
-# No hay por qué obtener un 6: nuestra red es más pequeña, las cifras son más fáciles que CIFAR-10, la meta es otra
+# No hay por qué obtener un 6: nuestra red es más pequeña, los dígitos son más fáciles que CIFAR-10, la meta es otra
 # (5 % en vez de 25 %) y PyTorch parte de otros pesos, pensados para no saturar. Lo que el artículo afirma es de su red.
 
 # %% [markdown] locked="n3-m1-relu-sweep-criteria"
@@ -190,7 +190,7 @@ for name, by_rate in times.items():
 # $$b_i = \frac{a_i}{\left(k + \alpha \sum_{j} a_j^2\right)^{\beta}}$$
 #
 # donde $j$ va de $\max(0, i - n/2)$ a $\min(N - 1, i + n/2)$, con $n/2$ redondeado hacia abajo; $N$ es el número de
-# mapas. En el artículo (apartado 3.3), $k = 2$, $n = 5$, $\alpha = 10^{-4}$ y $\beta = 0.75$.
+# mapas. En el artículo (apartado 3.3), $k = 2$, $n = 5$, $\alpha = 10^{-4}$ y $\beta = 0{,}75$.
 #
 # Fíjate: la suma recorre **mapas**, no píxeles vecinos. En los extremos hay menos de cinco.
 #
@@ -205,7 +205,7 @@ widgets.lrn(neighbours=50, alpha=0.002)
 # %% [markdown]
 # Un vecino fuerte apaga a los demás. Es la inhibición lateral de las neuronas reales, según el artículo. Con la alfa
 # impresa, $10^{-4}$, hacen falta activaciones de decenas para que se note; con activaciones pequeñas solo queda dividir
-# por $2^{0.75}$.
+# por $2^{0{,}75}$.
 #
 # ### Ejercicio `n3-lrn` (15 puntos)
 #
@@ -341,8 +341,9 @@ assert [one["k"] for one in default] == [2, 2], "las constantes por defecto son 
 
 # %% [markdown]
 # ¿Sirvió de algo? En 2012 quitar la LRN costaba 1,4 puntos de top-1 y 1,2 de top-5 (artículo, apartado 3.3). Dos años
-# después las redes más profundas ya no la llevaban, y hoy se usa otra cosa con un nombre parecido: la normalización
-# por lotes (*batch normalization*), que normaliza cada mapa con la media y la desviación de un minilote.
+# después no había acuerdo: GoogLeNet conservaba dos capas de LRN, y los autores de VGG la probaron, vieron que no
+# mejoraba y la quitaron. Hoy se usa otra cosa con un nombre parecido: la normalización por lotes (*batch
+# normalization*), que normaliza cada mapa con la media y la desviación de un minilote.
 
 # %% [markdown]
 # ## 3. ¿Importa el orden?
@@ -362,10 +363,10 @@ print(f"Ponerla después ahorra un factor {spanish(before / after, 2)}")
 # %% [markdown]
 # ### Ejercicio `n3-order` (8 puntos)
 #
-# Para cada pareja de operaciones, devuelve `None` si conmutan o, si no, un contraejemplo: un array de forma
-# (1, 5, 4, 4) en el que el resultado cambie con el orden en más de 0,001. Las operaciones son las de `OPERATIONS`, en
-# la primera celda de código (la LRN lleva una alfa grande para que se vea). Experimenta con números al azar: ¿de qué
-# signo tienen que ser?
+# Escribe la función que, para cada pareja de operaciones, devuelve `None` si conmutan o, si no, un contraejemplo: un
+# array de forma (1, 5, 4, 4) en el que el resultado cambie con el orden en más de 0,001. Las operaciones son las de
+# `OPERATIONS`, en la primera celda de código (la LRN lleva una alfa grande para que se vea). Experimenta con números al
+# azar: ¿de qué signo tienen que ser?
 
 # %% explore=true
 a = torch.randn(1, 5, 4, 4)
@@ -528,9 +529,9 @@ assert not measuring.changes_its_inputs(max_pool, maps, 2), "has modificado el a
 # %% [markdown]
 # ### Ejercicio `n3-overlapping` (3 puntos)
 #
-# AlexNet tiene tres *poolings*, y entre ellos nada cambia el lado. Escribe la función que da los lados después de cada
-# uno, empezando en `side`. Con `ceil=True` una ventana que se sale también cuenta (se redondea hacia arriba, como en
-# Caffe); si no, no. **Predice** lo que sale con 55 píxeles: ventanas de 3 con paso 2, y de 2 con paso 2.
+# Escribe la función que da los lados después de cada *pooling*, empezando en `side`. AlexNet tiene tres, y entre ellos
+# nada cambia el lado. Con `ceil=True` una ventana que se sale también cuenta (se redondea hacia arriba, como en Caffe);
+# si no, no. **Predice** lo que sale con 55 píxeles: ventanas de 3 con paso 2, y de 2 con paso 2.
 
 
 # %% solution="n3-overlapping"
@@ -577,15 +578,18 @@ for side, kernel_size, stride, times in ((110, 3, 2, 3), (224, 2, 2, 4), (40, 5,
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Con los lados de AlexNet, 2 × 2 y 3 × 3 dan el mismo tamaño: por eso el artículo pudo comparar las dos redes sin
-# cambiar nada más. Sus notas: sin solape (red 147), 41,06 % y 18,51 %; con solape (red 145), 40,66 % y 18,21 %.
+# Si se redondea hacia abajo, 2 × 2 y 3 × 3 dan los mismos lados en AlexNet: 27, 13 y 6. El artículo (apartado 3.4) dice
+# que las salidas de los dos esquemas tienen dimensiones equivalentes. Pero redondeando hacia arriba, como hace el
+# código de 2012, con 2 × 2 saldrían 28, 14 y 7. Según las notas de Krizhevsky, sin solape (red 147) los errores son
+# 41,06 % y 18,51 %; con solape (red 145), 40,66 % y 18,21 %. En el cuaderno 5 verás si esa diferencia se distingue del
+# ruido.
 
 # %% [markdown]
 # ## 5. Los dos *dropouts*
 #
 # > dropout 0.5
 #
-# El *dropout* apaga al azar cada neurona de FC6 y FC7 con probabilidad $p = 0.5$ en cada paso de entrenamiento. Al
+# El *dropout* apaga al azar cada neurona de FC6 y FC7 con probabilidad $p = 0{,}5$ en cada paso de entrenamiento. Al
 # evaluar están todas encendidas, y hay que compensar: si no, a la capa siguiente le llegaría el doble de lo que vio
 # entrenando. Hay dos maneras:
 #
@@ -595,8 +599,8 @@ for side, kernel_size, stride, times in ((110, 3, 2, 3), (224, 2, 2, 4), (40, 5,
 #
 # ### Ejercicio `n3-dropout` (12 puntos)
 #
-# Escribe los dos. Para que se puedan comprobar, los sorteos vienen dados: `u` tiene la forma de `x` y números al azar
-# entre 0 y 1. Una neurona se apaga si su `u` es **menor que** `p`.
+# Escribe los dos *dropouts*. Para que se puedan comprobar, los sorteos vienen dados: `u` tiene la forma de `x` y
+# números al azar entre 0 y 1. Una neurona se apaga si su `u` es **menor que** `p`.
 
 
 # %% solution="n3-dropout"
@@ -685,9 +689,10 @@ for training in (True, False):
 widgets.dropout(p=0.5, inputs=100)
 
 # %% [markdown]
-# La raya de evaluar está en el centro del montón de entrenar, con la regla de 2012 y con la invertida: esa es la
-# compensación. Sin ella, se va. El montón de la invertida, con p = 0,5, es el doble de ancho, y también su raya está el
-# doble de lejos del cero: son la misma red con los pesos siguientes a otra escala. ¿Con qué p se ensancha más?
+# La línea es el valor al evaluar; la compensación la centra en el histograma de los valores al entrenar, con la regla
+# de 2012 y con la invertida. Sin compensar, se desplaza. El histograma de la invertida, con p = 0,5, es el doble de
+# ancho, y también su línea está el doble de lejos del cero: son la misma red con los pesos siguientes a otra escala.
+# ¿Con qué p se ensancha más?
 
 # %% [markdown]
 # ## 6. Aumento de datos: recortes y espejos
@@ -713,9 +718,10 @@ for ax, image in zip(axes, seen, strict=True):
 # %% [markdown]
 # ### Ejercicio `n3-random-views` (8 puntos)
 #
-# Dos funciones. La primera recorta un cuadrado de cada imagen, **cada una por su sitio**: `tops` y `lefts` son las
-# filas y columnas de las esquinas, y `flips` dice cuáles se reflejan después, izquierda por derecha. La segunda cuenta
-# cuántas vistas distintas hay. El artículo dice 2048 para 256 y 224; cuéntalas tú: ¿cuántas filas de partida caben?
+# Escribe dos funciones. La primera recorta un cuadrado de cada imagen, **cada una por su sitio**: `tops` y `lefts` son
+# las filas y columnas de las esquinas, y `flips` dice cuáles se reflejan después, izquierda por derecha. La segunda
+# cuenta cuántas vistas distintas hay. El artículo dice 2048 para 256 y 224; cuéntalas tú: ¿cuántas filas de partida
+# caben?
 
 
 # %% solution="n3-random-views"
@@ -825,9 +831,9 @@ for component in range(3):
 #
 # ### Ejercicio `n3-pca-lighting` (15 puntos)
 #
-# Dos funciones, para imágenes con valores de 0 a 1. La primera da los valores propios, de mayor a menor, y los vectores
-# propios **en columnas**, en el mismo orden. Pista: `np.linalg.eigh` los da de menor a mayor. La segunda aplica la
-# fórmula con las alfas que recibe, tres por imagen, sin recortar el resultado a [0, 1].
+# Escribe dos funciones, para imágenes con valores de 0 a 1. La primera da los valores propios, de mayor a menor, y los
+# vectores propios **en columnas**, en el mismo orden. Pista: `np.linalg.eigh` los da de menor a mayor. La segunda
+# aplica la fórmula con las alfas que recibe, tres por imagen, sin recortar el resultado a [0, 1].
 
 
 # %% solution="n3-pca-lighting"
@@ -948,9 +954,9 @@ for ax, crop in zip(axes.flat, crops, strict=True):
 # %% [markdown]
 # ### Ejercicio `n3-ten-crops` (10 puntos)
 #
-# Dos funciones: la que saca las diez vistas de cada imagen, en el orden que quieras, y la que junta los *logits* de las
-# diez en una respuesta. El margen del centro es la mitad de lo que sobra; en los casos que se prueban, lo que sobra es
-# par.
+# Escribe dos funciones: la que saca las diez vistas de cada imagen, en el orden que quieras, y la que junta los
+# *logits* de las diez en una respuesta. El margen del centro es la mitad de lo que sobra; en los casos que se prueban,
+# lo que sobra es par.
 
 
 # %% solution="n3-ten-crops"
@@ -1045,16 +1051,28 @@ for name, ten in (("centro", False), ("diez recortes", True)):
 
 # %% [markdown]
 # Con 400 imágenes el error estándar ronda los 2 puntos, así que no esperes distinguir una décima. La **pérdida** sí
-# suele bajar, por la misma razón que en un conjunto de redes: la media de las probabilidades es más prudente.
+# suele bajar, por la misma razón que en un *ensemble* de redes: la media de las probabilidades es más prudente.
 
 # %% [markdown]
 # ## 9. ¿La primera?
 #
 # ### Pregunta `n3-m2-first-relu` (7 puntos, se corrige a mano)
 #
-# La diapositiva dice «first use of ReLU». **¿Es verdad?** Busca en la bibliografía del artículo de AlexNet
-# (apartado 3.1) a quién cita al presentar la ReLU, y da al menos un trabajo anterior con autores y año. Después
-# escribe una frase que sea verdadera para poner en la diapositiva.
+# La diapositiva dice «first use of ReLU». **¿Es verdad?** Mira a quién cita el artículo de AlexNet al presentar la
+# ReLU, y da al menos un trabajo anterior con autores y año. Después escribe una frase que sea verdadera para poner en
+# la diapositiva.
+#
+# Esto es lo que necesitas del artículo (apartado 3.1 y bibliografía):
+#
+# > Following Nair and Hinton [20], we refer to neurons with this nonlinearity as Rectified Linear Units (ReLUs).
+#
+# > We are not the first to consider alternatives to traditional neuron models in CNNs. For example, Jarrett et al. [11]
+# > claim that the nonlinearity $f(x) = |\tanh(x)|$ works particularly well with their type of contrast normalization
+# > followed by local average pooling on the Caltech-101 dataset.
+#
+# - [11] K. Jarrett, K. Kavukcuoglu, M. A. Ranzato e Y. LeCun, *What is the best multi-stage architecture for object
+#   recognition?*, ICCV, 2009.
+# - [20] V. Nair y G. E. Hinton, *Rectified linear units improve restricted Boltzmann machines*, ICML, 2010.
 
 # %% [markdown] answer="n3-m2-first-relu" points=7
 # No. El propio artículo, en el apartado 3.1, llama a estas unidades como Nair y Hinton (2010), que las usaron en
@@ -1086,5 +1104,5 @@ for name, ten in (("centro", False), ("diez recortes", True)):
 #   `alpha=1e-4, k=2`.
 # - ReLU y *max pooling* conmutan; LRN y *pooling*, no, aunque en 2012 el orden apenas cambió el error.
 # - El *dropout* de 2012 compensa al evaluar y el de hoy, al entrenar.
-# - Las vistas son $33 \cdot 33 \cdot 2 = 2178$, no 2048. La luz se mueve por los vectores propios de los colores. Al
-#   evaluar no hay azar: el centro, o la media de diez *softmax*.
+# - Las vistas son $33 \cdot 33 \cdot 2 = 2178$, no 2048. El color se altera a lo largo de los vectores propios de los
+#   colores. Al evaluar no hay azar: el centro, o la media de diez *softmax*.

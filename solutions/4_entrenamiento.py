@@ -91,7 +91,7 @@ SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimen
 # El descenso de gradiente estocástico (*stochastic gradient descent*, SGD) mira un minilote (*minibatch*), calcula el
 # gradiente $g$ de la pérdida y da un paso. El apartado 5 del artículo de AlexNet lo escribe así:
 #
-# $$v_{i+1} = 0.9 \, v_i - 0.0005 \, \epsilon \, w_i - \epsilon \, g_i$$
+# $$v_{i+1} = 0{,}9 \, v_i - 0{,}0005 \, \epsilon \, w_i - \epsilon \, g_i$$
 #
 # $$w_{i+1} = w_i + v_{i+1}$$
 #
@@ -114,8 +114,8 @@ for _ in range(60):
 ax = figures.curves(range(1, 61), {"con momento 0,9": steps, "sin momento": [1.0] * 60}, "paso", "veces la tasa por g")
 
 # %% [markdown]
-# El paso crece hasta $1 / (1 - 0.9) = 10$ veces el gradiente por la tasa. El momento no solo suaviza: multiplica la
-# tasa. Y tarda unos 10 pasos en enterarse de un cambio. Guarda esa idea: es la clave del apartado 2.
+# El paso crece hasta $1 / (1 - 0{,}9) = 10$ veces el gradiente por la tasa. El momento no solo suaviza: multiplica la
+# tasa. Y tarda unos 10 pasos en responder a un cambio. Guarda esa idea: es la clave del apartado 2.
 #
 # ### Ejercicio `n4-rule-2012` (12 puntos)
 #
@@ -191,7 +191,7 @@ assert not changed, "has modificado los arrays que te dan (¿con += o *=?): devu
 #
 # `torch.optim.SGD` hace casi lo mismo con las cuentas en otro orden. Guarda un búfer $b$ al que **no** le entra la tasa:
 #
-# $$b_{i+1} = 0.9 \, b_i + (g_i + 0.0005 \, w_i)$$
+# $$b_{i+1} = 0{,}9 \, b_i + (g_i + 0{,}0005 \, w_i)$$
 #
 # $$w_{i+1} = w_i - \epsilon \, b_{i+1}$$
 #
@@ -267,11 +267,11 @@ assert not changed, "has modificado los arrays que te dan (¿con += o *=?): devu
 #
 # ### Ejercicio `n4-equivalence` (10 puntos)
 #
-# Compruébalo con el problema más sencillo que hay: un solo peso y la pérdida $w^2 / 2$, cuyo gradiente es el propio
-# $w$. Aplica las dos reglas desde el mismo peso, con velocidad y búfer a cero, y con la tasa de cada paso que dice la
-# lista `rates`. Devuelve la lista de las diferencias, en valor absoluto, entre los dos pesos **después** de cada paso.
-# Haz las cuentas con `float` de Python: con la precisión de float32, una diferencia tan pequeña se pierde en el
-# redondeo. Escribe aquí las dos reglas otra vez: este ejercicio se corrige por separado.
+# Escribe la función que aplica las dos reglas al problema más sencillo que hay: un solo peso y la pérdida $w^2 / 2$,
+# cuyo gradiente es el propio $w$. Aplica las dos desde el mismo peso, con velocidad y búfer a cero, y con la tasa de
+# cada paso que dice la lista `rates`. Devuelve la lista de las diferencias, en valor absoluto, entre los dos pesos
+# **después** de cada paso. Haz las cuentas con `float` de Python: con la precisión de float32, una diferencia tan
+# pequeña se pierde en el redondeo. Escribe aquí las dos reglas otra vez: este ejercicio se corrige por separado.
 
 
 # %% solution="n4-equivalence"
@@ -354,10 +354,10 @@ ax = figures.curves(
 )
 
 # %% [markdown]
-# Hasta el paso 30, nada; en el 31 se separan, y la diferencia crece mientras la velocidad de 2012 gasta lo que
-# llevaba: unos $1 / (1 - 0.9) = 10$ pasos. En una red son 10 de los miles de pasos de una época, así que no cambia el
-# resultado final. Pero si reproduces un artículo y copias su regla en PyTorch, **no** es la misma, y en los
-# primeros pasos tras cada bajada se nota.
+# Hasta el paso 30, nada; en el 31 se separan, y la diferencia crece mientras la velocidad de 2012 agota lo acumulado
+# con la tasa antigua: unos $1 / (1 - 0{,}9) = 10$ pasos. En una red son 10 de los miles de pasos de una época, así que
+# no cambia el resultado final. Pero si reproduces un artículo y copias su regla en PyTorch, **no** es la misma, y en
+# los primeros pasos tras cada bajada se nota.
 #
 # `tema9.recipes.ALEXNET_2012` lleva `rate_in_velocity=True`: el bucle del curso sigue entonces la regla impresa.
 
@@ -365,7 +365,9 @@ ax = figures.curves(
 # ## 3. Una tasa para los sesgos
 #
 # El artículo dice: «We used an equal learning rate for all layers». El código que se publicó en 2025 dice otra cosa:
-# los sesgos (*biases*) se entrenan al **doble** de tasa y **sin** decaimiento. Caffe copió esa costumbre.
+# los sesgos (*biases*) empiezan con el **doble** de tasa, 0,02, y van **sin** decaimiento. Además, las bajadas hechas a
+# mano son solo de los pesos: en la configuración publicada de la red 145, de CONV2 a FC8, la tasa de los pesos acaba en
+# 0,00001 y la de los sesgos sigue en 0,02. Caffe copió el doble de tasa y la falta de decaimiento.
 #
 # En PyTorch se consigue con grupos de parámetros. En vez de una lista de parámetros, al optimizador se le da una lista
 # de diccionarios: cada uno tiene `params` y lo que cambia respecto a lo general.
@@ -521,8 +523,9 @@ for _ in range(30):
 # `torch.optim.lr_scheduler.ReduceLROnPlateau` hace lo mismo, con una trampa: su `patience` cuenta las épocas que se
 # **toleran**, así que con `patience=2` baja tras la tercera sin mejora. Y por defecto exige mejorar un 0,01 %.
 #
-# Mira la regla sobre cifras reales. **Predice** en qué época bajará la tasa por primera vez. El entrenamiento corre por
-# detrás y la figura se dibuja de nuevo al final de cada época; el botón lo para, y la red se queda con sus mejores pesos.
+# Mira la regla sobre dígitos reales. **Predice** en qué época bajará la tasa por primera vez. El entrenamiento corre
+# por detrás y la figura se dibuja de nuevo al final de cada época; el botón lo para, y la red se queda con sus mejores
+# pesos.
 
 # %% explore=true
 from tema9 import widgets
@@ -664,8 +667,9 @@ assert contracts.close(thirds, [100 / 3, 200 / 3]), "el error de validación pue
 # %% [markdown]
 # ## 6. Seis averías
 #
-# Un entrenamiento roto casi nunca da un mensaje de error: da una curva. Aquí hay seis, de la misma red pequeña con
-# *dropout*, entrenada con 2 000 cifras. Cada una tiene **un** fallo, de esta lista, en la que sobran dos códigos:
+# Un entrenamiento roto casi nunca da un mensaje de error: el fallo solo se ve en sus curvas. Aquí hay seis, de la misma
+# red pequeña con *dropout*, entrenada con 2 000 dígitos. Cada una tiene **un** fallo, de esta lista, en la que sobran
+# dos códigos:
 #
 # | código | qué pasa |
 # |---|---|
@@ -704,8 +708,8 @@ for run in "ABCDEF":
 # %% [markdown]
 # ### Ejercicio `n4-diagnosis` (12 puntos)
 #
-# Devuelve un diccionario con el código de cada avería. La B te la damos: la pérdida se queda en una meseta, cerca de
-# la del azar, y la red responde casi siempre lo mismo: `"rate-too-high"`.
+# Escribe la función que devuelve un diccionario con el código de cada avería. La B te la damos: la pérdida se queda en
+# una meseta, cerca de la del azar, y la red responde casi siempre lo mismo: `"rate-too-high"`.
 
 
 # %% solution="n4-diagnosis"
@@ -757,8 +761,9 @@ assert found["D"] == "augmented-validation", "D: la red está bien; lo que está
 # %% [markdown]
 # ## 7. Un factor cada vez
 #
-# ¿Cuánto aporta cada decisión de AlexNet? La red entera no cabe en una tarde sin GPU, así que usamos una miniatura:
-# las mismas capas en el mismo orden, con los mismos lados (27, 13 y 6 píxeles), para recortes de 59 × 59.
+# ¿Cuánto aporta cada decisión de AlexNet? La red entera no cabe en una tarde sin GPU, así que usamos una miniatura: las
+# mismas capas en el mismo orden, para recortes de 59 × 59 píxeles. Sus mapas son menores: los lados de CONV1 y de los
+# tres *poolings* son 27, 13, 6 y 2 píxeles, donde AlexNet tiene 55, 27, 13 y 6.
 
 # %% explore=true
 tema9.layer_table("alexnet_mini")
@@ -774,7 +779,7 @@ ax = gallery.textures()
 
 # %% [markdown]
 # Este es el experimento: la receta base y otras cinco, cada una con **un** solo cambio, y tres semillas de cada una.
-# Los puntos son las semillas; la raya, su media. Lo hizo `python -m tema9.experiments.one_factor`, y viene con el
+# Los puntos son las semillas; la línea, su media. Lo hizo `python -m tema9.experiments.one_factor`, y viene con el
 # curso. **Predice** antes de mirar qué cambio hará más daño.
 
 # %% explore=true
@@ -818,15 +823,16 @@ ax = figures.filters(tema9.models.pretrained("alexnet_mini").layers.conv1.weight
 # usando la dispersión como regla de medir: si la diferencia de las medias es mayor que, digamos, dos veces
 # $\sqrt{s_1^2/3 + s_2^2/3}$, se puede afirmar que el factor cuenta en esta red y con estos datos; si no, no se sabe.
 #
-# En el registro, quitar la LRN y quitar el aumento de datos son los dos únicos cambios cuyas tres semillas quedan por
-# encima de las tres de la base: esos cuentan en esta red. Con el *pooling* de 2 × 2 y sin *dropout* los puntos se
-# mezclan con los de la base, así que no puedo decir ni que ayuden ni que estorben. Sin momento la media es peor, pero
-# las semillas van del 10 al 20 %: lo claro es que el resultado se vuelve imprevisible.
+# En el registro, quitar la LRN y quitar el espejo y el cambio de luz (los recortes al azar siguen) son los dos únicos
+# cambios cuyas tres semillas quedan por encima de las tres de la base: esos cuentan en esta red. Con el *pooling* de
+# 2 × 2 y sin *dropout* los puntos se mezclan con los de la base, así que no puedo decir ni que ayuden ni que estorben.
+# Sin momento la media es peor, pero las semillas van del 10 al 20 %: lo claro es que el resultado se vuelve
+# imprevisible.
 #
-# Con tres semillas solo se distinguen efectos grandes. Para decidir los pequeños harían falta más semillas (el error
-# de la media baja con la raíz de su número) o más imágenes de test: con 400, un error del 20 % ya tiene un error
-# estándar de $\sqrt{0.2 \cdot 0.8 / 400}$, 2 puntos. Y nada de esto dice qué pasaría en ImageNet: la red es cien veces
-# más pequeña, hay 1 000 imágenes y las clases son texturas.
+# Con tres semillas solo se distinguen efectos grandes. Para decidir los pequeños harían falta más semillas (el error de
+# la media baja con la raíz de su número) o más imágenes de test: con 400, un error del 20 % ya tiene un error estándar
+# de $\sqrt{0{,}2 \cdot 0{,}8 / 400}$, 2 puntos. Y nada de esto dice qué pasaría en ImageNet: la red es cien veces más
+# pequeña, hay 1 000 imágenes y las clases son texturas.
 
 # %% [markdown] locked="n4-m1-one-factor-criteria"
 # *Se corrige a mano: 8 puntos.*
@@ -847,14 +853,14 @@ ax = figures.filters(tema9.models.pretrained("alexnet_mini").layers.conv1.weight
 #
 # > 7 CNN ensemble: 18.2% -> 15.4%
 #
-# Un conjunto (*ensemble*) de redes responde con la **media de sus probabilidades**. No la media de los *logits*: una
-# red con *logits* enormes mandaría sobre las demás. Ni la media de los pesos: dos redes entrenadas por separado no
-# tienen por qué guardar lo mismo en el mismo filtro.
+# Un *ensemble* (varias redes que responden juntas) contesta con la **media de sus probabilidades**. No la media de los
+# *logits*: una red con *logits* enormes mandaría sobre las demás. Ni la media de los pesos: dos redes entrenadas por
+# separado no tienen por qué guardar lo mismo en el mismo filtro.
 #
 # ### Ejercicio `n4-ensemble` (9 puntos)
 #
-# Recibes los *logits* de $k$ redes para $N$ imágenes y $C$ clases. Devuelve las probabilidades del conjunto. Cuidado
-# con los *logits* muy grandes: `np.exp(1000)` desborda.
+# Escribe la función que devuelve las probabilidades del *ensemble*. Recibe los *logits* de $k$ redes para $N$ imágenes
+# y $C$ clases. Cuidado con los *logits* muy grandes: `np.exp(1000)` desborda.
 
 
 # %% solution="n4-ensemble"
@@ -931,8 +937,8 @@ assert whole <= np.mean(each), (
 
 # %% [markdown]
 # La última comprobación no es casualidad: el logaritmo es cóncavo, así que la pérdida de la media **nunca** supera la
-# media de las pérdidas. Con el error no hay esa garantía: imagen por imagen, el conjunto puede fallar donde la mayoría
-# acertaba. **Predice**: ¿cuánto ganarán tres LeNet-5 que solo se diferencian en la semilla?
+# media de las pérdidas. Con el error no hay esa garantía: imagen por imagen, el *ensemble* puede fallar donde la
+# mayoría acertaba. **Predice**: ¿cuánto ganarán tres LeNet-5 que solo se diferencian en la semilla?
 
 # %% explore=true
 nets = []
@@ -995,7 +1001,7 @@ print(f"pérdidas: media {spanish(sum(score.loss for score in each) / 3, 3)}; ju
 # ## Lo que te llevas
 #
 # - La regla de 2012 y la de PyTorch son iguales mientras la tasa no cambia. Después de una bajada, la de 2012 arrastra
-#   los pasos viejos durante unos $1 / (1 - 0.9)$ pasos.
+#   los pasos viejos durante unos $1 / (1 - 0{,}9)$ pasos.
 # - «Equal learning rate for all layers», dice el artículo; el código daba a los sesgos el doble de tasa y ningún
 #   decaimiento.
 # - Se decide con la validación, se guarda la mejor época con una copia de verdad y el test se mira una vez.

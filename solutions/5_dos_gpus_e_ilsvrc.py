@@ -27,7 +27,7 @@
 # | *[55x55x48] x 2. Historical note: Trained on GTX 580 GPU with only 3 GB of memory. Network spread across 2 GPUs* | apartados 1 y 3 |
 # | *CONV1, CONV2, CONV4, CONV5: Connections only with feature maps on same GPU* (texto perdido en la copia) | apartado 1 |
 # | *CONV3, FC6, FC7, FC8: Connections with all feature maps in preceding layer, communication across GPUs* | apartados 1 y 2 |
-# | *ILSVRC winners* (las cuatro diapositivas) | apartado 4 |
+# | *ILSVRC winners* (las tres diapositivas) | apartado 4 |
 # | *Details/Retrospectives*: *used Norm layers*, *Learning rate 1e-2, reduced by 10 manually* | apartados 5 y 6 |
 #
 # **Tiempo:** unos 140 minutos. **GPU:** no hace falta ninguna; las «dos GPU» pueden ser tu procesador dos veces.
@@ -179,8 +179,8 @@ for parts, channels, kernels, stride, padding in ((1, 3, 4, 1, 0), (3, 6, 9, 2, 
 #
 # ### Ejercicio `n5-block-diagonal` (8 puntos)
 #
-# Dados los pesos de una convolución de 1x1 por grupos, un array de forma (K, C / `parts`), escribe la matriz (K, C)
-# que hace lo mismo en cada píxel: los pesos, en su sitio; donde no hay conexión, cero.
+# Escribe la función que recibe los pesos de una convolución de 1x1 por grupos, un array de forma (K, C / `parts`), y
+# devuelve la matriz (K, C) que hace lo mismo en cada píxel: los pesos, en su sitio; donde no hay conexión, cero.
 
 
 # %% solution="n5-block-diagonal"
@@ -238,12 +238,13 @@ except NotImplementedError:
 # %% [markdown]
 # ### Ejercicio `n5-gpu-parameters` (8 puntos)
 #
-# Cada GPU guarda los pesos y los sesgos de **su mitad de las salidas**. Si la capa lee los mapas de las dos, cada
-# filtro tiene toda la profundidad; si lee solo los suyos, la mitad. La primera capa lee la imagen entera.
+# Escribe la función que cuenta los parámetros que guarda una GPU. Cada una guarda los pesos y los sesgos de **su mitad
+# de las salidas**. Si la capa lee los mapas de las dos, cada filtro tiene toda la profundidad; si lee solo los suyos,
+# la mitad. La primera capa lee la imagen entera.
 #
-# Escribe cuántos parámetros guarda una GPU. Cada capa es una tupla `(kernel_size, in_channels, out_channels, both)`,
-# con los canales de la red entera; `both` dice si lee todo lo de la capa anterior. La primera capa de la lista lee la
-# imagen entera, y su `both` es `True`. Una capa totalmente conectada es una convolución de lado 1.
+# Cada capa es una tupla `(kernel_size, in_channels, out_channels, both)`, con los canales de la red entera; `both` dice
+# si lee todo lo de la capa anterior. La primera capa de la lista lee la imagen entera, y su `both` es `True`. Una capa
+# totalmente conectada es una convolución de lado 1.
 
 
 # %% solution="n5-gpu-parameters"
@@ -303,10 +304,10 @@ assert 2 * parameters(layers) == whole, "las dos GPU juntas no dan los 60 965 22
 #
 # ### Ejercicio `n5-traffic` (12 puntos)
 #
-# Escribe cuántos valores **recibe cada GPU**, por imagen, antes de cada capa que comunica. Cada capa es una tupla
-# `(name, input_shape, both)`, con la forma de su entrada en la red entera: (canales, alto, ancho) o (neuronas,).
-# La imagen no cruza: la primera capa de la lista nunca comunica, aunque lea todo. En las demás, los canales o las
-# neuronas de la entrada son un número par, y lo que se recibe es un número entero de valores.
+# Escribe la función que cuenta los valores que **recibe cada GPU**, por imagen, antes de cada capa que comunica. Cada
+# capa es una tupla `(name, input_shape, both)`, con la forma de su entrada en la red entera: (canales, alto, ancho) o
+# (neuronas,). La imagen no cruza: la primera capa de la lista nunca comunica, aunque lea todo. En las demás, los
+# canales o las neuronas de la entrada son un número par, y lo que se recibe es un número entero de valores.
 
 
 # %% solution="n5-traffic"
@@ -390,8 +391,8 @@ widgets.two_gpus(batch_size=128)
 #
 # **¿Por qué se comunican las dos mitades en CONV3 y no en CONV2 o en CONV4?** Usa los números de este apartado y dos
 # pruebas de 2012: sin ninguna comunicación entre las columnas, el error top-5 de validación subió de 18,21 a 19,33 %
-# (prueba 150); y una red con una sola columna de la mitad de filtros erró un 1,23 % más que la de dos (prueba
-# `145-half`, en ILSVRC-2010). Bastan seis líneas.
+# (prueba 150); y una red con una sola columna de la mitad de filtros tuvo un error top-5 de test 1,23 puntos mayor que
+# la de dos (prueba `145-half`, en ILSVRC-2010). Bastan seis líneas.
 
 # %% [markdown] answer="n5-m1-why-conv3" points=8
 # Comunicar cuesta y sirve. Cuesta lo que mide la entrada de la capa: antes de CONV3 cruzan 21 632 valores, porque los
@@ -402,9 +403,9 @@ widgets.two_gpus(batch_size=128)
 # encuentran al final. Con una comunicación a mitad de camino, CONV3 ya combina lo que vio cada una, y CONV4 y CONV5
 # trabajan sobre esa mezcla: repetirla en CONV4 (32 448 valores) añadiría tráfico a algo que ya está mezclado.
 #
-# No es la única opción posible: el artículo dice que el patrón se eligió por validación cruzada y para que la
-# comunicación fuese una parte aceptable del cálculo. La ganancia de 1,2 puntos frente a una columna no se debe solo a
-# comunicar: la red de dos columnas tiene además el doble de filtros.
+# No es la única opción posible: el artículo (apartado 3.2) dice solo que elegir el patrón «is a problem for
+# cross-validation», y que así se ajusta la comunicación hasta que sea una parte aceptable del cálculo. La ganancia de
+# 1,2 puntos frente a una columna no se debe solo a comunicar: la red de dos columnas tiene además el doble de filtros.
 
 # %% [markdown] locked="n5-m1-why-conv3-criteria"
 # *Se corrige a mano: 8 puntos.*
@@ -416,7 +417,8 @@ widgets.two_gpus(batch_size=128)
 # - 2 puntos: en CONV3 los mapas son pequeños; en CONV2 el tráfico se más que duplicaría.
 # - 2 puntos: usa la prueba 150 (sin comunicación, +1,12 puntos de top-5) para decir que comunicar sirve.
 # - 1 punto: después de CONV3 los mapas ya están mezclados, luego en CONV4 se gana menos (o dice que es una hipótesis).
-# - 1 punto: prudencia: el patrón se eligió probando, o la prueba `145-half` cambia también el número de filtros.
+# - 1 punto: prudencia: el artículo deja la elección del patrón a la validación cruzada y no da las pruebas, o la prueba
+#   `145-half` cambia también el número de filtros.
 #
 # === END MARK SCHEME ===
 
@@ -425,8 +427,8 @@ widgets.two_gpus(batch_size=128)
 #
 # > Trained on GTX 580 GPU with only 3 GB of memory.
 #
-# «No cabía en una» se repite en todas partes. Hagamos la cuenta. Al entrenar hay que guardar, en coma flotante de 4
-# bytes:
+# «No cabía en una» se repite en todas partes, y el artículo mismo (apartado 3.2) habla de redes «too big to fit on one
+# GPU». Hagamos la cuenta. Al entrenar hay que guardar, en coma flotante de 4 bytes:
 #
 # - los parámetros, sus gradientes y la velocidad del momento: tres veces los parámetros;
 # - las imágenes del minilote;
@@ -435,8 +437,8 @@ widgets.two_gpus(batch_size=128)
 #
 # ### Ejercicio `n5-training-bytes` (10 puntos)
 #
-# Escribe la cuenta. Cada capa es una tupla `(activations, parameters, relu)`: valores que salen de ella por imagen,
-# parámetros, y si la sigue una ReLU.
+# Escribe la función que hace la cuenta. Cada capa es una tupla `(activations, parameters, relu)`: valores que salen de
+# ella por imagen, parámetros, y si la sigue una ReLU.
 
 
 # %% solution="n5-training-bytes"
@@ -510,16 +512,18 @@ widgets.memory(batch_size=128)
 
 # %% [markdown] answer="n5-m2-three-gigabytes" points=7
 # Por la cuenta, sí: hacen falta entre 1,6 y 2,6 GiB según el orden de las capas y según la ReLU, menos de 3. Así que
-# «no cabía» no se sigue de esta aritmética.
+# «no cabía» no se sigue solo de esta aritmética.
 #
 # Pero la cuenta es un mínimo. Deja fuera: los espacios de trabajo de las convoluciones (desplegar la entrada de una
 # capa en una matriz multiplica su tamaño), la fragmentación de la memoria, lo que ocupan el sistema y el propio
 # programa en la tarjeta, los minilotes que se cargan por adelantado y los recortes, las copias que llegan de la otra
 # GPU, y cualquier capa más que tuviera el código (la segunda normalización de la capa 2, por ejemplo).
 #
-# Además repartir no servía solo para que cupiera: también se calculaba a la vez. El artículo dice que la red de dos
-# GPU tardaba algo menos que la de una con la mitad de filtros. Mi veredicto: esta red estaba cerca del límite, y la
-# frase correcta es «3 GB limitan el tamaño de la red que se puede entrenar en una», que es lo que dice el artículo.
+# El artículo (apartado 3.2) sí dice que no cabía: 3 GB limitan el tamaño de las redes, las imágenes bastan para
+# entrenar redes demasiado grandes para una GPU («too big to fit on one GPU») y «por eso» repartieron la suya. No da la
+# cuenta. Además, repartir no servía solo para que cupiera: también se calculaba a la vez, y la red de dos GPU tardaba
+# algo menos que la de una con la mitad de filtros. Mi veredicto: lo que mi cuenta ve cabe en 3 GB; lo que deja fuera,
+# con el programa de 2012, pudo pasar de ahí, y eso es lo que afirma el artículo.
 
 # %% [markdown] locked="n5-m2-three-gigabytes-criteria"
 # *Se corrige a mano: 7 puntos.*
@@ -529,8 +533,9 @@ widgets.memory(batch_size=128)
 # - 2 puntos: da el resultado de su cuenta con lo que supone (minilote 128, gradientes, ReLU); entre 1,6 y 2,6 GiB.
 # - 3 puntos, uno por cada cosa que la cuenta deja fuera: espacios de trabajo, fragmentación, datos por adelantado,
 #   copias de la otra GPU, contexto de la tarjeta, capas del código que no están en la tabla.
-# - 2 puntos: un veredicto que se sigue de lo anterior (vale «cabe por la cuenta, pero la cuenta es un mínimo», y vale
-#   «no cabría si los espacios de trabajo pasan de tanto»); 0 si afirma sin más que no cabía.
+# - 2 puntos: un veredicto que se sigue de lo anterior (vale «cabe por la cuenta, pero la cuenta es un mínimo»; vale «no
+#   cabría si los espacios de trabajo pasan de tanto»; vale «no cabía» con la frase del apartado 3.2 del artículo, si
+#   dice por qué la cuenta no lo ve); 0 si afirma sin más que cabía o que no.
 #
 # === END MARK SCHEME ===
 
@@ -552,12 +557,12 @@ ax = figures.winners(records.read("winners"))
 #
 # ### Ejercicio `n5-winners` (10 puntos)
 #
-# Las filas de `records.read("winners")` son diccionarios con estas claves, entre otras: `year` (vacío, `None`, en la
-# marca humana), `label`, `won` (`"yes"` o `"no"`), `official` (el error de la participación que ganó, en %) y
-# `supplied` (el mejor solo con los datos dados, si es otro; si no, `None`).
+# Escribe la función que da el error de **quien ganó** cada año, como diccionario `{año: error en %}`. Las filas de
+# `records.read("winners")` son diccionarios con estas claves, entre otras: `year` (vacío, `None`, en la marca humana),
+# `label`, `won` (`"yes"` o `"no"`), `official` (el error de la participación que ganó, en %) y `supplied` (el mejor
+# solo con los datos dados, si es otro; si no, `None`).
 #
-# Escribe el error de **quien ganó** cada año, como diccionario `{año: error en %}`. Con `supplied_only=True`, el de la
-# participación que solo usó los datos dados.
+# Con `supplied_only=True`, la función da el de la participación que solo usó los datos dados.
 
 
 # %% solution="n5-winners"
@@ -621,7 +626,8 @@ ax = figures.winners(records.read("winners"), official=True)
 # ## 5. El cuaderno de Alex
 #
 # En 2025 se publicó el código original de AlexNet, con las notas de muchas pruebas: qué se cambió y con qué error
-# acabó. Estas son las que usan los apartados 3 y 4 del artículo.
+# acabó. Las 145, `145-2010`, `145-half`, 147, 148 y `146-2012-2011` están detrás de los números del artículo; las demás
+# (150, `120-2012`, 131, 135 y 137) no salen en él.
 
 # %% explore=true
 runs = records.read("runs")
@@ -632,9 +638,9 @@ for row in runs:
 # %% [markdown]
 # ### Ejercicio `n5-ablation` (15 puntos)
 #
-# Escribe cuánto **sube** el error al pasar de la prueba `base` a la prueba `changed`, en **puntos porcentuales**. Las
-# filas tienen las claves `run`, `dataset`, `views` (`"multi"`, diez vistas, o `"centre"`, una), `top1_error` y
-# `top5_error`, estos dos en tanto por uno. Hay pruebas con dos filas, una para cada forma de evaluar.
+# Escribe la función que dice cuánto **sube** el error al pasar de la prueba `base` a la prueba `changed`, en **puntos
+# porcentuales**. Las filas tienen las claves `run`, `dataset`, `views` (`"multi"`, diez vistas, o `"centre"`, una),
+# `top1_error` y `top5_error`, estos dos en tanto por uno. Hay pruebas con dos filas, una para cada forma de evaluar.
 #
 # Dos pruebas solo se comparan si se evaluaron con **las mismas imágenes**: si su `dataset` es distinto, lanza
 # `ValueError`. También si falta alguna de las dos, o si está pero no se evaluó con las vistas que se piden. Los nombres
@@ -728,18 +734,19 @@ except NotImplementedError:
 # La última línea, poner el *pooling* antes que la LRN, como hace la diapositiva, sube el error 0,14 puntos. ¿Es mucho?
 # Los errores se midieron con 50 000 imágenes de validación; con otras 50 000 habrían salido otros.
 #
-# Si cada imagen se falla con probabilidad $p$, el tanto por uno de fallos en $n$ imágenes tiene un error típico
-# $\sqrt{p (1 - p) / n}$. El de la **diferencia** de dos medidas independientes es la raíz de la suma de los cuadrados
-# de los suyos. Una diferencia menor que unas dos veces su error típico no se distingue del ruido.
+# Si cada imagen se falla con probabilidad $p$, el tanto por uno de fallos en $n$ imágenes tiene un error estándar
+# (*standard error*, también llamado error típico) de $\sqrt{p (1 - p) / n}$. El de la **diferencia** de dos medidas
+# independientes es la raíz de la suma de los cuadrados de los suyos. Una diferencia menor que unas dos veces su error
+# estándar no se distingue del ruido.
 #
-# **Predice:** con $n = 50\,000$ y un error del 18 %, ¿el error típico de una diferencia será de 0,02, de 0,25 o de 2
+# **Predice:** con $n = 50\,000$ y un error del 18 %, ¿el error estándar de una diferencia será de 0,02, de 0,25 o de 2
 # puntos?
 #
 # ### Ejercicio `n5-noise` (10 puntos)
 #
 # Escribe la función que dice si dos errores se distinguen. Recibe los dos en **tanto por uno** y el número de imágenes,
-# y devuelve tres cosas: la diferencia (el segundo menos el primero) y su error típico, en **puntos porcentuales**, y si
-# la diferencia, sin signo, pasa de dos errores típicos (`True` o `False`; si es justo el doble, no pasa).
+# y devuelve tres cosas: la diferencia (el segundo menos el primero) y su error estándar, en **puntos porcentuales**, y
+# si la diferencia, sin signo, pasa de dos errores estándar (`True` o `False`; si es justo el doble, no pasa).
 
 
 # %% solution="n5-noise"
@@ -789,8 +796,9 @@ ax = gallery.ablation()
 # %% [markdown]
 # Dos de las mejoras del cuaderno de Alex están dentro del ruido de la muestra: el *pooling* solapado, que el artículo
 # sí da como mejora, y el orden de la LRN, que no menciona. Ojo: las dos redes vieron **las mismas** imágenes, así que
-# sus fallos van en parte a la par y el error típico de verdad es menor que este. Con las predicciones de cada imagen
-# se podría calcular; con los totales, no. Y ninguna de estas pruebas se repitió con otra semilla.
+# sus fallos están correlacionados y el error estándar de verdad es menor que este. Con las predicciones de cada imagen
+# se podría calcular; con los totales, no. Además, en las notas cada prueba sale una sola vez: no se sabe cuánto
+# cambiaría con otra semilla.
 
 # %% [markdown]
 # ### La tasa que se bajaba a mano
@@ -803,9 +811,9 @@ ax = gallery.ablation()
 ax = gallery.draw("schedule_2012").axes[0]
 
 # %% [markdown]
-# Casi como lo cuenta el artículo («reduced three times»): las bajadas de las épocas 25 y 51 son de toda la red; la
-# tercera llega antes a CONV1 (67) que a las demás (79). CONV1 se congela del todo en la 72, y en la 67 se apaga el
-# ruido de color. Eso último no lo dice nadie.
+# Casi como lo cuenta el artículo («reduced three times»): las bajadas de las épocas 25 y 51 son de los pesos de toda la
+# red; la tercera llega antes a CONV1 (67) que a las demás (79). CONV1 se congela del todo en la 72, y en la 67 se apaga
+# el ruido de color. Eso último no lo dice el artículo, como tampoco que la tasa de los sesgos no se bajó (cuaderno 4).
 
 # %% [markdown]
 # ## Lo que te llevas

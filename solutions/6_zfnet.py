@@ -173,17 +173,19 @@ except NotImplementedError:
 
 # %% [markdown]
 # Seis veces más parámetros, casi todos en FC6; solo guardarlos para entrenar (parámetros, gradientes y momento) pasa de
-# 4 GiB, y ZFNet se entrenó en **una** tarjeta de 3 GB. Así que la red del artículo no puede ser esa. Algo más cambió.
+# 4 GiB, y ZFNet se entrenó en **una** sola GTX 580 (el artículo no dice con cuánta memoria; el de AlexNet da 3 GB para
+# ese modelo). Así que la red del artículo no puede ser esa. Algo más cambió.
 #
 # ### Ejercicio `n6-figure-3` (10 puntos)
 #
-# La figura 3 del artículo da el lado de los mapas de cada etapa con una entrada de **224**: CONV1 110, POOL1 55,
-# CONV2 26, POOL2 13, CONV3 a CONV5 13, POOL3 6. Sabes además que CONV1 es de 7x7 con paso 2, CONV2 de 5x5, las demás
-# de 3x3, todos los *poolings* de 3x3 con paso 2, y que los filtros son 96, 256, 384, 384 y 256.
+# Escribe la función que devuelve las capas de ZFNet hasta POOL3 en un `nn.Sequential`. La figura 3 del artículo da el
+# lado de los mapas de cada etapa con una entrada de **224**: CONV1 110, POOL1 55, CONV2 26, POOL2 13, CONV3 a CONV5 13,
+# POOL3 6. Sabes además que CONV1 es de 7x7 con paso 2, CONV2 de 5x5, las demás de 3x3, todos los *poolings* de 3x3 con
+# paso 2, y que los filtros son 96, 256, 384, 384 y 256.
 #
-# Encuentra los pasos y los rellenos, y devuelve las capas en un `nn.Sequential`: convoluciones y *poolings*, con una
-# ReLU justo detrás de cada convolución si quieres, y ninguna otra (salvo de relleno, si lo pones aparte). Pista: prueba
-# el paso de CONV2, y `ceil_mode=True` en los *poolings*, que redondea hacia arriba.
+# Encuentra los pasos y los rellenos. Pon convoluciones y *poolings*, con una ReLU justo detrás de cada convolución si
+# quieres, y ninguna otra (salvo de relleno, si lo pones aparte). Pista: prueba el paso de CONV2, y `ceil_mode=True` en
+# los *poolings*, que redondea hacia arriba.
 
 
 # %% solution="n6-figure-3"
@@ -256,8 +258,8 @@ ax = gallery.draw("zfnet").axes[0]
 # %% [markdown]
 # ### Ejercicio `n6-receptive-field` (6 puntos)
 #
-# En el cuaderno 2 calculaste campos receptivos. ¿Qué hace el cambio con lo que **ve** cada unidad? Escribe la función
-# que dice cuál es la **primera** capa cuyas unidades ven al menos `pixels` píxeles de lado, o `None` si ninguna.
+# Escribe la función que dice cuál es la **primera** capa cuyas unidades ven al menos `pixels` píxeles de lado, o `None`
+# si ninguna. En el cuaderno 2 calculaste campos receptivos: ¿qué hace el cambio con lo que **ve** cada unidad?
 #
 # Recuerda: una capa de lado $k$ añade $(k - 1)$ veces el paso **acumulado hasta su entrada**.
 
@@ -312,8 +314,8 @@ for name in ("alexnet_slide", "zfnet_paper", "zfnet_slide"):
     print(f"{name}: POOL3 ve {rows[-1].receptive_field} px; la primera que ve media imagen (112 px): {half}")
 
 # %% [markdown]
-# En la lectura literal ninguna unidad ve media imagen antes de las capas densas. La del artículo, con su paso 2 en
-# CONV2, ve casi tanto como AlexNet y con más detalle.
+# En la lectura literal ninguna unidad ve media imagen antes de las capas totalmente conectadas. La del artículo, con su
+# paso 2 en CONV2, ve casi tanto como AlexNet y con más detalle.
 
 # %% [markdown]
 # ### ¿Dónde importa la capacidad?
@@ -335,8 +337,8 @@ for name in ("zfnet_paper", "zfnet_paper_512"):
 # %% [markdown]
 # Para que no todo sea leer, esto lo puedes medir tú, con una AlexNet pequeña que viene con el curso y distingue figuras
 # dibujadas (círculo, anillo, cuadrado...): ¿cuánto pierde si se apaga un tercio de una capa? Se ponen a cero un tercio
-# de sus mapas o neuronas, elegidos al azar, y se mira el error. Es otra pregunta que la del
-# artículo (ellos volvían a entrenar), pero dice de qué capas depende esta red ya entrenada.
+# de sus mapas o neuronas, elegidos con un solo sorteo (la semilla de `manual_seed`), y se mira el error. Es otra
+# pregunta que la del artículo (ellos volvían a entrenar), pero dice de qué capas depende esta red ya entrenada.
 
 # %% explore=true
 honest = models.pretrained("alexnet_mini_shapes")
@@ -357,6 +359,11 @@ for name in ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7"):
 ax = figures.bars(lost, "error con un tercio apagado (%)")
 
 # %% [markdown]
+# Un solo sorteo engaña: con diez (semillas 0 a 9), el error con un tercio de CONV5 apagado va del 3,0 al 44,5 %. Las
+# medias de los diez dicen más: 18,4 % en CONV1; 13,1 en CONV2; 12,5 en CONV3; 9,5 en CONV4; 14,7 en CONV5; 4,9 en FC6
+# y 4,4 en FC7.
+
+# %% [markdown]
 # ### Pregunta `n6-m1-capacity` (10 puntos, se corrige a mano)
 #
 # **¿Dónde importa la capacidad?** Con esos datos: ¿qué gana y qué arriesga la red ancha? ¿Se puede decir que las capas
@@ -368,9 +375,10 @@ ax = figures.bars(lost, "error con un tercio apagado (%)")
 # distancia entre los dos errores pasa de 5 a 19 puntos. Tiene capacidad de sobra y sobreajusta; lo que gana se paga con
 # 45 millones de parámetros más.
 #
-# No, tener más parámetros no es importar más. El 94 % de los parámetros está en las capas densas, y quitar una
-# convolución intermedia, que tiene el 1 o el 2 %, cuesta unos 2 puntos. En nuestra medida tampoco van a la par: apagar
-# un tercio de una capa densa, donde están casi todos los parámetros, no es lo que más daño hace.
+# No, tener más parámetros no es importar más. El 94 % de los parámetros está en las capas totalmente conectadas, y
+# quitar una convolución intermedia, que tiene el 1 o el 2 %, cuesta unos 2 puntos. En nuestra medida tampoco crecen
+# juntos: apagar un tercio de una capa totalmente conectada, donde están casi todos los parámetros, es lo que menos daño
+# hace.
 #
 # Para decidirlo hay que volver a entrenar: quitar o ensanchar una capa cada vez, con la misma receta y varias semillas,
 # y mirar el error de validación y también el de entrenamiento, para separar la falta de capacidad del sobreajuste.
@@ -382,8 +390,8 @@ ax = figures.bars(lost, "error con un tercio apagado (%)")
 # === BEGIN MARK SCHEME ===
 #
 # - 3 puntos: la ancha gana menos de 1 punto en validación y más de 14 en entrenamiento, y lo llama sobreajuste.
-# - 3 puntos: parámetros e importancia no van a la par, con números (94 % en las densas; quitar una convolución con el
-#   1 o 2 % cuesta unos 2 puntos).
+# - 3 puntos: parámetros e importancia no crecen juntos, con números (94 % en las totalmente conectadas; quitar una
+#   convolución con el 1 o 2 % cuesta unos 2 puntos).
 # - 2 puntos: propone reentrenar cambiando una cosa cada vez, con varias semillas.
 # - 1 punto: mira el error de entrenamiento además del de validación.
 # - 1 punto: apagar mapas de una red entrenada no es lo mismo que entrenar sin ellos.
@@ -393,14 +401,16 @@ ax = figures.bars(lost, "error con un tercio apagado (%)")
 # %% [markdown]
 # ## 2. Los filtros de la primera capa
 #
-# Zeiler y Fergus vieron en los filtros de AlexNet dos cosas: muchos eran de frecuencias muy altas o muy bajas, con
-# pocas intermedias, y unos pocos dominaban a los demás. Pero un dibujo de filtros puede engañar: depende de cómo se
-# pasa de pesos, con signo, a colores.
+# Zeiler y Fergus (apartado 4.1 y figura 6) vieron que los filtros de AlexNet mezclaban frecuencias muy altas y muy
+# bajas, con pocas intermedias, y que había más filtros «muertos» (*dead*) que en su red. En su propio
+# entrenamiento vieron otra cosa (apartado 3): unos pocos filtros dominaban a los demás, y por eso reducían el filtro
+# cuya raíz de la media de los cuadrados pasaba de 0,1. Pero un dibujo de filtros puede engañar: depende de cómo se pasa
+# de pesos, con signo, a colores.
 #
 # ### Ejercicio `n6-filter-grid` (8 puntos)
 #
 # Escribe la función que coloca los filtros en una rejilla, sin huecos, por filas. El peso 0 es el gris medio, 0,5, y el
-# peso mayor en valor absoluto llega a 0 o a 1: si $m$ es ese valor, un peso $w$ se pinta como $0.5 + w / (2 m)$. Con
+# peso mayor en valor absoluto llega a 0 o a 1: si $m$ es ese valor, un peso $w$ se pinta como $0{,}5 + w / (2 m)$. Con
 # `shared=True` hay **un** $m$ para todos los filtros; si no, uno para cada filtro, con sus tres canales juntos. Ningún
 # filtro es todo ceros, así que $m$ nunca es 0. Las casillas que sobren quedan a 0,5. No cambies los pesos que te dan.
 
@@ -545,10 +555,10 @@ except NotImplementedError:
 #
 # ### Ejercicio `n6-occlusion` (15 puntos)
 #
-# Escribe el mapa. `model` recibe un lote (N, C, alto, ancho) y devuelve *logits* (N, clases). El cuadrado, de lado
-# `size`, se coloca en las filas y columnas $0, s, 2s, \ldots$ (con $s$ el paso, `stride`) mientras quepa **entero**.
-# `fill` es el color con que se tapa: un número, o un tensor con uno por canal. Se pide la **probabilidad** de la clase
-# `label`, no su *logit*. No cambies la imagen que te dan.
+# Escribe la función que hace el mapa de oclusión. `model` recibe un minilote (N, C, alto, ancho) y devuelve *logits*
+# (N, clases). El cuadrado, de lado `size`, se coloca en las filas y columnas $0, s, 2s, \ldots$ (con $s$ el paso,
+# `stride`) mientras quepa **entero**. `fill` es el color con que se tapa: un número, o un tensor con uno por canal. Se
+# pide la **probabilidad** de la clase `label`, no su *logit*. No cambies la imagen que te dan.
 
 
 # %% solution="n6-occlusion"
@@ -672,8 +682,8 @@ widgets.occlusion("la honrada")
 # %% [markdown]
 # ## 5. De vuelta a los píxeles: la *deconvnet*
 #
-# Un mapa de CONV4 responde mucho a una imagen. ¿A qué parte, y a qué de ella? La *deconvnet* de Zeiler y Fergus deja una
-# sola activación, pone las demás a cero y deshace el camino capa a capa, hasta los píxeles:
+# Un mapa de CONV4 responde mucho a una imagen. ¿A qué zona responde, y a qué rasgo de ella? La *deconvnet* de Zeiler y
+# Fergus deja una sola activación, pone las demás a cero y deshace el camino capa a capa, hasta los píxeles:
 #
 # - el *pooling* se deshace poniendo cada valor **donde estaba el máximo**; hay que recordar dónde (los *switches*);
 # - la ReLU se deshace con otra ReLU, ahora sobre la señal que vuelve;
@@ -773,7 +783,8 @@ assert not measuring.changes_its_inputs(unpool, values, places, (2, 2)), "tu fun
 #
 # - **gradiente** (retropropagación): pasa $g$ donde $a > 0$;
 # - ***deconvnet***: pasa $g$ donde $g > 0$, sin mirar $a$;
-# - **retropropagación guiada**: pasa $g$ donde $a > 0$ **y** $g > 0$.
+# - **retropropagación guiada** (*guided backpropagation*, Springenberg y otros, 2015): pasa $g$ donde $a > 0$ **y**
+#   $g > 0$.
 #
 # ### Ejercicio `n6-deconvnet` (15 puntos)
 #
@@ -1040,4 +1051,4 @@ for row in records.read("results"):
 # - Con paso 4 se confunden frecuencias; con paso 2, menos. Ese era el defecto que vieron.
 # - Un mapa de oclusión dice de qué depende la respuesta, y descubre atajos que el acierto esconde.
 # - Gradiente, *deconvnet* y retropropagación guiada solo se diferencian en la ReLU.
-# - «16,4 → 11,7» no es ZFNet: una red contra una red, 18,2 → 16,5.
+# - Antes de comparar dos errores, mira de qué red son, cuántas redes se promediaron y con qué datos.
