@@ -1106,3 +1106,11 @@ for name, ten in (("centro", False), ("diez recortes", True)):
 # - El *dropout* de 2012 compensa al evaluar y el de hoy, al entrenar.
 # - Las vistas son $33 \cdot 33 \cdot 2 = 2178$, no 2048. El color se altera a lo largo de los vectores propios de los
 #   colores. Al evaluar no hay azar: el centro, o la media de diez *softmax*.
+#
+# **Fuentes.** Krizhevsky, Sutskever y Hinton (2012), *ImageNet Classification with Deep Convolutional Neural Networks*,
+# NIPS 25, apartados 3.1, 3.3, 3.4, 4 y 6 y figura 1. Código y notas de 2012: `computerhistory/AlexNet-Source-Code`.
+# Jarrett, Kavukcuoglu, Ranzato y LeCun (2009), *What is the best multi-stage architecture for object recognition?*,
+# ICCV. Nair y Hinton (2010), *Rectified linear units improve restricted Boltzmann machines*, ICML. Las capas de LRN de
+# 2014: Szegedy y otros (2015), *Going Deeper with Convolutions*, CVPR, figura 3; Simonyan y Zisserman (2015), *Very
+# Deep Convolutional Networks for Large-Scale Image Recognition*, ICLR, apartados 2.1 y 4.1. Diapositivas: CS231n
+# (2017), lección 9.

@@ -1009,3 +1009,9 @@ print(f"pérdidas: media {spanish(sum(score.loss for score in each) / 3, 3)}; ju
 #   medida.
 # - Una diferencia entre recetas sin la dispersión entre semillas no es un resultado.
 # - De 18,2 a 15,4 no todo es promediar: también hubo más datos y una capa más.
+#
+# **Fuentes.** Krizhevsky, Sutskever y Hinton (2012), *ImageNet Classification with Deep Convolutional Neural Networks*,
+# NIPS 25, apartados 5 y 6, tabla 2 y figura 3. Código y notas de 2012: `computerhistory/AlexNet-Source-Code`,
+# `src/weights.cu` y `layers/layer-params-145.cfg`. La regla de PyTorch: la documentación de `torch.optim.SGD`. Las
+# averías y las recetas de la miniatura son nuestras, y sus registros vienen con el paquete. Diapositivas: CS231n
+# (2017), lección 9.

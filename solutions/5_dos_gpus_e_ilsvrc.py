@@ -820,6 +820,11 @@ ax = gallery.draw("schedule_2012").axes[0]
 #
 # - Dos GPU son `groups=2` en CONV2, CONV4 y CONV5: la mitad de pesos, y una matriz con bloques de ceros.
 # - Solo se comunica donde los mapas son pequeños: 30 336 valores por imagen y sentido.
-# - Por la cuenta, AlexNet cabe en 3 GB; la cuenta es un mínimo, y hay que decir qué deja fuera.
+# - Por la cuenta, AlexNet cabe en 3 GB; el artículo dice que no. La cuenta es un mínimo: di qué deja fuera.
 # - 15,3 o 16,4; 11,2 u 11,7: un error sin «con qué datos» y «cuántas redes» no es un dato.
 # - Una mejora de 0,14 puntos en 50 000 imágenes no se distingue del ruido.
+#
+# **Fuentes.** Krizhevsky, Sutskever y Hinton (2012), *ImageNet Classification with Deep Convolutional Neural Networks*,
+# NIPS 25, apartados 2, 3.2 a 3.5, 5 y 6. Las pruebas y sus notas: `computerhistory/AlexNet-Source-Code`, `layers/`; el
+# fichero de cada una está en `records.read("runs")`. Los ganadores: las páginas de resultados de ILSVRC y los artículos
+# que cita la cabecera de `tema9/records/winners.csv`. Diapositivas: CS231n (2017), lección 9.

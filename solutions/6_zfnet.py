@@ -1052,3 +1052,9 @@ for row in records.read("results"):
 # - Un mapa de oclusión dice de qué depende la respuesta, y descubre atajos que el acierto esconde.
 # - Gradiente, *deconvnet* y retropropagación guiada solo se diferencian en la ReLU.
 # - Antes de comparar dos errores, mira de qué red son, cuántas redes se promediaron y con qué datos.
+#
+# **Fuentes.** Zeiler y Fergus (2014), *Visualizing and Understanding Convolutional Networks*, ECCV, apartados 2 a 5,
+# figuras 2, 3 y 6 y tablas 2 y 3. Krizhevsky, Sutskever y Hinton (2012), *ImageNet Classification with Deep
+# Convolutional Neural Networks*, NIPS 25, apartados 3.2 y 7 y tabla 2. La retropropagación guiada: Springenberg,
+# Dosovitskiy, Brox y Riedmiller (2015), *Striving for Simplicity: The All Convolutional Net*, ICLR (*workshop*). Los
+# errores de la red que distingue figuras son nuestros. Diapositivas: CS231n (2017), lección 9.

@@ -185,3 +185,14 @@ def test_one_thing_has_one_term(number):
 def test_formulas_have_the_decimal_comma(number):
     formulas = re.findall(r"\$\$?[^$]+\$\$?", prose(number))
     assert [formula for formula in formulas if re.search(r"\d\.\d", formula)] == []
+
+
+@pytest.mark.parametrize("number", range(1, 7))
+def test_a_notebook_ends_with_its_sources_and_they_hold_every_work_that_it_cites(number):
+    before, _, last = prose(number).rpartition("**Fuentes.** ")
+    assert before and "##" not in last and "CS231n (2017)" in last
+    works = set(re.findall(r"([A-ZÁÉÍÓÚ]\w+)(?: y [A-Z]\w+| y otros)?,? \(?((?:19|20)\d\d)\b", before))
+    named = {author for author, _ in works} & {"Krizhevsky", "LeCun", "Nair", "Jarrett", "Springenberg", "Zeiler"}
+    for author in named:
+        years = {year for one, year in works if one == author}
+        assert all(re.search(rf"{author}[^;()]*\({year}\)", last) for year in years), (author, years)

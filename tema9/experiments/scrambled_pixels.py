@@ -1,9 +1,10 @@
 """LeNet-5 and a perceptron of the same size, on digits in order and with scrambled pixels: for notebook 1.
 
-`python -m tema9.experiments.scrambled_pixels`, 5 minutes. The permutation of the pixels is that of the notebook.
+`python -m tema9.experiments.scrambled_pixels`, 2 minutes. The permutation of the pixels is that of the notebook.
 """
 
 import argparse
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ def perceptron() -> nn.Sequential:
     return nn.Sequential(nn.Flatten(), nn.Linear(32 * 32, 60), nn.ReLU(), nn.Linear(60, 10))
 
 
-NETWORKS = {"LeNet-5": models.LeNet5, "MLP": perceptron}
+NETWORKS: dict[str, Callable[[], nn.Module]] = {"LeNet-5": models.LeNet5, "MLP": perceptron}
 
 
 def scrambled(digits: data.Data) -> data.Data:
@@ -56,7 +57,7 @@ def main() -> None:
     digits = data.digits()
     sets = {"in order": digits, "scrambled": scrambled(digits)}
     jobs = [(network, pixels, seed) for network in NETWORKS for pixels in sets for seed in SEEDS]
-    rows = [run(*job, sets[job[1]]) for job in tqdm(jobs, unit="run")]
+    rows = [run(network, pixels, seed, sets[pixels]) for network, pixels, seed in tqdm(jobs, unit="run")]
     experiments.write(out, "python -m tema9.experiments.scrambled_pixels", rows)
 
 
