@@ -43,7 +43,7 @@ def test_everything_that_speaks_of_python_s_versions_speaks_of_the_same(monkeypa
     assert f"Python {VERSIONS[0]} to {VERSIONS[-1]}" in (ROOT / "README.md").read_text(encoding="utf-8")
     spanish = f"{', '.join(VERSIONS[:-1])} o {VERSIONS[-1]}"
     leeme = ROOT / "tema9" / "classroom" / "authoring" / "LEEME.md"
-    assert f"Con Python {spanish}" in leeme.read_text(encoding="utf-8")
+    assert f"Python {spanish}" in leeme.read_text(encoding="utf-8")
     assert f"(3, {FIRST}) <= v < (3, {BEYOND})" in MAKEFILE and f"is not {VERSIONS[0]} to {VERSIONS[-1]};" in MAKEFILE
     named = [line.rpartition(" ")[2] for line in PROJECT["classifiers"] if line.startswith("Programming Language")]
     assert named == VERSIONS

@@ -151,7 +151,7 @@ def _path(node):
 
 
 def borrowed(text: str, setup: str) -> dict[str, str]:
-    """Return {name: piece of `tema9`} of what a cell defines at its top level and takes from the package of the course.
+    """Return {name: piece of `tema9`} of what a cell imports or defines at its top level and takes from the package of the course.
 
     It is what `measuring.require_own` refuses, as far as it can be read: there the answer's own process decides.
 
@@ -161,7 +161,7 @@ def borrowed(text: str, setup: str) -> dict[str, str]:
 
     Example:
         >>> borrowed("from tema9 import arithmetic\\ndef f(n):\\n    return arithmetic.output_size(n, 5)", "")
-        {'f': 'tema9.arithmetic'}
+        {'arithmetic': 'tema9.arithmetic', 'f': 'tema9.arithmetic'}
     """
     before = _pieces(setup)
     if len(text) > LONGEST or not any(name in text for name in ("tema9", *before)):
