@@ -151,7 +151,7 @@ def _path(node):
 
 
 def borrowed(text: str, setup: str) -> dict[str, str]:
-    """Return {name: piece of `tema9`} of what a cell imports or defines at its top level and takes from the package of the course.
+    """Return {name: piece of `tema9`} of what a cell imports or defines at its top level and takes from the package.
 
     It is what `measuring.require_own` refuses, as far as it can be read: there the answer's own process decides.
 
