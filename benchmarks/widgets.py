@@ -26,6 +26,8 @@ def values(control):
     """What a control can be set to: all, or 12 of them."""
     if hasattr(control, "options"):
         found = [option[1] if isinstance(option, tuple) else option for option in control.options]
+    elif isinstance(control, ipywidgets.FloatText):  # any number can be typed
+        found = [control.value + 1, control.value]
     elif isinstance(control, ipywidgets.Checkbox):
         found = [not control.value, control.value]
     else:

@@ -1020,7 +1020,9 @@ def confusion(counts: ArrayLike, classes: Sequence[str], ax: Axes | None = None)
     side = min(11.0, 4.2 + 0.32 * min(len(classes), 30))
     ax = _axes(ax, side + 1, side)
     shown = ax.imshow(share, cmap="cividis", vmin=0, vmax=100)
-    ax.figure.colorbar(shown, ax=ax, shrink=0.8).set_label(WORDS["confused"], fontsize=TEXT)
+    scale = ax.figure.colorbar(shown, ax=ax, shrink=0.8)
+    scale.set_label(WORDS["confused"], fontsize=TEXT)
+    scale.ax.tick_params(labelsize=TEXT)
     if len(classes) <= 30:
         names = [textwrap.shorten(str(name), 18, placeholder="…") for name in classes]
         ax.set_xticks(range(len(classes)), names, rotation=90)

@@ -51,6 +51,7 @@ def test_an_export_of_ones_own_notebook_keeps_its_html_and_its_attachments():
 def test_what_jupyterlab_exports_has_its_formulas_drawn(tmp_path):
     cells = [new_markdown_cell(r"La pérdida es $\ln 10$, y $$\left\lfloor\frac{n - k}{s}\right\rfloor + 1$$")]
     nbformat.write(new_notebook(cells=cells), tmp_path / "a.ipynb")
+    nbformat.write(new_notebook(), tmp_path / f"{sources.START}.ipynb")
     with screens.serving(lab.command(tmp_path), tmp_path, tmp_path / "home") as served:
         ask = urllib.request.Request(
             f"{served.url}/nbconvert/html/a.ipynb", headers={"Authorization": f"token {served.token}"}

@@ -113,7 +113,7 @@ def test_the_course_does_all_but_the_sample_class_and_says_why(tmp_path):
     done = elsewhere(COURSE, folder, "course", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (folder / "notebooks" / "1_mini.ipynb").is_file()
-    assert (tmp_path / "course" / "training" / "lenet5.safetensors").is_file()
+    assert (tmp_path / "course" / "sample-training" / "lenet5.safetensors").is_file()
     assert not (tmp_path / "course" / "rehearsal").exists()
     table = " ".join(done.stdout.partition("What was made")[2].split())
     assert f"Sample class not graded: {sandbox.REASONS['system']}" in table

@@ -55,7 +55,6 @@ def release(
 
     out = course / STUDENTS_ZIP
     if not dry_run:
-        course.mkdir(parents=True, exist_ok=True)
         with alone_in(course):
             opened = Course(course)
             if database and opened.use_database(database):
