@@ -7,6 +7,7 @@ that have both calls.
 
 import ctypes
 import errno
+import functools
 import os
 import platform
 
@@ -115,6 +116,7 @@ def drop_all_rights() -> None:
     prctl(NO_NEW_PRIVILEGES, 1)
 
 
+@functools.cache  # a fork makes some twenty calls
 def _libc():
     return ctypes.CDLL(None, use_errno=True)
 
