@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -27,6 +28,8 @@ from tema9.cli.terminal import (
 from tema9.streams import printable
 
 if TYPE_CHECKING:
+    from tema9.classroom.grading.cohort import Cohort
+    from tema9.classroom.grading.identities import Identities
     from tema9.classroom.grading.record import Change
     from tema9.classroom.grading.scores import Row
 
@@ -245,19 +248,47 @@ def print_changes(changes: list["Change"]) -> None:
         say(f"  {change.student} {change.notebook}: {change.before:g} -> {change.after:g} ({why})")
 
 
-def feedback(course: CourseArgument = COURSE, dry_run: DryRun = False) -> None:
-    """Write what each student reads: verdicts and recognised mistakes in Spanish, nothing hidden."""
-    from tema9.classroom.grading import scores
+def feedback(
+    course: CourseArgument = COURSE,
+    moodle: Annotated[
+        bool, typer.Option("--moodle", help="Also the zips that Moodle takes as feedback files, one per assignment.")
+    ] = False,
+    canvas: Annotated[
+        bool, typer.Option("--canvas", help="Also the zips that Canvas takes as submissions that come back.")
+    ] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Write what each student reads: verdicts and recognised mistakes in Spanish, nothing hidden.
+
+    Exit code 1 if a page has no place in a zip, since its work did not come from that platform.
+    """
+    from tema9.classroom.grading import identities, scores, senders
     from tema9.classroom.grading.cohort import open_cohort
-    from tema9.classroom.publishing import feedback
+    from tema9.classroom.publishing import feedback, platforms
 
     cohort = open_cohort(course)
     students = sorted({row.student for row in scores.scores(cohort)})
     if dry_run:
-        console.print(f"would write the feedback of {len(students)} students to {short(course / 'feedback')}/")
+        console.print(f"would write the feedback of {count(len(students), 'student')} to {short(course / 'feedback')}/")
         return
     paths = feedback.write_all(cohort, students, track=tracker("feedback"))
-    console.print(f"{len(paths)} pages -> {short(course / 'feedback')}/STUDENT/NOTEBOOK/NOTEBOOK.html")
+    console.print(f"{count(len(paths), 'page')} -> {short(course / 'feedback')}/STUDENT/NOTEBOOK/NOTEBOOK.html")
+    pages = {(path.parts[-3], path.stem): path for path in paths}
+    handed_in = identities.load(cohort.course, ()).handed_in
+    left_out = False
+    for system in [name for name, wanted in ((senders.MOODLE, moodle), (senders.CANVAS, canvas)) if wanted]:
+        zips, others = platforms.feedback_zips(system, handed_in, pages)
+        if not zips:
+            raise ValueError(f"no work came in a zip of {system}; it takes feedback only under the names that it gave")
+        for name, files in sorted(zips.items()):
+            path = course / f"feedback-{system.lower()}-{name}.zip"
+            platforms.write_zip(path, files)
+            say(f"for {system}: {count(len(files), 'file')} -> {short(path)}")
+        for student, notebook in others:
+            say(f"left out: {student}, {notebook}: it did not come in a zip of {system}", style="yellow")
+        left_out = left_out or bool(others)
+    if left_out:
+        raise typer.Exit(1)
 
 
 def report(course: CourseArgument = COURSE, dry_run: DryRun = False) -> None:
@@ -280,28 +311,114 @@ def report(course: CourseArgument = COURSE, dry_run: DryRun = False) -> None:
 
 def export(
     course: CourseArgument = COURSE,
-    form: Annotated[str, typer.Option("--format", help="csv, moodle or canvas.")] = "csv",
+    form: Annotated[str, typer.Option("--format", help="csv, xlsx, moodle or canvas.")] = "csv",
+    fill: Annotated[
+        Path | None,
+        typer.Option(help="Moodle's grading worksheet or Canvas's gradebook, as the platform gave it, to fill in."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The file; course/scores-FORMAT.csv by default.")] = None,
+    scale: Annotated[
+        float | None, typer.Option(help="The mark for all the points, as 10; the points themselves by default.")
+    ] = None,
+    missing: Annotated[str, typer.Option(help="What stands for work that was not handed in: blank or 0.")] = "blank",
+    notebook: Annotated[list[str] | None, typer.Option(help="Only this notebook; more than once for several.")] = None,
+    student: Annotated[
+        list[str] | None, typer.Option(help="Only this student, by id, e-mail or name; more than once for several.")
+    ] = None,
+    exercises: Annotated[bool, typer.Option("--exercises", help="A mark for each exercise.")] = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Write the scores as CSV for Moodle, Canvas or a spreadsheet: one row per enrolled student, with a status.
+    """Write the scores for Moodle, Canvas or a spreadsheet: one row per enrolled student.
 
-    Exit code 1 if a score is not final: not graded, or waiting for a mark by hand.
+    Exit code 1 if a score is not final (not graded, or waiting for a mark by hand), or if a student or a row of the
+    file to fill in was left out.
     """
-    from tema9.classroom.grading import people, scores
+    from tema9.classroom import sources
+    from tema9.classroom.course import Course
+    from tema9.classroom.grading import identities, people, scores
     from tema9.classroom.grading.cohort import open_cohort
-    from tema9.classroom.publishing import export
+    from tema9.classroom.publishing import export, platforms
 
     cohort = open_cohort(course)
-    rows = scores.scores(cohort)
-    lines = list(export.table(form, rows, cohort.sources, people.enrolled(cohort.course)))
-    out = out or course / f"scores-{form}.csv"
-    if not dry_run:
-        export.write(out, lines)
-    console.print(f"{'would write' if dry_run else 'wrote'} {len({r.student for r in rows})} students -> {short(out)}")
-    if open_ends := sum(not row.is_final for row in rows):
-        console.print(f"{open_ends} scores are not final: {sum(row.pending for row in rows)} answers wait for a mark")
+    everybody = people.known(cohort.course)
+    known = identities.load(Course(course), everybody)
+    wanted = [source for name in notebook for source in sources.named(name)] if notebook else sources.named()
+    if nobody := [source.name for source in wanted if notebook and source.name not in cohort.sources]:
+        raise ValueError(f"nobody has handed in {', '.join(nobody)}; there is {', '.join(cohort.sources)}")
+    chosen = {source.name: source for source in wanted if source.name in cohort.sources}
+    rows = [row for row in scores.scores(cohort) if row.notebook in chosen]
+    if student:
+        only = {one_student(said, {row.student for row in rows}, known) for said in student}
+        rows = [row for row in rows if row.student in only]
+    columns = [export.Column(source.name, source.title, source.points) for source in chosen.values()]
+    detail = [
+        export.Column(name, name, exercise.points)
+        for source in chosen.values()
+        for name, exercise in source.exercises.items()
+    ]
+    by_notebook = export.marks(rows, columns, everybody, None, scale, missing)
+    by_exercise = export.marks(rows, detail, everybody, scores.by_exercise(cohort), scale, missing)
+    verb = "would write" if dry_run else "wrote"
+    if fill:
+        filled = platforms.fill(fill, by_notebook, known, comments_of(cohort), list(chosen) if notebook else ())
+        out, left_out = out or course / f"filled-{fill.name}", filled.notes
+        if not dry_run:
+            platforms.write_filled(out, filled)
+        said = count(len(filled.students), "student")
+    else:
+        marks = by_exercise if exercises else by_notebook
+        lines, without = export.table(form, marks)
+        left_out = [f"{one}: no list says by what {form.capitalize()} knows this student" for one in without]
+        out = out or course / f"scores-{form}.{'xlsx' if form == 'xlsx' else 'csv'}"
+        if not dry_run and form == "xlsx":
+            both = {"marks": by_notebook, "exercises": by_exercise}
+            export.write_book(out, {name: export.table(form, one)[0] for name, one in both.items()})
+        elif not dry_run:
+            export.write(out, lines)
+        said = count(len(marks.points) - len(without), "student")
+    console.print(f"{verb} {said} -> {short(out)}", highlight=False)
+    for line in left_out:
+        say(f"left out: {line}", style="yellow")
+    for row in rows:
+        if row.status not in ("graded", "not submitted"):
+            say(f"not final: {row.student}, {row.notebook}: {row.status}", style="yellow")
+    open_ends = sum(not row.is_final for row in rows)
+    if open_ends:
+        waiting = sum(row.pending for row in rows)
+        waits = f"{count(waiting, 'answer')} {'waits' if waiting == 1 else 'wait'} for a mark"
+        console.print(f"{count(open_ends, 'score')} {'is' if open_ends == 1 else 'are'} not final: {waits}")
+    if open_ends or left_out:
         raise typer.Exit(1)
+
+
+def one_student(said: str, there: set[str], known: "Identities") -> str:
+    """Return the student whom an id, an e-mail or a name means.
+
+    Raises:
+        ValueError: it is none of those who are there, or could be several of them.
+    """
+    from tema9.classroom.grading.senders import Sender
+
+    if said in there:
+        return said
+    identity = known.of(Sender(said, said))
+    if identity.student in there:
+        return identity.student
+    could_be = f"; it could be {', '.join(identity.could_be)}" if identity.could_be else ""
+    raise ValueError(f"no student {said!r} has scores in this course{could_be}")
+
+
+def comments_of(cohort: "Cohort") -> Callable[[str, Iterable[str]], str]:
+    """Return a function that gives the feedback of a student about some notebooks, as HTML in short."""
+    from tema9.classroom.grading.record import Record
+    from tema9.classroom.publishing import feedback, platforms
+
+    def comments(student: str, notebooks: Iterable[str]) -> str:
+        with Record(cohort.course, read_only=True) as record:
+            several = [feedback.in_short(record, cohort.sources[name], student) for name in notebooks]
+        return platforms.comment(line for lines in several for line in lines)
+
+    return comments
 
 
 def print_scores(course: Path, rows: list["Row"]) -> None:

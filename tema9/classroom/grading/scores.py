@@ -78,6 +78,25 @@ def rows(record: Record, cohort: Cohort) -> list[Row]:
     ]
 
 
+def by_exercise(cohort: Cohort) -> dict[tuple[str, str], dict[str, float]]:
+    """Return {(student, notebook): {exercise: points}} of the recorded submissions of a class; nothing is run."""
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    of_cell = {
+        (source.name, cell): name
+        for source in cohort.sources.values()
+        for name, exercise in source.exercises.items()
+        for cell in [name, *(test.grade_id for test in exercise.tests)]
+    }
+    with Record(cohort.course, read_only=True) as record:
+        for (student, notebook), cells in record.all_points().items():
+            if notebook in cohort.sources:
+                there = found.setdefault((student, notebook), dict.fromkeys(cohort.sources[notebook].exercises, 0.0))
+                for cell, (score, _) in cells.items():
+                    if (notebook, cell) in of_cell:
+                        there[of_cell[notebook, cell]] += score
+    return found
+
+
 def _row(record, student, source, points):
     machine_max = sum(test.points for exercise in source.exercises.values() for test in exercise.tests)
     receipt = record.receipt(student, source.name)

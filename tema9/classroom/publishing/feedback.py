@@ -89,6 +89,29 @@ def write(record: Record, source: Source, student: str) -> Path:
     return path
 
 
+def in_short(record: Record, source: Source, student: str) -> list[str]:
+    """Return the feedback of one recorded submission as lines of text, for a platform's column of comments.
+
+    The first line has the points, and each other line an exercise that lost some, or a comment of the teacher. Without
+    a recorded submission there is no line.
+
+    Args:
+        record, source, student: as for `write`.
+    """
+    receipt = record.receipt(student, source.name)
+    if receipt is None:
+        return []
+    scores, comments = record.points(student, source.name), record.comments(student, source.name)
+    total = sum(score for score, _ in scores.values())
+    lines = [f"{source.title}: {total:g} de {source.points:g} puntos"]
+    for one in _exercises(record, source, student, receipt, scores, comments):
+        if one["mood"] != "good" or one["score"] < one["points"] or one["comment"]:
+            result = one["verdict"] if one["mood"] == "wait" else f"{one['score']:g} de {one['points']:g}"
+            said = [f"{one['title']}: {result}", one["why"], one["comment"]]
+            lines.append(". ".join(filter(None, said)))
+    return lines
+
+
 def _exercises(record, source, student, receipt, scores, comments):
     graded = record.graded_path(student, source.name)
     if not receipt.was_graded or not graded.is_file():
