@@ -15,6 +15,7 @@ from tema9.cli.terminal import (
     COURSE,
     REHEARSAL,
     STUDENTS_ZIP,
+    Between,
     CourseArgument,
     CourseOption,
     DryRun,
@@ -77,9 +78,11 @@ def collect(
         list[Path] | None,
         typer.Option(help="List of who is enrolled, CSV or .xlsx, of Moodle, Canvas or a spreadsheet; one per group."),
     ] = None,
-    file_mib: Annotated[float, typer.Option(help="Limit of a file, in MiB.")] = 20,
-    total_gib: Annotated[float, typer.Option(help="Limit of all the files together, in GiB.")] = 4,
-    files: Annotated[int, typer.Option(help="Limit of how many files there are.")] = 50_000,
+    file_mib: Annotated[float, Between(0, 2**20, above=True), typer.Option(help="Limit of a file, in MiB.")] = 20,
+    total_gib: Annotated[
+        float, Between(0, 2**20, above=True), typer.Option(help="Limit of all the files together, in GiB.")
+    ] = 4,
+    files: Annotated[int, Between(1, 10**9), typer.Option(help="Limit of how many files there are.")] = 50_000,
     dry_run: DryRun = False,
 ) -> None:
     """Take in what students handed in, and who is enrolled; nothing that was there is lost.
@@ -91,7 +94,7 @@ def collect(
     from tema9.classroom.course import Course
     from tema9.classroom.grading import identities, intake, people
 
-    limits = intake.Limits(size("--file-mib", file_mib, 20), size("--total-gib", total_gib, 30), at_least_one(files))
+    limits = intake.Limits(max(1, int(file_mib * 2**20)), max(1, int(total_gib * 2**30)), files)
     listed = people.together(people.read(path) for path in roster or ())
     before = people.known(Course(course))
     everybody = people.merge(listed, before) if roster else before
@@ -124,33 +127,13 @@ def collect(
         raise typer.Exit(1)
 
 
-def size(option: str, value: float, power: int) -> int:
-    """Return a size in bytes that an option gives in units of 2**power bytes.
-
-    Raises:
-        ValueError: it is no size; the message says so.
-    """
-    if not 2**-power <= value < 2**40:
-        raise ValueError(f"{option} {value:g} is no size; give a number above 0")
-    return int(value * 2**power)
-
-
-def at_least_one(files: int) -> int:
-    """Return the value of --files, which must leave something to take in.
-
-    Raises:
-        ValueError: it is less than 1.
-    """
-    if files < 1:
-        raise ValueError(f"--files {files} keeps every file out; give 1 or more")
-    return files
-
-
 def rehearse(
-    students: Annotated[int, typer.Option(help="How many students.")] = 12,
-    hostile: Annotated[int, typer.Option(help="How many more who attack, each in another way.")] = 0,
+    students: Annotated[int, Between(2, 10_000), typer.Option(help="How many students.")] = 12,
+    hostile: Annotated[
+        int, Between(0, 10_000), typer.Option(help="How many more who attack, each in another way.")
+    ] = 0,
     course: CourseOption = REHEARSAL,
-    seed: Annotated[int, typer.Option(help="Of the draw of answers.")] = 0,
+    seed: Annotated[int, Between(0, 2**63 - 1), typer.Option(help="Of the draw of answers.")] = 0,
     dry_run: DryRun = False,
 ) -> None:
     """Fill a course folder with submissions made from the bank, with known scores."""
@@ -168,14 +151,16 @@ def rehearse(
 def grade(
     course: CourseArgument = COURSE,
     processes: Annotated[
-        int | None, typer.Option("-j", "--workers", help="Processes; one per core by default.")
+        int | None, Between(1, 1024), typer.Option("-j", "--workers", help="Processes; one per core by default.")
     ] = None,
     dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, to grade on its workers.")] = None,
     no_sandbox: Annotated[
         bool, typer.Option("--no-sandbox", help="Run students' code with your rights where there is no sandbox.")
     ] = False,
-    seconds: Annotated[float, typer.Option(help="Limit of a cell, and of its tests.")] = 20,
-    memory: Annotated[float, typer.Option(help="Limit of a submission, in GiB.")] = 2,
+    seconds: Annotated[
+        float, Between(0, 86_400, above=True), typer.Option(help="Limit of a cell, and of its tests.")
+    ] = 20,
+    memory: Annotated[float, Between(0.25, 4096), typer.Option(help="Limit of a submission, in GiB.")] = 2,
     again: Annotated[bool, typer.Option("--again", help="Everything, not only what has changed.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Record changed scores without asking.")] = False,
     dry_run: DryRun = False,
@@ -318,7 +303,9 @@ def export(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The file; course/scores-FORMAT.csv by default.")] = None,
     scale: Annotated[
-        float | None, typer.Option(help="The mark for all the points, as 10; the points themselves by default.")
+        float | None,
+        Between(0, 1_000_000, above=True),
+        typer.Option(help="The mark for all the points, as 10; the points themselves by default."),
     ] = None,
     missing: Annotated[str, typer.Option(help="What stands for work that was not handed in: blank or 0.")] = "blank",
     notebook: Annotated[list[str] | None, typer.Option(help="Only this notebook; more than once for several.")] = None,
