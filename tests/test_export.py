@@ -11,7 +11,8 @@ from running import grade_class, run
 
 from tema9.classroom.grading import identities, people
 from tema9.classroom.grading.identities import HandedIn
-from tema9.classroom.publishing.export import as_mark
+from tema9.classroom.publishing.export import scale_of
+from tema9.classroom.rules import Rules
 
 ENROLLED = [
     {"id": "ana", "first_name": "Ana", "last_name": "García, Núñez", "email": "ana@uni.es", "lms_user_id": "4321"},
@@ -65,9 +66,9 @@ SCORES = {"ana": "90", "absent": "", "broken": "0", "intruso": "90", "luis": "30
 @pytest.mark.sandbox
 def test_every_student_has_one_row_with_a_score_and_a_status(root):
     (header, *rows), _, result = exported(root, "csv")
-    assert header == ["student", "name", "email", "1_mini", "total", "status"]
+    assert header == ["student", "name", "email", "1_mini", "total", "mark", "status"]
     assert [row[0] for row in rows] == sorted(STATUS)
-    assert {row[0]: row[5] for row in rows} == STATUS
+    assert {row[0]: row[6] for row in rows} == STATUS
     assert {row[0]: row[3] for row in rows} == SCORES == {row[0]: row[4] for row in rows}
     assert result.exit_code == 1, "not all of them are final"
     assert "2 scores are not final: 1 answer waits for a mark" in result.output
@@ -99,8 +100,8 @@ def test_moodle_takes_all_of_its_grades_by_e_mail_and_whoever_has_none_is_named(
     _, path, result = exported(root, "moodle")
     users = {"ana@uni.es", "eva@uni.es", "luis@uni.es", "'+34@uni.es"}
     assert platform_readers.moodle_grades(path, users, "Email address") == {
-        "ana@uni.es": {"1. Mini": 90}, "eva@uni.es": {"1. Mini": 0}, "luis@uni.es": {"1. Mini": 30},
-        "'+34@uni.es": {"1. Mini": None},
+        "ana@uni.es": {"1. Mini": 90, "Final mark": 9}, "eva@uni.es": {"1. Mini": 0, "Final mark": 0},
+        "luis@uni.es": {"1. Mini": 30, "Final mark": 3}, "'+34@uni.es": {"1. Mini": None, "Final mark": None},
     }  # fmt: skip
     assert "left out: intruso: no list says by what Moodle knows this student" in result.output
 
@@ -132,7 +133,7 @@ def test_a_spreadsheet_has_numbers_and_a_sheet_of_exercises_and_no_formula(root,
     book = openpyxl.load_workbook(out)
     assert book.sheetnames == ["marks", "exercises"]
     marks = {row[0]: row for row in book["marks"].iter_rows(values_only=True)}
-    assert marks["student"] == ("student", "name", "email", "1_mini", "total", "status")
+    assert marks["student"] == ("student", "name", "email", "1_mini", "total", "mark", "status")
     assert marks["ana"][3:5] == (9, 9) and marks["absent"][3:5] == (None, None)
     exercises = {row[0]: row[3:5] for row in book["exercises"].iter_rows(values_only=True)}
     assert exercises["student"] == ("n1-size", "n1-why") and exercises["ana"] == (10, 0)
@@ -204,8 +205,8 @@ def test_feedback_goes_back_in_the_zips_of_both_platforms_under_their_names(root
     ("options", "words"),
     [
         (("--format", "excel"), "format 'excel' is none of csv, xlsx, moodle, canvas"),
-        (("--scale", "0"), "scale 0 is no highest mark"),
-        (("--scale", "nan"), "scale nan is no highest mark"),
+        (("--scale", "0"), "scale 0 is no scale; give points, course or the highest mark, as 10"),
+        (("--scale", "nan"), "scale nan is no scale"),
         (("--missing", "none"), "missing 'none' is none of blank, 0"),
         (("--notebook", "7_x"), "unknown notebook '7_x'; known: 1_mini"),
         (("--student", "nadie"), "no student 'nadie' has scores in this course"),
@@ -221,8 +222,13 @@ def test_what_cannot_be_exported_is_one_line(root, options, words):
 
 @pytest.mark.parametrize(
     ("points", "of", "scale", "mark"),
-    [(87.5, 100, 10, "8.75"), (1, 3, 10, "3.33"), (2, 3, 10, "6.67"), (0.125, 10, 10, "0.13"), (60, 60, 6.5, "6.50"),
-     (4.5, 10, None, "4.5"), (0, 0, 10, "0.00")],
+    [(87.5, 100, "10", "8.75"), (1, 3, "10", "3.33"), (2, 3, "10", "6.67"), (0.125, 10, "10,0", "0.13"),
+     (60, 60, "6.5", "6.50"), (0, 1, "10", "0.00"), (1, 2, "course", "5.00")],
 )  # fmt: skip
 def test_a_mark_on_a_scale_has_two_decimals_rounded_as_people_round(points, of, scale, mark):
-    assert as_mark(points, of, scale) == mark
+    found = scale_of(scale, Rules())
+    assert found.mark(points / of) == mark
+
+
+def test_points_are_no_scale():
+    assert scale_of("points", Rules()) is None

@@ -9,6 +9,7 @@ import pytest
 from tema9.classroom.grading.identities import HandedIn, Identities
 from tema9.classroom.publishing import platforms
 from tema9.classroom.publishing.export import Column, Marks
+from tema9.classroom.rules import Scale
 
 # The strings of Moodle's language packs: recordid, fullname, email, grade, maximumgrade, lastmodifiedgrade, comments,
 # hiddenuser.
@@ -88,10 +89,10 @@ def test_the_marks_of_several_notebooks_are_one_mark_of_an_assignment(tmp_path):
     path = worksheet(tmp_path / "sheet.csv", LANGUAGES["es"])
     known = Identities(PEOPLE, handed_in=ROWS)
     for chosen, settings, marks in (
-        (["1_lenet5", "2_alexnet"], {}, ["9,13", "2,70", ""]),
+        (["1_lenet5", "2_alexnet"], {}, ["9,35", "2,03", ""]),
         (["2_alexnet"], {}, ["10,00", "", ""]),
         (["2_alexnet"], {"missing": "0"}, ["10,00", "0,00", "0,00"]),
-        (["1_lenet5"], {"scale": 100.0}, ["87,00", "40,50", ""]),
+        (["1_lenet5"], {"scale": Scale(maximum=100)}, ["87,00", "40,50", ""]),
     ):
         filled = platforms.fill(path, class_marks(**settings), known, chosen=chosen)
         assert [row[4] for row in csv.reader(filled.text.splitlines()[1:])] == marks

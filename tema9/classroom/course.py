@@ -4,6 +4,7 @@
       source/       the notebooks with their solutions and hidden tests, made from the sources
       release/      the notebooks as students receive them
       submitted/    STUDENT/NOTEBOOK/NOTEBOOK.ipynb, the notebooks that students hand in; grading never writes here
+      course.toml   the rules of the course: deadlines, weights, the scale; made once, written by the teacher
       replaced/     the submissions that were handed in first, of students who handed in again
       roster.csv    who is or was enrolled, with the numbers by which learning platforms know them
       who.csv       which students they are who handed in under a name that no list has; the teacher says it
@@ -40,7 +41,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, Execute, GetGrades
 from traitlets.config import Config
 
-from tema9.classroom import gradebook, sources
+from tema9.classroom import gradebook, rules, sources
 from tema9.classroom.cells import CODE_STUB, TEXT_STUB
 from tema9.classroom.sources import Source
 from tema9.files import atomic_write
@@ -226,6 +227,7 @@ class Course:
         """
         (self.root / "exchange").mkdir(parents=True, exist_ok=True)
         (self.root / "nbgrader_config.py").write_text(CONFIG_FILE.format(subfolder=""), encoding="utf-8")
+        rules.write_template(self.root)
         with contextlib.closing(self.gradebook()) as opened:
             known = {assignment.name for assignment in opened.assignments}
         for source in sources.all_sources() if chosen is None else chosen:

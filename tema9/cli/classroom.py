@@ -303,10 +303,8 @@ def export(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The file; course/scores-FORMAT.csv by default.")] = None,
     scale: Annotated[
-        float | None,
-        Between(0, 1_000_000, above=True),
-        typer.Option(help="The mark for all the points, as 10; the points themselves by default."),
-    ] = None,
+        str, typer.Option(help="points, course for the scale in course.toml, or the highest mark, as 10.")
+    ] = "points",
     missing: Annotated[str, typer.Option(help="What stands for work that was not handed in: blank or 0.")] = "blank",
     notebook: Annotated[list[str] | None, typer.Option(help="Only this notebook; more than once for several.")] = None,
     student: Annotated[
@@ -324,6 +322,7 @@ def export(
     from tema9.classroom.course import Course
     from tema9.classroom.grading import identities, people, scores
     from tema9.classroom.grading.cohort import open_cohort
+    from tema9.classroom.grading.record import Record
     from tema9.classroom.publishing import export, platforms
 
     cohort = open_cohort(course)
@@ -337,17 +336,23 @@ def export(
     if student:
         only = {one_student(said, {row.student for row in rows}, known) for said in student}
         rows = [row for row in rows if row.student in only]
-    columns = [export.Column(source.name, source.title, source.points) for source in chosen.values()]
+    with Record(cohort.course, read_only=True) as record:
+        rules = record.rules()
+    most = {row.notebook: row.maximum for row in rows}
+    columns = [export.Column(name, source.title, most.get(name, 0)) for name, source in chosen.items()]
     detail = [
         export.Column(name, name, exercise.points)
         for source in chosen.values()
         for name, exercise in source.exercises.items()
     ]
-    by_notebook = export.marks(rows, columns, everybody, None, scale, missing)
-    by_exercise = export.marks(rows, detail, everybody, scores.by_exercise(cohort), scale, missing)
+    by_notebook = export.marks(rows, columns, everybody, rules, None, scale, missing)
+    by_exercise = export.marks(rows, detail, everybody, rules, export.by_exercise(cohort, rows), scale, missing)
+    if len(chosen) == len(cohort.sources):
+        finals = scores.finals(rows, rules)
+        by_notebook.finals = {one: final.mark if by_notebook.mark(one) else "" for one, final in finals.items()}
     verb = "would write" if dry_run else "wrote"
     if fill:
-        filled = platforms.fill(fill, by_notebook, known, comments_of(cohort), list(chosen) if notebook else ())
+        filled = platforms.fill(fill, by_notebook, known, comments_of(cohort, rows), list(chosen) if notebook else ())
         out, left_out = out or course / f"filled-{fill.name}", filled.notes
         if not dry_run:
             platforms.write_filled(out, filled)
@@ -395,14 +400,16 @@ def one_student(said: str, there: set[str], known: "Identities") -> str:
     raise ValueError(f"no student {said!r} has scores in this course{could_be}")
 
 
-def comments_of(cohort: "Cohort") -> Callable[[str, Iterable[str]], str]:
+def comments_of(cohort: "Cohort", rows: Iterable["Row"]) -> Callable[[str, Iterable[str]], str]:
     """Return a function that gives the feedback of a student about some notebooks, as HTML in short."""
     from tema9.classroom.grading.record import Record
     from tema9.classroom.publishing import feedback, platforms
 
+    there = {(row.student, row.notebook): row for row in rows}
+
     def comments(student: str, notebooks: Iterable[str]) -> str:
         with Record(cohort.course, read_only=True) as record:
-            several = [feedback.in_short(record, cohort.sources[name], student) for name in notebooks]
+            several = [feedback.in_short(record, cohort.sources[name], there[student, name]) for name in notebooks]
         return platforms.comment(line for lines in several for line in lines)
 
     return comments

@@ -41,6 +41,9 @@ class Receipt:
         environment: the versions that verdicts depend on, as `environment` returns them.
         limits: of the sandbox, by name.
         seconds: that grading took.
+        handed_in: when, in ISO format with a time zone; "" if nothing says when.
+        late: whether the platform says that it was late.
+        team: the team in whose name it was handed in.
         version: of this package; recorded: when, in UTC. Both are "" before the receipt is written.
     """
 
@@ -57,6 +60,9 @@ class Receipt:
     environment: dict[str, str] = field(default_factory=dict)
     limits: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+    handed_in: str = ""
+    late: bool = False
+    team: str = ""
     version: str = ""
     recorded: str = ""
 

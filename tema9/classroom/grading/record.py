@@ -25,11 +25,15 @@ from nbgrader.api import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from tema9 import __version__
+from tema9.classroom import rules
 from tema9.classroom.course import Course, quiet
 from tema9.classroom.gradebook import GradebookError
 from tema9.classroom.grading.job import Judged
 from tema9.classroom.grading.receipt import Receipt
+from tema9.classroom.rules import Rules
 from tema9.files import atomic_write
+
+RECORDED_RULES = Path("receipts", rules.RULES)  # the rules that the recorded scores follow
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,15 @@ class Record:
     def graded_path(self, student: str, notebook: str) -> Path:
         """Return where the notebook lies as it was graded, for Formgrader and for the feedback."""
         return self.root / "autograded" / student / notebook / f"{notebook}.ipynb"
+
+    def rules(self) -> Rules:
+        """Return the rules of the course that the recorded scores follow, whatever course.toml says by now.
+
+        Raises:
+            RulesError: the copy of the rules in receipts/ cannot be read.
+        """
+        path = self.root / RECORDED_RULES
+        return rules.parse(path.read_bytes(), path, strict=False) if path.exists() else Rules()
 
     def enroll(self, people: Iterable[dict[str, str]]) -> None:
         """Add students to the gradebook, or bring what it knows of them up to date.

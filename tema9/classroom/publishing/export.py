@@ -5,19 +5,23 @@ and Canvas give.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Decimal
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tema9.classroom.grading import marks as by_rules
+from tema9.classroom.grading.cohort import Cohort
 from tema9.classroom.grading.people import Person, name_of
+from tema9.classroom.grading.record import Record
 from tema9.classroom.grading.scores import Row
+from tema9.classroom.rules import Final, Rules, Scale
 from tema9.files import atomic_write, no_formula, write_csv
 from tema9.streams import printable
 
 Line = Sequence[Any]
 FORMS = ("csv", "xlsx", "moodle", "canvas")
 MISSING = ("blank", "0")
+POINTS, COURSE = "points", "course"  # scales that are no number
 
 
 @dataclass(frozen=True)
@@ -44,16 +48,20 @@ class Marks:
         points: {student: {key of a column: points, or None where there is no mark}}.
         status: {student: what the numbers do not say}.
         people: {student: who it is}, of those whom a list has.
-        scale: the mark for all the points; None for the points themselves.
+        scale: of the marks; None for points.
         missing: "blank" or "0": what stands for a work that was not handed in.
+        rules: of the course, by which the marks of several notebooks are one.
+        finals: {student: the final mark}, where all notebooks are in the columns.
     """
 
     columns: list[Column]
     points: dict[str, dict[str, float | None]]
     status: dict[str, str] = field(default_factory=dict)
     people: dict[str, Person] = field(default_factory=dict)
-    scale: float | None = None
+    scale: Scale | None = None
     missing: str = "blank"
+    rules: Rules = field(default_factory=Rules)
+    finals: dict[str, str] = field(default_factory=dict)
 
     def mark(self, student: str, keys: Iterable[str] | None = None, out_of: float | None = None) -> str:
         """Return a student's mark in some columns together, as text; "" where there is none.
@@ -64,37 +72,71 @@ class Marks:
             out_of: the mark for all the points, where no scale was asked for; None for the points themselves.
         """
         chosen = [column for column in self.columns if keys is None or column.key in keys]
-        found = [self.points[student].get(column.key) for column in chosen]
-        if all(points is None for points in found) and (self.missing == "blank" or not chosen):
+        found = {column.key: self.points[student].get(column.key) for column in chosen}
+        if all(points is None for points in found.values()) and (self.missing == "blank" or not chosen):
             return ""
-        return as_mark(
-            sum(points or 0 for points in found), sum(column.points for column in chosen), self.scale or out_of
-        )
+        scale = self.scale or (Scale(maximum=out_of) if out_of else None)
+        if scale is None:
+            return f"{sum(points or 0 for points in found.values()):g}"
+        parts = {column.key: (found[column.key] or 0) / (column.points or 1) for column in chosen}
+        if len(parts) == 1:
+            return scale.mark(next(iter(parts.values())))
+        rules = self.rules if len(chosen) == len(self.columns) else replace(self.rules, final=Final())
+        return scale.mark(by_rules.final({key: (part, True) for key, part in parts.items()}, rules).fraction)
 
     def line(self, student: str) -> list[str]:
         """Return a student's marks, one for each column."""
         return [self.mark(student, [column.key]) for column in self.columns]
 
 
-def as_mark(points: float, of: float, scale: float | None) -> str:
-    """Return points as a mark, with two decimals on a scale; the points themselves where there is no scale.
+def scale_of(text: str, rules: Rules) -> Scale | None:
+    """Return the scale that a teacher asks for; None for points.
 
-    Example:
-        >>> as_mark(87.5, 100, 10), as_mark(87.5, 100, None)
-        ('8.75', '87.5')
+    Args:
+        text: "points", "course" for the scale of the course's rules, or the mark for all the points, as "10".
+        rules: of the course.
+
+    Raises:
+        ValueError: it is none of them.
     """
-    if scale is None:
-        return f"{points:g}"
-    exact = Decimal(str(points)) * Decimal(str(scale)) / Decimal(str(of or 1))
-    return str(exact.quantize(Decimal("0.01"), ROUND_HALF_UP))
+    if text in (POINTS, COURSE):
+        return rules.scale if text == COURSE else None
+    try:
+        most = float(text.replace(",", "."))
+    except ValueError:
+        most = 0.0
+    if not 0 < most < 1e6:
+        raise ValueError(f"scale {text} is no scale; give {POINTS}, {COURSE} or the highest mark, as 10")
+    return Scale(maximum=most)
+
+
+def by_exercise(cohort: Cohort, rows: Iterable[Row]) -> dict[tuple[str, str], dict[str, float]]:
+    """Return {(student, notebook): {exercise: points}} of rows, as the rules count them; nothing is run.
+
+    Args:
+        cohort: the class.
+        rows: the scores, as `scores.scores` returns them.
+    """
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    with Record(cohort.course, read_only=True) as record:
+        points, rules = record.all_points(), record.rules()
+        for row in rows:
+            owner, source = row.by or row.student, cohort.sources[row.notebook]
+            receipt = record.receipt(owner, row.notebook)
+            worth = by_rules.worth(source, receipt, points.get((owner, row.notebook), {}), rules, row.student)
+            there = found.setdefault((row.student, row.notebook), dict.fromkeys(source.exercises, 0.0))
+            for cell in worth.cells.values():
+                there[cell.exercise] += cell.score
+    return found
 
 
 def marks(
     rows: Iterable[Row],
     columns: list[Column],
     people: Iterable[Person],
+    rules: Rules | None = None,
     by_exercise: dict[tuple[str, str], dict[str, float]] | None = None,
-    scale: float | None = None,
+    scale: str = POINTS,
     missing: str = "blank",
 ) -> Marks:
     """Return the marks of a class.
@@ -103,16 +145,17 @@ def marks(
         rows: the scores, as `scores.scores` returns them.
         columns: what has marks.
         people: who is or was enrolled.
-        by_exercise: {(student, notebook): {exercise: points}} for marks of exercises; None for marks of notebooks.
-        scale, missing: as in `Marks`.
+        rules: that the scores follow; None for the default ones.
+        by_exercise: what `by_exercise` returns, for marks of exercises; None for marks of notebooks.
+        scale: as for `scale_of`.
+        missing: as in `Marks`.
 
     Raises:
-        ValueError: the scale is no number above 0, or `missing` is none of MISSING.
+        ValueError: the scale is none, or `missing` is none of MISSING.
     """
-    if scale is not None and not 0 < scale < 1e6:
-        raise ValueError(f"scale {scale:g} is no highest mark; give a number above 0, as 10 or 100")
     if missing not in MISSING:
         raise ValueError(f"missing {missing!r} is none of {', '.join(MISSING)}")
+    rules = rules or Rules()
     points: dict[str, dict[str, float | None]] = {}
     of_student: dict[str, list[Row]] = {}
     for row in rows:
@@ -124,7 +167,9 @@ def marks(
         elif handed_in:
             there |= by_exercise.get((row.student, row.notebook), {})
     said = {student: status(several) for student, several in of_student.items()}
-    return Marks(columns, points, said, {person["id"]: person for person in people}, scale, missing)
+    made = Marks(columns, points, said, {person["id"]: person for person in people}, scale_of(scale, rules), missing)
+    made.rules = rules
+    return made
 
 
 def status(rows: Iterable[Row]) -> str:
@@ -135,6 +180,8 @@ def status(rows: Iterable[Row]) -> str:
             said.append(f"{row.notebook}: {row.status}")
         elif row.pending:
             said.append(f"{row.notebook}: {row.pending} to mark by hand")
+        if row.late:
+            said.append(f"{row.notebook}: {row.late}" + (f", {row.lost:g} points lost" if row.lost else ""))
     return "; ".join(said) or "graded"
 
 
@@ -158,26 +205,29 @@ def table(form: str, marks: Marks) -> tuple[list[Line], list[str]]:
 
 
 def _plain(marks: Marks, students: Iterable[str]) -> Iterator[Line]:
-    yield ["student", "name", "email", *(column.key for column in marks.columns), "total", "status"]
+    final = ["mark"] if marks.finals else []
+    yield ["student", "name", "email", *(column.key for column in marks.columns), "total", *final, "status"]
     for student in students:
         person = marks.people.get(student, {"id": student})
         identity = [student, name_of(person), person.get("email", "")]
-        yield [*identity, *marks.line(student), marks.mark(student), marks.status.get(student, "")]
+        final = [marks.finals.get(student, "")] if marks.finals else []
+        yield [*identity, *marks.line(student), marks.mark(student), *final, marks.status.get(student, "")]
 
 
 def _moodle(marks: Marks, students: Iterable[str]) -> Iterator[Line]:
     """Moodle's import of grades: who is mapped by e-mail, the columns that nobody maps are passed over."""
-    yield ["Email address", "Username", "First name", "Surname", *(column.title for column in marks.columns)]
+    final = ["Final mark"] if marks.finals else []
+    yield ["Email address", "Username", "First name", "Surname", *(one.title for one in marks.columns), *final]
     for student in students:
         person = marks.people.get(student, {})
         identity = [person.get("email", ""), student, person.get("first_name", ""), person.get("last_name", "")]
-        yield [*identity, *marks.line(student)]
+        yield [*identity, *marks.line(student), *([marks.finals.get(student, "")] if final else [])]
 
 
 def _canvas(marks: Marks, students: Iterable[str]) -> Iterator[Line]:
     """Canvas's import of its gradebook, in which each further column would be a new assignment."""
     yield ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *(column.title for column in marks.columns)]
-    possible = [f"{marks.scale or column.points:g}" for column in marks.columns]
+    possible = [f"{marks.scale.maximum if marks.scale else column.points:g}" for column in marks.columns]
     yield ["    Points Possible", "", "", "", "", *possible]
     for student in students:
         person = marks.people.get(student, {})

@@ -17,6 +17,7 @@ from tema9.classroom import cells, sources
 from tema9.classroom.course import Course
 from tema9.classroom.grading.cohort import Cohort
 from tema9.classroom.grading.record import Record
+from tema9.classroom.grading.scores import Row
 from tema9.classroom.grading.verdicts import OUTCOMES
 from tema9.classroom.publishing import pages
 from tema9.classroom.sources import Source
@@ -89,21 +90,24 @@ def write(record: Record, source: Source, student: str) -> Path:
     return path
 
 
-def in_short(record: Record, source: Source, student: str) -> list[str]:
+def in_short(record: Record, source: Source, row: Row) -> list[str]:
     """Return the feedback of one recorded submission as lines of text, for a platform's column of comments.
 
     The first line has the points, and each other line an exercise that lost some, or a comment of the teacher. Without
     a recorded submission there is no line.
 
     Args:
-        record, source, student: as for `write`.
+        record: the record of the class, open.
+        source: the notebook.
+        row: the student's score in it.
     """
+    student = row.by or row.student
     receipt = record.receipt(student, source.name)
     if receipt is None:
         return []
     scores, comments = record.points(student, source.name), record.comments(student, source.name)
-    total = sum(score for score, _ in scores.values())
-    lines = [f"{source.title}: {total:g} de {source.points:g} puntos"]
+    lost = f" ({row.lost:g} menos por el retraso)" if row.lost else ""
+    lines = [f"{source.title}: {row.total:g} de {row.maximum:g} puntos{lost}"]
     for one in _exercises(record, source, student, receipt, scores, comments):
         if one["mood"] != "good" or one["score"] < one["points"] or one["comment"]:
             result = one["verdict"] if one["mood"] == "wait" else f"{one['score']:g} de {one['points']:g}"
