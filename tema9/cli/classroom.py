@@ -11,6 +11,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from tema9.cli.authoring import build_first
 from tema9.cli.terminal import (
     COURSE,
     REHEARSAL,
@@ -52,12 +53,16 @@ def release(
     ] = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Make the course folder: what nbgrader releases, the gradebook, and the zip for the students."""
+    """Make the course folder: what nbgrader releases, the gradebook, and the zip for the students.
+
+    If the sources have changed since the notebooks were built, they are checked and built first.
+    """
     from tema9.classroom import sources
     from tema9.classroom.authoring import bundle
     from tema9.classroom.course import Course
 
     out = course / STUDENTS_ZIP
+    build_first(dry_run)
     if not dry_run:
         with alone_in(course):
             opened = Course(course)
