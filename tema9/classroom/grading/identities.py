@@ -332,6 +332,18 @@ def load(course: Course, people: Iterable[Person]) -> Identities:
     return Identities(people, _read(course.root / WHO, Who), _read(course.root / HANDED_IN, HandedIn))
 
 
+def handed_in(course: Course) -> dict[tuple[str, str], HandedIn]:
+    """Return {(student, notebook): its row of handed_in.csv}; {} where nothing was collected.
+
+    Args:
+        course: the course.
+
+    Raises:
+        ValueError: handed_in.csv cannot be read.
+    """
+    return {(row.student, row.notebook): row for row in _read(course.root / HANDED_IN, HandedIn)}
+
+
 def _read(path, kind):
     if not path.is_file():
         return []
