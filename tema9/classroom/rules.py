@@ -148,8 +148,8 @@ class Rules:
 
     def deadline(self, notebook: str, student: str) -> datetime | None:
         """Return until when a student can hand in a notebook; None if there is no deadline."""
-        deadline = self.of(notebook).deadline
-        return deadline and deadline + timedelta(days=self.days_more(notebook, student))
+        deadline, days = self.of(notebook).deadline, self.days_more(notebook, student)
+        return deadline + timedelta(days=days) if deadline and days else deadline
 
     def seconds_late(self, notebook: str, student: str, when: datetime | None, said_late: bool = False) -> float:
         """Return how many seconds after the deadline a submission came; 0 if it is in time.
@@ -163,7 +163,7 @@ class Rules:
         deadline = self.deadline(notebook, student)
         if when is None or deadline is None:
             return UNKNOWN if said_late and not self.days_more(notebook, student) else 0.0
-        late = (when - deadline).total_seconds()
+        late = when.timestamp() - deadline.timestamp()
         return late if late > 60 * self.of(notebook).penalty.grace_minutes else 0.0
 
     def points_lost(self, notebook: str, score: float, maximum: float, seconds: float) -> float:
@@ -241,7 +241,7 @@ def parse(
     except UnicodeDecodeError:
         raise RulesError(f"{path} is not in UTF-8; save it in UTF-8") from None
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-        said = " ".join(str(error).split())
+        said = " ".join(str(error).split()).replace("Cannot overwrite a value", "a key that is there twice")
         raise RulesError(f"{path} is no TOML: {said}; correct that line (a text stands in quotes)") from None
     return _Reader(str(path), students, strict).rules(table)
 
