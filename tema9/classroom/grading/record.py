@@ -76,6 +76,7 @@ class Record:
         self.gradebook = self.course.gradebook(self.read_only)
         self.gradebook.db.session_factory.configure(expire_on_commit=False)
         self.gradebook.db.remove()
+        self._rules: Rules | None = None
         self.cells: dict[str, tuple[dict, dict]] = {}  # {notebook: what `_cells_of` returns}
         return self
 
@@ -113,7 +114,9 @@ class Record:
 
     def rules(self) -> Rules:
         """Return the rules of the course that the recorded scores follow, as `rules.recorded` does."""
-        return rules.recorded(self.root)
+        if self._rules is None:
+            self._rules = rules.recorded(self.root)
+        return self._rules
 
     def enroll(self, people: Iterable[dict[str, str]]) -> None:
         """Add students to the gradebook, or bring what it knows of them up to date.
@@ -227,6 +230,7 @@ class Record:
         if content is not None:
             with atomic_write(self.root / RECORDED) as temporary:
                 temporary.write_bytes(content)
+            self._rules = rules
 
     def _count(self, counts):
         """Give the extra credit by which cells count as {id: (effect, points)} says, and take back what is over."""
