@@ -76,6 +76,15 @@ def _without_password(url):
         return "of this URL"
 
 
+def exists(url: str) -> bool:
+    """Return whether there is a gradebook already; of a database on a server, that there may be one."""
+    try:
+        parsed = make_url(url)
+    except SQLAlchemyError:  # whoever opens it is told
+        return True
+    return parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").is_file()
+
+
 def open_gradebook(url: str, read_only: bool = False) -> Gradebook:
     """Open nbgrader's gradebook; if the database does not exist, make it.
 
@@ -87,9 +96,7 @@ def open_gradebook(url: str, read_only: bool = False) -> Gradebook:
         GradebookError: the database cannot be opened.
     """
     try:
-        parsed = make_url(url)
-        exists = parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").is_file()
-        return Gradebook(url if exists or not read_only else "sqlite://", COURSE_ID)
+        return Gradebook(url if exists(url) or not read_only else "sqlite://", COURSE_ID)
     except (SQLAlchemyError, ImportError) as error:
         raise GradebookError(url, error) from error
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -14,6 +15,7 @@ from tema9.cli.terminal import (
     COURSE,
     REHEARSAL,
     STUDENTS_ZIP,
+    Between,
     CourseArgument,
     CourseOption,
     DryRun,
@@ -27,6 +29,8 @@ from tema9.cli.terminal import (
 from tema9.streams import printable
 
 if TYPE_CHECKING:
+    from tema9.classroom.grading.cohort import Cohort
+    from tema9.classroom.grading.identities import Identities
     from tema9.classroom.grading.record import Change
     from tema9.classroom.grading.scores import Row
 
@@ -74,9 +78,11 @@ def collect(
         list[Path] | None,
         typer.Option(help="List of who is enrolled, CSV or .xlsx, of Moodle, Canvas or a spreadsheet; one per group."),
     ] = None,
-    file_mib: Annotated[float, typer.Option(help="Limit of a file, in MiB.")] = 20,
-    total_gib: Annotated[float, typer.Option(help="Limit of all the files together, in GiB.")] = 4,
-    files: Annotated[int, typer.Option(help="Limit of how many files there are.")] = 50_000,
+    file_mib: Annotated[float, Between(0, 2**20, above=True), typer.Option(help="Limit of a file, in MiB.")] = 20,
+    total_gib: Annotated[
+        float, Between(0, 2**20, above=True), typer.Option(help="Limit of all the files together, in GiB.")
+    ] = 4,
+    files: Annotated[int, Between(1, 10**9), typer.Option(help="Limit of how many files there are.")] = 50_000,
     dry_run: DryRun = False,
 ) -> None:
     """Take in what students handed in, and who is enrolled; nothing that was there is lost.
@@ -88,7 +94,7 @@ def collect(
     from tema9.classroom.course import Course
     from tema9.classroom.grading import identities, intake, people
 
-    limits = intake.Limits(size("--file-mib", file_mib, 20), size("--total-gib", total_gib, 30), at_least_one(files))
+    limits = intake.Limits(max(1, int(file_mib * 2**20)), max(1, int(total_gib * 2**30)), files)
     listed = people.together(people.read(path) for path in roster or ())
     before = people.known(Course(course))
     everybody = people.merge(listed, before) if roster else before
@@ -121,33 +127,13 @@ def collect(
         raise typer.Exit(1)
 
 
-def size(option: str, value: float, power: int) -> int:
-    """Return a size in bytes that an option gives in units of 2**power bytes.
-
-    Raises:
-        ValueError: it is no size; the message says so.
-    """
-    if not 2**-power <= value < 2**40:
-        raise ValueError(f"{option} {value:g} is no size; give a number above 0")
-    return int(value * 2**power)
-
-
-def at_least_one(files: int) -> int:
-    """Return the value of --files, which must leave something to take in.
-
-    Raises:
-        ValueError: it is less than 1.
-    """
-    if files < 1:
-        raise ValueError(f"--files {files} keeps every file out; give 1 or more")
-    return files
-
-
 def rehearse(
-    students: Annotated[int, typer.Option(help="How many students.")] = 12,
-    hostile: Annotated[int, typer.Option(help="How many more who attack, each in another way.")] = 0,
+    students: Annotated[int, Between(2, 10_000), typer.Option(help="How many students.")] = 12,
+    hostile: Annotated[
+        int, Between(0, 10_000), typer.Option(help="How many more who attack, each in another way.")
+    ] = 0,
     course: CourseOption = REHEARSAL,
-    seed: Annotated[int, typer.Option(help="Of the draw of answers.")] = 0,
+    seed: Annotated[int, Between(0, 2**63 - 1), typer.Option(help="Of the draw of answers.")] = 0,
     dry_run: DryRun = False,
 ) -> None:
     """Fill a course folder with submissions made from the bank, with known scores."""
@@ -165,14 +151,16 @@ def rehearse(
 def grade(
     course: CourseArgument = COURSE,
     processes: Annotated[
-        int | None, typer.Option("-j", "--workers", help="Processes; one per core by default.")
+        int | None, Between(1, 1024), typer.Option("-j", "--workers", help="Processes; one per core by default.")
     ] = None,
     dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, to grade on its workers.")] = None,
     no_sandbox: Annotated[
         bool, typer.Option("--no-sandbox", help="Run students' code with your rights where there is no sandbox.")
     ] = False,
-    seconds: Annotated[float, typer.Option(help="Limit of a cell, and of its tests.")] = 20,
-    memory: Annotated[float, typer.Option(help="Limit of a submission, in GiB.")] = 2,
+    seconds: Annotated[
+        float, Between(0, 86_400, above=True), typer.Option(help="Limit of a cell, and of its tests.")
+    ] = 20,
+    memory: Annotated[float, Between(0.25, 4096), typer.Option(help="Limit of a submission, in GiB.")] = 2,
     again: Annotated[bool, typer.Option("--again", help="Everything, not only what has changed.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Record changed scores without asking.")] = False,
     dry_run: DryRun = False,
@@ -245,19 +233,47 @@ def print_changes(changes: list["Change"]) -> None:
         say(f"  {change.student} {change.notebook}: {change.before:g} -> {change.after:g} ({why})")
 
 
-def feedback(course: CourseArgument = COURSE, dry_run: DryRun = False) -> None:
-    """Write what each student reads: verdicts and recognised mistakes in Spanish, nothing hidden."""
-    from tema9.classroom.grading import scores
+def feedback(
+    course: CourseArgument = COURSE,
+    moodle: Annotated[
+        bool, typer.Option("--moodle", help="Also the zips that Moodle takes as feedback files, one per assignment.")
+    ] = False,
+    canvas: Annotated[
+        bool, typer.Option("--canvas", help="Also the zips that Canvas takes as submissions that come back.")
+    ] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Write what each student reads: verdicts and recognised mistakes in Spanish, nothing hidden.
+
+    Exit code 1 if a page has no place in a zip, since its work did not come from that platform.
+    """
+    from tema9.classroom.grading import identities, scores, senders
     from tema9.classroom.grading.cohort import open_cohort
-    from tema9.classroom.publishing import feedback
+    from tema9.classroom.publishing import feedback, platforms
 
     cohort = open_cohort(course)
     students = sorted({row.student for row in scores.scores(cohort)})
     if dry_run:
-        console.print(f"would write the feedback of {len(students)} students to {short(course / 'feedback')}/")
+        console.print(f"would write the feedback of {count(len(students), 'student')} to {short(course / 'feedback')}/")
         return
     paths = feedback.write_all(cohort, students, track=tracker("feedback"))
-    console.print(f"{len(paths)} pages -> {short(course / 'feedback')}/STUDENT/NOTEBOOK/NOTEBOOK.html")
+    console.print(f"{count(len(paths), 'page')} -> {short(course / 'feedback')}/STUDENT/NOTEBOOK/NOTEBOOK.html")
+    pages = {(path.parts[-3], path.stem): path for path in paths}
+    handed_in = identities.load(cohort.course, ()).handed_in
+    left_out = False
+    for system in [name for name, wanted in ((senders.MOODLE, moodle), (senders.CANVAS, canvas)) if wanted]:
+        zips, others = platforms.feedback_zips(system, handed_in, pages)
+        if not zips:
+            raise ValueError(f"no work came in a zip of {system}; it takes feedback only under the names that it gave")
+        for name, files in sorted(zips.items()):
+            path = course / f"feedback-{system.lower()}-{name}.zip"
+            platforms.write_zip(path, files)
+            say(f"for {system}: {count(len(files), 'file')} -> {short(path)}")
+        for student, notebook in others:
+            say(f"left out: {student}, {notebook}: it did not come in a zip of {system}", style="yellow")
+        left_out = left_out or bool(others)
+    if left_out:
+        raise typer.Exit(1)
 
 
 def report(course: CourseArgument = COURSE, dry_run: DryRun = False) -> None:
@@ -280,28 +296,123 @@ def report(course: CourseArgument = COURSE, dry_run: DryRun = False) -> None:
 
 def export(
     course: CourseArgument = COURSE,
-    form: Annotated[str, typer.Option("--format", help="csv, moodle or canvas.")] = "csv",
+    form: Annotated[str, typer.Option("--format", help="csv, xlsx, moodle or canvas.")] = "csv",
+    fill: Annotated[
+        Path | None,
+        typer.Option(help="Moodle's grading worksheet or Canvas's gradebook, as the platform gave it, to fill in."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The file; course/scores-FORMAT.csv by default.")] = None,
+    scale: Annotated[
+        str, typer.Option(help="points, course for the scale in course.toml, or the highest mark, as 10.")
+    ] = "points",
+    missing: Annotated[str, typer.Option(help="What stands for work that was not handed in: blank or 0.")] = "blank",
+    notebook: Annotated[list[str] | None, typer.Option(help="Only this notebook; more than once for several.")] = None,
+    student: Annotated[
+        list[str] | None, typer.Option(help="Only this student, by id, e-mail or name; more than once for several.")
+    ] = None,
+    exercises: Annotated[bool, typer.Option("--exercises", help="A mark for each exercise.")] = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Write the scores as CSV for Moodle, Canvas or a spreadsheet: one row per enrolled student, with a status.
+    """Write the scores for Moodle, Canvas or a spreadsheet: one row per enrolled student.
 
-    Exit code 1 if a score is not final: not graded, or waiting for a mark by hand.
+    Exit code 1 if a score is not final (not graded, or waiting for a mark by hand), or if a student or a row of the
+    file to fill in was left out.
     """
-    from tema9.classroom.grading import people, scores
+    from tema9.classroom import sources
+    from tema9.classroom.course import Course
+    from tema9.classroom.grading import identities, people, scores
     from tema9.classroom.grading.cohort import open_cohort
-    from tema9.classroom.publishing import export
+    from tema9.classroom.grading.record import Record
+    from tema9.classroom.publishing import export, platforms
 
     cohort = open_cohort(course)
-    rows = scores.scores(cohort)
-    lines = list(export.table(form, rows, cohort.sources, people.enrolled(cohort.course)))
-    out = out or course / f"scores-{form}.csv"
-    if not dry_run:
-        export.write(out, lines)
-    console.print(f"{'would write' if dry_run else 'wrote'} {len({r.student for r in rows})} students -> {short(out)}")
-    if open_ends := sum(not row.is_final for row in rows):
-        console.print(f"{open_ends} scores are not final: {sum(row.pending for row in rows)} answers wait for a mark")
+    everybody = people.known(cohort.course)
+    known = identities.load(Course(course), everybody)
+    wanted = [source for name in notebook for source in sources.named(name)] if notebook else sources.named()
+    if nobody := [source.name for source in wanted if notebook and source.name not in cohort.sources]:
+        raise ValueError(f"nobody has handed in {', '.join(nobody)}; there is {', '.join(cohort.sources)}")
+    chosen = {source.name: source for source in wanted if source.name in cohort.sources}
+    rows = [row for row in scores.scores(cohort) if row.notebook in chosen]
+    if student:
+        only = {one_student(said, {row.student for row in rows}, known) for said in student}
+        rows = [row for row in rows if row.student in only]
+    with Record(cohort.course, read_only=True) as record:
+        rules = record.rules()
+    most = {row.notebook: row.maximum for row in rows}
+    columns = [export.Column(name, source.title, most.get(name, 0)) for name, source in chosen.items()]
+    detail = [
+        export.Column(name, name, exercise.points)
+        for source in chosen.values()
+        for name, exercise in source.exercises.items()
+    ]
+    by_notebook = export.marks(rows, columns, everybody, rules, None, scale, missing)
+    by_exercise = export.marks(rows, detail, everybody, rules, export.by_exercise(cohort, rows), scale, missing)
+    if len(chosen) == len(cohort.sources):
+        finals = scores.finals(rows, rules)
+        by_notebook.finals = {one: final.mark if by_notebook.mark(one) else "" for one, final in finals.items()}
+    verb = "would write" if dry_run else "wrote"
+    if fill:
+        filled = platforms.fill(fill, by_notebook, known, comments_of(cohort, rows), list(chosen) if notebook else ())
+        out, left_out = out or course / f"filled-{fill.name}", filled.notes
+        if not dry_run:
+            platforms.write_filled(out, filled)
+        said = count(len(filled.students), "student")
+    else:
+        marks = by_exercise if exercises else by_notebook
+        lines, without = export.table(form, marks)
+        left_out = [f"{one}: no list says by what {form.capitalize()} knows this student" for one in without]
+        out = out or course / f"scores-{form}.{'xlsx' if form == 'xlsx' else 'csv'}"
+        if not dry_run and form == "xlsx":
+            both = {"marks": by_notebook, "exercises": by_exercise}
+            export.write_book(out, {name: export.table(form, one)[0] for name, one in both.items()})
+        elif not dry_run:
+            export.write(out, lines)
+        said = count(len(marks.points) - len(without), "student")
+    console.print(f"{verb} {said} -> {short(out)}", highlight=False)
+    for line in left_out:
+        say(f"left out: {line}", style="yellow")
+    for row in rows:
+        if row.status not in ("graded", "not submitted"):
+            say(f"not final: {row.student}, {row.notebook}: {row.status}", style="yellow")
+    open_ends = sum(not row.is_final for row in rows)
+    if open_ends:
+        waiting = sum(row.pending for row in rows)
+        waits = f"{count(waiting, 'answer')} {'waits' if waiting == 1 else 'wait'} for a mark"
+        console.print(f"{count(open_ends, 'score')} {'is' if open_ends == 1 else 'are'} not final: {waits}")
+    if open_ends or left_out:
         raise typer.Exit(1)
+
+
+def one_student(said: str, there: set[str], known: "Identities") -> str:
+    """Return the student whom an id, an e-mail or a name means.
+
+    Raises:
+        ValueError: it is none of those who are there, or could be several of them.
+    """
+    from tema9.classroom.grading.senders import Sender
+
+    if said in there:
+        return said
+    identity = known.of(Sender(said, said))
+    if identity.student in there:
+        return identity.student
+    could_be = f"; it could be {', '.join(identity.could_be)}" if identity.could_be else ""
+    raise ValueError(f"no student {said!r} has scores in this course{could_be}")
+
+
+def comments_of(cohort: "Cohort", rows: Iterable["Row"]) -> Callable[[str, Iterable[str]], str]:
+    """Return a function that gives the feedback of a student about some notebooks, as HTML in short."""
+    from tema9.classroom.grading.record import Record
+    from tema9.classroom.publishing import feedback, platforms
+
+    there = {(row.student, row.notebook): row for row in rows}
+
+    def comments(student: str, notebooks: Iterable[str]) -> str:
+        with Record(cohort.course, read_only=True) as record:
+            several = [feedback.in_short(record, cohort.sources[name], there[student, name]) for name in notebooks]
+        return platforms.comment(line for lines in several for line in lines)
+
+    return comments
 
 
 def print_scores(course: Path, rows: list["Row"]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
+from tema9.classroom import gradebook
 from tema9.classroom.course import Course
 from tema9.classroom.grading import senders
 from tema9.classroom.grading.record import Record
@@ -419,6 +420,8 @@ def enroll(root: str | Path, people: Iterable[Person]) -> None:
 
 def enrolled(course: Course) -> dict[str, dict]:
     """Return {student: what the gradebook knows of the student}; nothing is written."""
+    if not gradebook.exists(course.url):  # to make one, if only in memory, takes seconds
+        return {}
     with Record(course, read_only=True) as record:
         return {student.id: student.to_dict() for student in record.students()}
 

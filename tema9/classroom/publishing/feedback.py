@@ -18,6 +18,7 @@ from tema9.classroom.course import Course
 from tema9.classroom.grading import marks
 from tema9.classroom.grading.cohort import Cohort
 from tema9.classroom.grading.record import Record
+from tema9.classroom.grading.scores import Row
 from tema9.classroom.grading.verdicts import OUTCOMES
 from tema9.classroom.publishing import pages
 from tema9.classroom.rules import FULL, NOBODY, UNKNOWN
@@ -102,6 +103,33 @@ def write(record: Record, source: Source, student: str, owner: str = "") -> Path
         receipt=receipt,
     )
     return path
+
+
+def in_short(record: Record, source: Source, row: Row) -> list[str]:
+    """Return the feedback of one recorded submission as lines of text, for a platform's column of comments.
+
+    The first line has the points, and each other line an exercise that lost some, or a comment of the teacher. Without
+    a recorded submission there is no line.
+
+    Args:
+        record: the record of the class, open.
+        source: the notebook.
+        row: the student's score in it.
+    """
+    owner = row.by or row.student
+    receipt = record.receipt(owner, source.name)
+    if receipt is None:
+        return []
+    points = record.points(owner, source.name)
+    worth = marks.worth(source, receipt, points, record.rules(), row.student)
+    lost = f" ({row.lost:g} menos por el retraso)" if row.lost else ""
+    lines = [f"{source.title}: {row.total:g} de {row.maximum:g} puntos{lost}"]
+    for one in _exercises(record, source, owner, receipt, points, worth):
+        if one["mood"] != "good" or one["score"] < one["points"] or one["comment"]:
+            result = one["verdict"] if one["mood"] == "wait" else f"{one['score']:g} de {one['points']:g}"
+            said = [f"{one['title']}: {result}", one["why"], one["comment"]]
+            lines.append(". ".join(filter(None, said)))
+    return lines
 
 
 def _exercises(record, source, owner, receipt, points, worth):
