@@ -98,7 +98,8 @@ def settings(root: str | Path) -> Config:
         f"{STEPS}.Judge" if step is Execute else step for step in Autograde.autograde_preprocessors.default()
     ]
     c.Rebuild.release = c.Judge.release = str(Path(root).resolve() / "release")
-    c.Judge.hide = str(Path(root).resolve())
+    c.Judge.hide = c.LatePenalty.root = str(Path(root).resolve())
+    c.AssignLatePenalties.plugin_class = f"{STEPS}.LatePenalty"
     # Whatever else executes a notebook here, `nbgrader validate` for one, does it in the sandbox too.
     c.Execute.kernel_name = KERNEL
     c.Execute.skip_cells_with_tag = ""

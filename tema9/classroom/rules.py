@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from tema9.classroom.sources import all_sources
+from tema9.classroom import sources
 from tema9.files import atomic_write
 
 RULES = "course.toml"  # of a course folder
+RECORDED = f"receipts/{RULES}"  # a copy of it: the rules that the recorded scores follow
 ROUNDINGS = {"half up": ROUND_HALF_UP, "half even": ROUND_HALF_EVEN, "up": ROUND_CEILING, "down": ROUND_FLOOR}
 NOBODY, FULL = "nobody", "full"  # for whom an exercise counts, if not for those who earned its points
 SECONDS = {"day": 86_400.0, "hour": 3_600.0, "submission": math.inf}  # of the time for which a late one loses once
@@ -147,8 +148,8 @@ class Rules:
 
     def deadline(self, notebook: str, student: str) -> datetime | None:
         """Return until when a student can hand in a notebook; None if there is no deadline."""
-        deadline = self.of(notebook).deadline
-        return deadline and deadline + timedelta(days=self.days_more(notebook, student))
+        deadline, days = self.of(notebook).deadline, self.days_more(notebook, student)
+        return deadline + timedelta(days=days) if deadline and days else deadline
 
     def seconds_late(self, notebook: str, student: str, when: datetime | None, said_late: bool = False) -> float:
         """Return how many seconds after the deadline a submission came; 0 if it is in time.
@@ -162,7 +163,7 @@ class Rules:
         deadline = self.deadline(notebook, student)
         if when is None or deadline is None:
             return UNKNOWN if said_late and not self.days_more(notebook, student) else 0.0
-        late = (when - deadline).total_seconds()
+        late = when.timestamp() - deadline.timestamp()
         return late if late > 60 * self.of(notebook).penalty.grace_minutes else 0.0
 
     def points_lost(self, notebook: str, score: float, maximum: float, seconds: float) -> float:
@@ -181,16 +182,24 @@ class Rules:
         return min(score, whole * min(percent, penalty.at_most) / 100)
 
 
+def differences(old: Rules, new: Rules) -> list[str]:
+    """Return the names of the tables of a file in which two rules differ; "weights" for those of the notebooks."""
+    found = [one.name for one in fields(Rules) if getattr(old, one.name) != getattr(new, one.name)]
+    weights = any(old.of(name).weight != new.of(name).weight for name in {*old.notebooks, *new.notebooks})
+    return [name for name in found if name != "notebooks"] + ["weights"] * weights
+
+
 class RulesError(ValueError):
     """A file of rules says something wrong; the message says where, what, and what is expected."""
 
 
-def load(root: str | Path, students: Iterable[str] = ()) -> Rules:
+def load(root: str | Path, students: Mapping[str, str] | None = None) -> Rules:
     """Return the rules that are in the course.toml of a course folder; the default ones, where there is no such file.
 
     Args:
         root: the course folder.
-        students: who is or was enrolled or has handed in; if nobody, names of students are not looked up.
+        students: {id or e-mail: id} of who is or was enrolled or has handed in; if there is nobody, students are not
+            looked up.
 
     Raises:
         RulesError: the file cannot be read, or says something wrong.
@@ -199,7 +208,22 @@ def load(root: str | Path, students: Iterable[str] = ()) -> Rules:
     return parse(path.read_bytes(), path, students) if path.exists() else Rules()
 
 
-def parse(content: bytes, path: str | Path = RULES, students: Iterable[str] = (), strict: bool = True) -> Rules:
+def recorded(root: str | Path) -> Rules:
+    """Return the rules that the recorded scores of a course follow, whatever course.toml says by now.
+
+    Args:
+        root: the course folder.
+
+    Raises:
+        RulesError: the copy of the rules in receipts/ cannot be read.
+    """
+    path = Path(root) / RECORDED
+    return parse(path.read_bytes(), path, strict=False) if path.exists() else Rules()
+
+
+def parse(
+    content: bytes, path: str | Path = RULES, students: Mapping[str, str] | None = None, strict: bool = True
+) -> Rules:
     """Return the rules that a file has.
 
     Args:
@@ -217,7 +241,7 @@ def parse(content: bytes, path: str | Path = RULES, students: Iterable[str] = ()
     except UnicodeDecodeError:
         raise RulesError(f"{path} is not in UTF-8; save it in UTF-8") from None
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-        said = " ".join(str(error).split())
+        said = " ".join(str(error).split()).replace("Cannot overwrite a value", "a key that is there twice")
         raise RulesError(f"{path} is no TOML: {said}; correct that line (a text stands in quotes)") from None
     return _Reader(str(path), students, strict).rules(table)
 
@@ -225,13 +249,13 @@ def parse(content: bytes, path: str | Path = RULES, students: Iterable[str] = ()
 class _Reader:
     """Reads the table of a file, and refuses what is wrong in it."""
 
-    def __init__(self, path: str, students: Iterable[str], strict: bool) -> None:
-        self.sources = sources = all_sources()
+    def __init__(self, path: str, students: Mapping[str, str] | None, strict: bool) -> None:
+        self.sources = sources.all_sources()
         self.path, self.strict = path, strict
-        self.notebooks = [source.name for source in sources]
-        self.prose = [one.name for source in sources for one in source.exercises.values() if one.by_hand]
-        self.exercises = [name for source in sources for name in source.exercises]
-        self.students = {student.casefold(): student for student in students}
+        self.notebooks = [source.name for source in self.sources]
+        self.prose = [one.name for source in self.sources for one in source.exercises.values() if one.by_hand]
+        self.exercises = [name for source in self.sources for name in source.exercises]
+        self.students = {name.casefold(): student for name, student in (students or {}).items()}
         self.timezone: tzinfo | None = None
 
     def wrong(self, where: str, said: str, expected: str) -> RulesError:
@@ -370,7 +394,7 @@ class _Reader:
         if not self.students:
             return name
         if name.casefold() not in self.students:
-            said, expected = _unknown("student", name, self.students.values())
+            said, expected = _unknown("student", name, sorted(set(self.students.values())))
             raise self.wrong(f"[{where}]", said, f"{expected} (course/roster.csv has them, in the column id)")
         return self.students[name.casefold()]
 
@@ -519,7 +543,7 @@ def write_template(root: str | Path) -> bool:
     path = Path(root) / RULES
     if path.exists():
         return False
-    parts = [NOTEBOOK.format(name=source.name, title=source.title) for source in all_sources()]
+    parts = [NOTEBOOK.format(name=source.name, title=source.title) for source in sources.all_sources()]
     with atomic_write(path) as temporary:
         temporary.write_text(TEMPLATE.format(notebooks="\n".join(parts)), encoding="utf-8")
     return True

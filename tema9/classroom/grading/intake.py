@@ -11,12 +11,12 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path, PurePosixPath
 
 from tema9.classroom import sources
 from tema9.classroom.course import Course
-from tema9.classroom.grading import delivery, identities, senders
+from tema9.classroom.grading import delivery, identities, marks, senders
 from tema9.classroom.grading.delivery import Limits
 from tema9.classroom.grading.identities import HandedIn, Identities, Identity, Who
 from tema9.classroom.grading.people import Person
@@ -44,12 +44,14 @@ class Found:
         path: where it is in the folder or zip that is taken in.
         content: its bytes.
         when: its time; of several of one student, the newest counts.
+        arrived: the time of the file that was handed in: of the zip, if it is in one.
         is_export: whether it is a script that was made from a notebook, which counts only where there is no notebook.
     """
 
     path: PurePosixPath
     content: bytes
     when: float
+    arrived: float
     is_export: bool = False
 
 
@@ -76,6 +78,7 @@ def collect(
     limits: Limits | None = None,
     people: Iterable[Person] = (),
     dry_run: bool = False,
+    zone: tzinfo | None = None,
 ) -> Taken:
     """Take in the notebooks that are in a folder or a zip.
 
@@ -90,6 +93,7 @@ def collect(
         people: who is or was enrolled, as `people.known` returns it; nobody, where there is no list: then each sender
             is a student of its own.
         dry_run: whether to write nothing.
+        zone: of the times in a zip; None for that of this machine.
 
     Raises:
         NothingToGrade: the folder or the zip has no notebook of the course; the message says what is expected.
@@ -98,7 +102,7 @@ def collect(
     """
     course, notebooks = Course(root), [source.name for source in sources.all_sources()]
     known = identities.load(course, people)
-    gathered, left_out = gather(Path(place), notebooks, limits or Limits(), known.knows)
+    gathered, left_out = gather(Path(place), notebooks, limits or Limits(), known.knows, zone)
     if not any(gathered.values()):
         raise _nothing(place, notebooks, left_out)
     owners, unresolved, notes = _owners(gathered, known)
@@ -124,9 +128,10 @@ def collect(
     for (student, notebook), several in sorted(handed_in.items()):
         *older, (sender, identity, newest) = sorted(several, key=lambda one: _age(one[2]))
         left_out += [f"{found.path}: {newest.path} {_why(found, newest)}" for _, _, found in older]
+        when = _arrival(course, rows.get((student, notebook)), newest, zone)
         rows[student, notebook] = HandedIn(
             student, notebook, sender.name, sender.system, sender.number, identity.team,
-            "late" if sender.late else "", _iso(newest.when), Path(place).name, str(newest.path),
+            "late" if sender.late else "", when, Path(place).name, str(newest.path),
         )  # fmt: skip
         replaced += not dry_run and _put(course, student, notebook, newest.content)
     if replaced:
@@ -202,7 +207,11 @@ def _described(known, student):
 
 
 def gather(
-    place: Path, names: Iterable[str], limits: Limits, known: Callable[[str], bool] = lambda name: False
+    place: Path,
+    names: Iterable[str],
+    limits: Limits,
+    known: Callable[[str], bool] = lambda name: False,
+    zone: tzinfo | None = None,
 ) -> tuple[dict[Sender, dict[str, list[Found]]], list[str]]:
     """Read the notebooks that are in a folder or a zip, and write nothing.
 
@@ -215,6 +224,7 @@ def gather(
         names: the names of the notebooks of the course.
         limits: how much is read.
         known: whether a name is that of an enrolled student.
+        zone: of the times in a zip; None for that of this machine.
 
     Raises:
         NothingToGrade: `place` does not exist.
@@ -224,7 +234,7 @@ def gather(
     if not place.exists():
         raise NothingToGrade(f"{place} is not there; give a folder or a zip of submissions")
     left_out: list[str] = []
-    files = [file for file in delivery.files(place, left_out) if not _is_litter(file.path)]
+    files = [file for file in delivery.files(place, left_out, zone) if not _is_litter(file.path)]
     paths = [file.path for file in files if _can_hold_work(file.path)]
     whose = dict(zip(paths, senders.read(paths, lambda name: left_of(name, names), known), strict=True))
     folders = _by_folder(whose)
@@ -284,7 +294,7 @@ def _work_of(sender, given, names, limits, whose, left_out):
                 said = [notebook_of(_stem(part), names) for part in reversed(file.path.parts[:-1])]
                 notebook = next(filter(None, said), None)
             if notebook is not None:
-                work[notebook].append(Found(file.path, content, file.when, is_export))
+                work[notebook].append(Found(file.path, content, file.when, tops.get(top, file).when, is_export))
             elif not OF_PLATFORMS.fullmatch(file.path.name):
                 of_course = " of the course" if _is_notebook(file.path.name, content) else ""
                 others.append(f"{file.path}: no notebook{of_course}")
@@ -362,11 +372,18 @@ def _why(found, newest):
     return "is the notebook" if found.is_export and not newest.is_export else "is newer"
 
 
-def _iso(when):
+def _arrival(course, before, found, zone):
+    """When a submission came, in ISO format: at the first time, if it came before and is the same; "" if unknown."""
     try:
-        return datetime.fromtimestamp(when).astimezone().isoformat(timespec="seconds") if when else ""
+        when = datetime.fromtimestamp(found.arrived, UTC).astimezone(zone) if found.arrived else None
     except (ValueError, OverflowError, OSError):
-        return ""
+        when = None
+    earlier = marks.moment(before.when) if before else None
+    if earlier and (when is None or earlier < when):
+        path = course.submitted(before.student, before.notebook)
+        if path.is_file() and path.read_bytes() == found.content:
+            return before.when
+    return when.isoformat(timespec="seconds") if when else ""
 
 
 def _is_litter(path):

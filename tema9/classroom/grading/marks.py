@@ -78,7 +78,7 @@ def worth(source: Source, receipt: Receipt | None, points: Points, rules: Rules,
     cells = {}
     for exercise in source.exercises.values():
         effect = rules.exercises.get(exercise.name)
-        for cell in [exercise.solution] if exercise.by_hand else exercise.tests:
+        for cell in exercise.scored:
             name = cell.grade_id or ""
             score, waits = points.get(name, (0.0, False)) if receipt else (0.0, False)
             maximum = 0.0 if effect == NOBODY else float(cell.points)

@@ -21,7 +21,7 @@ from tema9.files import atomic_write
 
 Person = dict[str, str]
 ROSTER = "roster.csv"
-FIELDS = ("id", "first_name", "last_name", "email", "lms_user_id", "id_number", "participants", "left")
+FIELDS = ("id", "first_name", "last_name", "email", "lms_user_id", "id_number", "participants", "team", "left")
 LOOK_AHEAD = 20  # rows in which the header is looked for: some lists begin with a title
 
 # The headers under which lists have what we ask for, as `squeezed` writes them; the first that a list has counts. They
@@ -65,6 +65,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "nip", "niu", "documento", "codigo", "numerodematricula",
     ),
     "participant": ("identifier", "identificador", "identifikatzailea", "identifiant", "identifikator", "idnutzer"),
+    # not "group", which is the students' class in most lists
+    "team": ("team", "teamname", "equipo", "equip", "equipa", "equipe", "nomdelequip", "nombredelequipo", "taldea"),
 }  # fmt: skip
 EMAIL = re.compile("mail|correo|correu|correio|courriel|posta")  # in a header that is none of these
 WHO = ("id", "email", "participant", "id_number")  # one of these a list must have, to say who its students are
@@ -181,8 +183,8 @@ def read(path: str | Path) -> list[Person]:
 
     Returns:
         a dict for each student, with "id" and what else the list says: "first_name", "last_name", "email",
-        "lms_user_id" (a number of the platform), "id_number" (one of the university) and "participants" (the numbers of
-        Moodle's grading worksheets).
+        "lms_user_id" (a number of the platform), "id_number" (one of the university), "participants" (the numbers of
+        Moodle's grading worksheets) and "team".
 
     Args:
         path: the path of the list.
@@ -291,7 +293,7 @@ def known(course: Course) -> list[Person]:
     Raises:
         ValueError: roster.csv cannot be read.
     """
-    found = {person["id"]: person for person in _roster(course)}
+    found = {person["id"]: person for person in roster(course)}
     for student, said in enrolled(course).items():
         person = {key: said[key] for key in ("first_name", "last_name", "email", "lms_user_id") if said.get(key)}
         if person and student not in found:
@@ -424,17 +426,37 @@ def enrolled(course: Course) -> dict[str, dict]:
         return {student.id: student.to_dict() for student in record.students()}
 
 
+def by_name(course: Course) -> dict[str, str]:
+    """Return {id or e-mail: id} of who is or was enrolled in a course, or has handed in; nothing is written.
+
+    Args:
+        course: the course.
+
+    Raises:
+        ValueError: roster.csv cannot be read.
+    """
+    submitted = course.root / "submitted"
+    folders = {path.name: path.name for path in submitted.iterdir() if path.is_dir()} if submitted.is_dir() else {}
+    everybody = known(course)
+    emails = {person["email"]: person["id"] for person in everybody if person.get("email")}
+    return folders | emails | {person["id"]: person["id"] for person in everybody}
+
+
 def left(course: Course) -> set[str]:
     """Return the students who have left a course.
 
     Raises:
         ValueError: roster.csv cannot be read.
     """
-    return {person["id"] for person in _roster(course) if "left" in person}
+    return {person["id"] for person in roster(course) if "left" in person}
 
 
-def _roster(course):
-    """The rows of roster.csv, which somebody may have saved with a spreadsheet; [] where there is none."""
+def roster(course: Course) -> list[Person]:
+    """Return the rows of roster.csv, which somebody may have saved with a spreadsheet; [] where there is none.
+
+    Raises:
+        ValueError: roster.csv cannot be read.
+    """
     path = course.root / ROSTER
     if not path.is_file():
         return []

@@ -1,20 +1,23 @@
 """The scores of a class as they are recorded: a row for each student and notebook."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from tema9.classroom.grading import marks, people
 from tema9.classroom.grading.cohort import Cohort
-from tema9.classroom.grading.marks import Final
+from tema9.classroom.grading.marks import Final, Points
+from tema9.classroom.grading.receipt import Receipt
 from tema9.classroom.grading.record import Record
 from tema9.classroom.grading.verdicts import INCIDENTS
 from tema9.classroom.rules import Rules
+from tema9.classroom.sources import Source
 from tema9.files import write_csv
 
 SCORES = "scores.csv"  # of a course folder
 EXPECTED = "expected.csv"  # of a rehearsed class
+Graded = tuple[Receipt | None, Points]  # of a submission: its receipt, if there is one, and the points of its cells
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,11 @@ class Row:
         return marks.in_words(self.seconds_late)
 
     @property
+    def is_recorded(self) -> bool:
+        """Whether a submission was graded, or could not be read."""
+        return self.status not in ("not submitted", "not graded yet")
+
+    @property
     def needs_attention(self) -> bool:
         """Whether a person should look at the submission before its score is published."""
         ended = any(name in self.outcomes for name in INCIDENTS)
@@ -90,7 +98,9 @@ def scores(cohort: Cohort) -> list[Row]:
         return rows(record, cohort)
 
 
-def rows(record: Record, cohort: Cohort, rules: Rules | None = None) -> list[Row]:
+def rows(
+    record: Record, cohort: Cohort, rules: Rules | None = None, instead: Mapping[tuple[str, str], Graded] | None = None
+) -> list[Row]:
     """Return a row for each student, enrolled or handed in, and each notebook that anyone handed in.
 
     Students who have left the course have none; what is recorded of them stays.
@@ -99,23 +109,36 @@ def rows(record: Record, cohort: Cohort, rules: Rules | None = None) -> list[Row
         record: of the class, open.
         cohort: the class.
         rules: by which points count; None for those that the recorded scores follow.
+        instead: {(student, notebook): (receipt, points of the cells)} that count in the place of what is recorded.
 
     Raises:
         RulesError: the rules that are recorded cannot be read.
     """
     folders = {path.name for path in (cohort.course.root / "submitted").iterdir() if path.is_dir()}
     students = sorted((folders | {student.id for student in record.students()}) - people.left(cohort.course))
-    points, rules = record.all_points(), rules or record.rules()
+    points, rules, instead = record.all_points(), rules or record.rules(), instead or {}
     return [
-        _row(record, student, source, points.get((student, source.name), {}), rules)
+        row_of(student, owner, source, instead.get(key) or (record.receipt(*key), points.get(key, {})), cohort, rules)
         for student in students
         for source in cohort.sources.values()
+        for owner in [cohort.owner(student, source.name)]
+        for key in [(owner, source.name)]
     ]
 
 
-def _row(record, student, source, points, rules):
-    receipt = record.receipt(student, source.name)
-    if not record.course.submitted(student, source.name).exists():
+def row_of(student: str, owner: str, source: Source, graded: Graded, cohort: Cohort, rules: Rules) -> Row:
+    """Return the row of a student and a notebook.
+
+    Args:
+        student: who has the score.
+        owner: whose submission it is.
+        source: the notebook.
+        graded: (the receipt of the submission, if it has been graded; the points of its cells).
+        cohort: the class.
+        rules: of the course.
+    """
+    receipt, points = graded
+    if not cohort.course.submitted(owner, source.name).exists():
         status = "not submitted"
     else:
         status = receipt.status if receipt else "not graded yet"
@@ -137,6 +160,7 @@ def _row(record, student, source, points, rules):
         receipt.handed_in if receipt else "",
         worth.seconds_late,
         worth.lost,
+        by=owner if owner != student else "",
     )
     return replace(row, mark=rules.scale.mark(row.fraction))
 
