@@ -91,15 +91,17 @@ def collect(
     the list have left. Who cannot be told waits in who.csv, in the course folder: write there who it is,
     and collect again. Exit code 1 if something was left out or somebody waits.
     """
+    from tema9.classroom import rules
     from tema9.classroom.course import Course
     from tema9.classroom.grading import identities, intake, people
 
+    zone = rules.load(course).timezone
     limits = intake.Limits(max(1, int(file_mib * 2**20)), max(1, int(total_gib * 2**30)), files)
     listed = people.together(people.read(path) for path in roster or ())
     before = people.known(Course(course))
     everybody = people.merge(listed, before) if roster else before
     with alone_in(course, dry_run):
-        taken = intake.collect(course, place, limits, everybody, dry_run)
+        taken = intake.collect(course, place, limits, everybody, dry_run, zone)
         if roster and not dry_run:
             people.enroll(course, everybody)
     for line in taken.left_out:
@@ -163,11 +165,14 @@ def grade(
     memory: Annotated[float, Between(0.25, 4096), typer.Option(help="Limit of a submission, in GiB.")] = 2,
     again: Annotated[bool, typer.Option("--again", help="Everything, not only what has changed.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Record changed scores without asking.")] = False,
+    student: Annotated[str, typer.Option(help="The id of one student, who alone is graded, and anew.")] = "",
+    note: Annotated[str, typer.Option(help="With --student: why, which stays in the receipts.")] = "",
     dry_run: DryRun = False,
 ) -> None:
     """Grade what is new or has changed, in a sandbox: one row per student and notebook.
 
-    Scores that were recorded before and would change are shown first, and recorded if you say so.
+    Scores that were recorded before and would change, also by what course.toml says, are shown first,
+    and recorded if you say so.
     Exit code 1 if anything needs attention: a submission that cannot be read or was killed, a change
     that was not recorded, a rehearsed score that is not the expected one.
     """
@@ -190,6 +195,8 @@ def grade(
             again=again,
             approve=lambda changes: approve(changes, yes),
             dry_run=dry_run,
+            student=student,
+            note=note,
         )
     if dry_run:
         print_changes(done.changes)
@@ -217,6 +224,41 @@ def approve(changes: list["Change"], yes: bool) -> bool:
         console.print("nothing of this was recorded; to record it: tema9 grade --yes")
         return False
     return typer.confirm("Record these changes?")
+
+
+def marking(
+    course: CourseArgument = COURSE,
+    marker: Annotated[str, typer.Option(help="List the answers that wait for this person.")] = "",
+) -> None:
+    """Say who marks which answers in prose, as course.toml shares them out, and how many wait for each."""
+    from tema9.classroom import rules
+    from tema9.classroom.grading import marking, people
+    from tema9.classroom.grading.cohort import open_cohort
+    from tema9.classroom.grading.record import Record
+
+    cohort = open_cohort(course)
+    said = rules.load(course, people.by_name(cohort.course))
+    if marker and marker not in said.markers:
+        known = ", ".join(said.markers) or "nobody"
+        raise ValueError(f"{course / rules.RULES} names no marker {marker!r}; its table [markers] names {known}")
+    with Record(cohort.course, read_only=True) as record:
+        answers = marking.answers(record, cohort, said)
+    if marker:
+        waiting = [answer for answer in answers if answer.waits and answer.whose == marker]
+        for answer in waiting:
+            say(f"{answer.notebook} {answer.exercise} {answer.student}: {answer.page}")
+        say(f"{count(len(waiting), 'answer')} to mark")
+        return
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("who", "to mark", "marked", "mean mark"):
+        table.add_column(column, justify="left" if column == "who" else "right")
+    for person in dict.fromkeys([*said.markers, *(one.whose for one in answers), *(one.marker for one in answers)]):
+        waiting = [one for one in answers if one.waits and one.whose == person]
+        given = [one.fraction for one in answers if one.marker == person and person]
+        if person or waiting:
+            mean = f"{100 * sum(given) / len(given):.0f} %" if given else ""
+            table.add_row(printable(person) or "anybody", str(len(waiting)), str(len(given)), mean)
+    console.print(table)
 
 
 def print_changes(changes: list["Change"]) -> None:
