@@ -25,6 +25,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "collect": classroom.collect,
     "rehearse": classroom.rehearse,
     "grade": classroom.grade,
+    "marking": classroom.marking,
     "feedback": classroom.feedback,
     "report": classroom.report,
     "export": classroom.export,

@@ -96,15 +96,17 @@ def collect(
     the list have left. Who cannot be told waits in who.csv, in the course folder: write there who it is,
     and collect again. Exit code 1 if something was left out or somebody waits.
     """
+    from tema9.classroom import rules
     from tema9.classroom.course import Course
     from tema9.classroom.grading import identities, intake, people
 
+    zone = rules.load(course).timezone
     limits = intake.Limits(max(1, int(file_mib * 2**20)), max(1, int(total_gib * 2**30)), files)
     listed = people.together(people.read(path) for path in roster or ())
     before = people.known(Course(course))
     everybody = people.merge(listed, before) if roster else before
     with alone_in(course, dry_run):
-        taken = intake.collect(course, place, limits, everybody, dry_run)
+        taken = intake.collect(course, place, limits, everybody, dry_run, zone)
         if roster and not dry_run:
             people.enroll(course, everybody)
     for line in taken.left_out:
@@ -169,11 +171,16 @@ def grade(
     again: Annotated[bool, typer.Option("--again", help="Everything, not only what has changed.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Record changed scores without asking.")] = False,
     long: Annotated[bool, typer.Option("--long", help="A line for each notebook of each student.")] = False,
+    student: Annotated[
+        str, typer.Option(help="One student, by id, e-mail or name, who alone is graded, and anew.")
+    ] = "",
+    note: Annotated[str, typer.Option(help="With --student: why, which stays in the receipts.")] = "",
     dry_run: DryRun = False,
 ) -> None:
     """Grade what is new or has changed, in a sandbox: one row per student and notebook.
 
-    Scores that were recorded before and would change are shown first, and recorded if you say so.
+    Scores that were recorded before and would change, also by what course.toml says, are shown first,
+    and recorded if you say so.
     Exit code 1 if anything needs attention: a submission that cannot be read or was killed, a change
     that was not recorded, a rehearsed score that is not the expected one.
     """
@@ -182,6 +189,12 @@ def grade(
 
     if dask is None:
         sandbox.require(no_sandbox)
+    if student:
+        from tema9.classroom.course import Course
+        from tema9.classroom.grading import identities, people
+
+        known = identities.load(Course(course), people.known(Course(course)))
+        student = one_student(student, set(people.by_name(Course(course)).values()), known)
     workers.start(processes, dask)  # they import torch while this process imports the rest
     from tema9.classroom.grading import grade, scores
 
@@ -196,6 +209,8 @@ def grade(
             again=again,
             approve=lambda changes: approve(changes, yes, names_of(course)),
             dry_run=dry_run,
+            student=student,
+            note=note,
         )
     unexpected = scores.unexpected(course, done.rows)
     names = names_of(course)
@@ -224,6 +239,41 @@ def approve(changes: list["Change"], yes: bool, names: dict[str, str]) -> bool:
         return yes
     print_changes(changes, names)
     return typer.confirm("Record these changes?")
+
+
+def marking(
+    course: CourseArgument = COURSE,
+    marker: Annotated[str, typer.Option(help="List the answers that wait for this person.")] = "",
+) -> None:
+    """Say who marks which answers in prose, as course.toml shares them out, and how many wait for each."""
+    from tema9.classroom import rules
+    from tema9.classroom.grading import marking, people
+    from tema9.classroom.grading.cohort import open_cohort
+    from tema9.classroom.grading.record import Record
+
+    cohort = open_cohort(course)
+    said = rules.load(course, people.by_name(cohort.course))
+    if marker and marker not in said.markers:
+        known = ", ".join(said.markers) or "nobody"
+        raise ValueError(f"{course / rules.RULES} names no marker {marker!r}; its table [markers] names {known}")
+    with Record(cohort.course, read_only=True) as record:
+        answers = marking.answers(record, cohort, said)
+    if marker:
+        waiting = [answer for answer in answers if answer.waits and answer.whose == marker]
+        for answer in waiting:
+            say(f"{answer.notebook} {answer.exercise} {answer.student}: {answer.page}")
+        say(f"{count(len(waiting), 'answer')} to mark")
+        return
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("who", "to mark", "marked", "mean mark"):
+        table.add_column(column, justify="left" if column == "who" else "right")
+    for person in dict.fromkeys([*said.markers, *(one.whose for one in answers), *(one.marker for one in answers)]):
+        waiting = [one for one in answers if one.waits and one.whose == person]
+        given = [one.fraction for one in answers if one.marker == person and person]
+        if person or waiting:
+            mean = f"{100 * sum(given) / len(given):.0f} %" if given else ""
+            table.add_row(printable(person) or "anybody", str(len(waiting)), str(len(given)), mean)
+    console.print(table)
 
 
 def print_changes(changes: list["Change"], names: dict[str, str]) -> None:
@@ -418,7 +468,7 @@ def one_student(said: str, there: set[str], known: "Identities") -> str:
     if identity.student in there:
         return identity.student
     could_be = f"; it could be {', '.join(identity.could_be)}" if identity.could_be else ""
-    raise ValueError(f"no student {said!r} has scores in this course{could_be}")
+    raise ValueError(f"unknown student {said!r}{could_be}; give an id, an e-mail or a name")
 
 
 def comments_of(cohort: "Cohort", rows: Iterable["Row"]) -> Callable[[str, Iterable[str]], str]:

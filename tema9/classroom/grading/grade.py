@@ -126,6 +126,8 @@ def grade(
         if not dry_run:
             lost = {(row.student, row.notebook): row.lost for row in graded if not row.by}
             record.follow(new, content, cohort.sources.values(), lost)
+            if old.exercises != new.exercises:  # answers in prose wait again, or wait no more
+                graded = rows(record, cohort, new)
     if not dry_run:
         write_scores(course.root / SCORES, graded)
     return Graded(graded, changes, approved, ran, kept)

@@ -439,7 +439,8 @@ def by_name(course: Course) -> dict[str, str]:
     folders = {path.name: path.name for path in submitted.iterdir() if path.is_dir()} if submitted.is_dir() else {}
     everybody = known(course)
     emails = {person["email"]: person["id"] for person in everybody if person.get("email")}
-    return folders | emails | {person["id"]: person["id"] for person in everybody}
+    ids = {person["id"]: person["id"] for person in everybody} | {student: student for student in enrolled(course)}
+    return folders | emails | ids
 
 
 def left(course: Course) -> set[str]:

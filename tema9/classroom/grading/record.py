@@ -77,6 +77,7 @@ class Record:
         self.gradebook.db.session_factory.configure(expire_on_commit=False)
         self.gradebook.db.remove()
         self._rules: Rules | None = None
+        self._receipts: dict[tuple[str, str], Receipt | None] = {}
         self.cells: dict[str, tuple[dict, dict]] = {}  # {notebook: what `_cells_of` returns}
         return self
 
@@ -100,9 +101,12 @@ class Record:
 
     def receipt(self, student: str, notebook: str) -> Receipt | None:
         """Return the receipt that was written when a submission was last recorded; None if it never was."""
-        with contextlib.suppress(OSError, ValueError):
-            return Receipt.from_json(self.receipt_path(student, notebook).read_text(encoding="utf-8"))
-        return None
+        key = student, notebook
+        if key not in self._receipts:
+            self._receipts[key] = None
+            with contextlib.suppress(OSError, ValueError):
+                self._receipts[key] = Receipt.from_json(self.receipt_path(*key).read_text(encoding="utf-8"))
+        return self._receipts[key]
 
     def receipt_path(self, student: str, notebook: str) -> Path:
         """Return where the receipt of a submission lies."""
@@ -163,6 +167,7 @@ class Record:
         dated = replace(receipt, version=__version__, recorded=datetime.now(UTC).isoformat(timespec="seconds"))
         with atomic_write(self.receipt_path(receipt.student, receipt.notebook)) as temporary:
             temporary.write_text(dated.to_json(), encoding="utf-8")
+        self._receipts[receipt.student, receipt.notebook] = dated
 
     def _set_scores(self, receipt, cells_before):
         """Every grade is set anew: none of an earlier submission stays, but marks for an answer that is the same."""
@@ -316,6 +321,13 @@ class Record:
         ):
             found.setdefault((student, notebook), {})[cell] = marker
         return found
+
+    def pages(self) -> dict[tuple[str, str], str]:
+        """Return {(student, notebook): the name of its page in Formgrader} of the recorded submissions."""
+        columns = SubmittedAssignment.student_id, Notebook.name, SubmittedNotebook.id
+        found = self.gradebook.db.query(*columns).select_from(SubmittedNotebook)
+        found = found.join(SubmittedNotebook.assignment).join(SubmittedNotebook.notebook)
+        return {(student, notebook): page for student, notebook, page in found}
 
     def _of_cells(self, *columns):
         """A query for these columns of all graded cells, after the student, the notebook and the cell."""
