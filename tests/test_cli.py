@@ -217,7 +217,7 @@ def test_a_student_whom_nobody_rehearsed_has_a_row_among_those_who_were(tmp_path
     (tmp_path / "expected.csv").write_text("student,notebook,machine,what\nana,1_lenet5,90,perfect\n")
     rows = [Row(name, "1_lenet5", 80, 90, 0, 10, 0, "graded") for name in ("ana", "luis")]
     with console.capture() as printed:
-        print_scores(tmp_path, rows)
+        print_scores(tmp_path, rows, {}, long=True)
     assert "not of the rehearsal" in printed.get() and "1 of 2 scores as expected" in printed.get()
     assert [row.student for row in unexpected(tmp_path, rows)] == ["ana"]
 
@@ -279,3 +279,23 @@ def test_an_unknown_figure_lists_those_there_are(tmp_path):
     assert result.exit_code == 2
     assert "unknown figure 'mona_lisa'; known: lenet5_1998, lenet5" in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_the_table_of_a_class_fits_a_screen_and_has_a_line_for_each_student(tmp_path, monkeypatch):
+    notebooks = ["1_lenet5", "2_alexnet", "3_capas", "4_entrenar", "5_gpus", "6_zfnet"]
+    rows = [
+        Row(f"s{number}", notebook, 80, 90, 0, 10, number % 2, "not submitted" if number == 2 else "graded",
+            flags="os.fork" if number == 3 else "", seconds_late=3600.0 * (number == 4))
+        for number in range(45) for notebook in notebooks
+    ]  # fmt: skip
+    names = {f"s{number}": f"Ana María García López de la Fuente {number}" for number in range(44)}
+    monkeypatch.setattr(console, "width", 80)
+    with console.capture() as printed:
+        print_scores(tmp_path, rows, names)
+    lines = re.sub(r"\x1b\[[\d;]*m", "", printed.get()).splitlines()
+    assert max(len(line) for line in lines if not line.startswith(("scores: ", "45 students"))) <= 80
+    students = [line.strip() for line in lines if line.strip().startswith(("Ana María", "s44"))]
+    assert len(students) == 45 and len(lines) < 56
+    assert students[2].split()[-7:-1] == ["-"] * 6 and students[4].split().count("80L") == 6
+    assert "1: look at it" in students[3]
+    assert "45 students, 264 notebooks graded, 6 not submitted, 6 late, 132 answers to mark by hand" in lines

@@ -209,7 +209,7 @@ def test_feedback_goes_back_in_the_zips_of_both_platforms_under_their_names(root
         (("--scale", "nan"), "scale nan is no scale"),
         (("--missing", "none"), "missing 'none' is none of blank, 0"),
         (("--notebook", "7_x"), "unknown notebook '7_x'; known: 1_mini"),
-        (("--student", "nadie"), "no student 'nadie' has scores in this course"),
+        (("--student", "nadie"), "unknown student 'nadie'; give an id, an e-mail or a name"),
         (("--fill", "README.md"), "is neither a grading worksheet of Moodle"),
         (("--fill", "nothing.csv"), "nothing.csv"),
     ],

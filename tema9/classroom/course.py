@@ -12,6 +12,7 @@
       autograded/   the notebooks as they were graded
       receipts/     STUDENT/NOTEBOOK.json, what was graded, with which versions, with which verdicts
       feedback/     the pages that students read afterwards
+      nbgrader_own.py  settings of nbgrader that the teacher adds to ours; only if the teacher writes it
       exchange/     the folder of nbgrader's own release and collect; Formgrader warns if it is missing
       gradebook.db  the scores, unless the file gradebook.url names another database
       .lock         held by the command that writes in the folder
@@ -25,6 +26,7 @@ import os
 import re
 import shutil
 import sys
+import traceback
 import warnings
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -39,7 +41,7 @@ from nbgrader.apps import NbGraderAPI
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, Execute, GetGrades
-from traitlets.config import Config
+from traitlets.config import Config, PyFileConfigLoader
 
 from tema9.classroom import gradebook, rules, sources
 from tema9.classroom.cells import CODE_STUB, TEXT_STUB
@@ -52,6 +54,7 @@ KERNEL = "tema9-sandbox"
 STEPS, PUBLISHING = "tema9.classroom.grading.steps", "tema9.classroom.publishing"
 DATABASE = "gradebook.url"  # a file of the course folder that holds an SQLAlchemy URL
 
+OWN_SETTINGS = "nbgrader_own.py"
 CONFIG_FILE = '''"""nbgrader's settings for this course; they are made in tema9.classroom.course."""
 
 from pathlib import Path
@@ -119,7 +122,26 @@ def settings(root: str | Path) -> Config:
     c.HTMLExporter.filters = {"markdown2html": "tema9.formulas.of_cell"}
     c.HTMLExporter.language_code = "es"
     c.HTMLExporter.exclude_anchor_links = True
+    c.merge(own_settings(root))
     return c
+
+
+def own_settings(root: str | Path) -> Config:
+    """Return the settings of nbgrader that the teacher has written into nbgrader_own.py, with `c = get_config()`.
+
+    Raises:
+        ValueError: the file cannot be run; the message has the line.
+    """
+    path = Path(root) / OWN_SETTINGS
+    if not path.is_file():
+        return Config()
+    try:
+        return PyFileConfigLoader(path.name, str(path.parent.resolve())).load_config()
+    except Exception as error:  # whatever a teacher's Python raises
+        at = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
+        line = getattr(error, "lineno", None) or next(iter(at), None)
+        where = f", line {line}" if line else ""
+        raise ValueError(f"{path}{where}: {type(error).__name__}: {error}") from None
 
 
 class Folder(CourseDirectory):
@@ -227,7 +249,7 @@ class Course:
             RuntimeError: nbgrader could not make the release; the message says why.
         """
         (self.root / "exchange").mkdir(parents=True, exist_ok=True)
-        (self.root / "nbgrader_config.py").write_text(CONFIG_FILE.format(subfolder=""), encoding="utf-8")
+        self._write_config()
         rules.write_template(self.root)
         with contextlib.closing(self.gradebook()) as opened:
             known = {assignment.name for assignment in opened.assignments}
@@ -242,6 +264,19 @@ class Course:
                 result = self.api.generate_assignment(source.name, force=True, create=True)
             if not result["success"]:
                 raise RuntimeError(f"nbgrader could not release {source.name}: {reason(result)}")
+
+    def _write_config(self):
+        """Write nbgrader_config.py, unless the teacher has edited it and it still has our settings."""
+        path, ours = self.root / "nbgrader_config.py", CONFIG_FILE.format(subfolder="")
+        there = path.read_text(encoding="utf-8") if path.exists() else ""
+        if there and there != ours:
+            if "tema9.classroom.course" not in there:
+                raise ValueError(
+                    f"{path} has not the settings of this course; move what is yours to {OWN_SETTINGS} beside it, "
+                    "which is read after ours, and remove the file"
+                )
+            return
+        path.write_text(ours, encoding="utf-8")
 
 
 def reason(result: dict[str, Any]) -> str:

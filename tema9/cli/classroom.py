@@ -4,13 +4,14 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from tema9.cli.authoring import build_first
 from tema9.cli.terminal import (
     COURSE,
     REHEARSAL,
@@ -52,12 +53,16 @@ def release(
     ] = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Make the course folder: what nbgrader releases, the gradebook, and the zip for the students."""
+    """Make the course folder: what nbgrader releases, the gradebook, and the zip for the students.
+
+    If the sources have changed since the notebooks were built, they are checked and built first.
+    """
     from tema9.classroom import sources
     from tema9.classroom.authoring import bundle
     from tema9.classroom.course import Course
 
     out = course / STUDENTS_ZIP
+    build_first(dry_run)
     if not dry_run:
         with alone_in(course):
             opened = Course(course)
@@ -165,7 +170,10 @@ def grade(
     memory: Annotated[float, Between(0.25, 4096), typer.Option(help="Limit of a submission, in GiB.")] = 2,
     again: Annotated[bool, typer.Option("--again", help="Everything, not only what has changed.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Record changed scores without asking.")] = False,
-    student: Annotated[str, typer.Option(help="The id of one student, who alone is graded, and anew.")] = "",
+    long: Annotated[bool, typer.Option("--long", help="A line for each notebook of each student.")] = False,
+    student: Annotated[
+        str, typer.Option(help="One student, by id, e-mail or name, who alone is graded, and anew.")
+    ] = "",
     note: Annotated[str, typer.Option(help="With --student: why, which stays in the receipts.")] = "",
     dry_run: DryRun = False,
 ) -> None:
@@ -181,6 +189,12 @@ def grade(
 
     if dask is None:
         sandbox.require(no_sandbox)
+    if student:
+        from tema9.classroom.course import Course
+        from tema9.classroom.grading import identities, people
+
+        known = identities.load(Course(course), people.known(Course(course)))
+        student = one_student(student, set(people.by_name(Course(course)).values()), known)
     workers.start(processes, dask)  # they import torch while this process imports the rest
     from tema9.classroom.grading import grade, scores
 
@@ -193,36 +207,37 @@ def grade(
             limits=sandbox.Limits(seconds=seconds, memory=int(memory * 2**30)),
             unsandboxed=no_sandbox,
             again=again,
-            approve=lambda changes: approve(changes, yes),
+            approve=lambda changes: approve(changes, yes, names_of(course)),
             dry_run=dry_run,
             student=student,
             note=note,
         )
-    if dry_run:
-        print_changes(done.changes)
     unexpected = scores.unexpected(course, done.rows)
-    print_scores(course, done.rows)
+    names = names_of(course)
+    print_scores(course, done.rows, names, long)
     console.print(f"{done.ran} graded now, {done.kept} unchanged")
     bad = [row for row in done.rows if row.needs_attention]
     for row in bad:
-        say(f"look at {row.student}, {row.notebook}: {row.outcomes or row.status}", style="yellow")
+        who = names.get(row.student, row.student)
+        say(f"look at {who}, {row.notebook}: {row.outcomes or row.status}", style="yellow")
         if row.flags:
             say(f"  uses {row.flags}", style="yellow")
+    print_changes(done.changes, names)
+    if done.changes and not done.recorded and not dry_run:
+        console.print("nothing of this was recorded; to record it: tema9 grade --yes")
     if unexpected or bad or (done.changes and not done.recorded):
         raise typer.Exit(1)
 
 
-def approve(changes: list["Change"], yes: bool) -> bool:
-    """Print the changes of recorded scores and return whether to record them.
+def approve(changes: list["Change"], yes: bool, names: dict[str, str]) -> bool:
+    """Return whether to record changes of recorded scores.
 
-    With `yes`, they are; otherwise the person at the terminal is asked, and without a terminal they are not.
+    With `yes`, they are; otherwise they are printed and the person at the terminal is asked. Without a terminal they
+    are not recorded.
     """
-    print_changes(changes)
-    if yes:
-        return True
-    if not sys.stdin.isatty():
-        console.print("nothing of this was recorded; to record it: tema9 grade --yes")
-        return False
+    if yes or not sys.stdin.isatty():
+        return yes
+    print_changes(changes, names)
     return typer.confirm("Record these changes?")
 
 
@@ -258,7 +273,7 @@ def marking(
     console.print(table)
 
 
-def print_changes(changes: list["Change"]) -> None:
+def print_changes(changes: list["Change"], names: dict[str, str]) -> None:
     """Print how many recorded scores change and why, then a line for each."""
     if not changes:
         return
@@ -266,10 +281,24 @@ def print_changes(changes: list["Change"]) -> None:
     reasons = Counter(reason for change in changes for reason in change.why).most_common(3)
     because = ", ".join(f"{reason} ({count})" for reason, count in reasons)
     students = len({change.student for change in changes})
-    console.print(f"{students} students change, {down} go down, because of {because}", highlight=False)
+    change_or_changes = "change" if students > 1 else "changes"
+    go_or_goes = "go" if down != 1 else "goes"
+    say(f"{count(students, 'student')} {change_or_changes}, {down} {go_or_goes} down, because of {because}")
     for change in changes:
         why = "; ".join(change.why)
-        say(f"  {change.student} {change.notebook}: {change.before:g} -> {change.after:g} ({why})")
+        who = names.get(change.student, change.student)
+        say(f"  {who}, {change.notebook}: {change.before:g} -> {change.after:g} ({why})")
+
+
+def names_of(course: Path) -> dict[str, str]:
+    """Return {student: name} of a course, with the id after the names that two students have."""
+    from tema9.classroom.course import Course
+    from tema9.classroom.grading.record import Record
+
+    with Record(Course(course), read_only=True) as record:
+        names = record.names()
+    twice = {name for name, count in Counter(names.values()).items() if count > 1}
+    return {student: f"{name} ({student})" if name in twice else name for student, name in names.items()}
 
 
 def feedback(
@@ -436,7 +465,7 @@ def one_student(said: str, there: set[str], known: "Identities") -> str:
     if identity.student in there:
         return identity.student
     could_be = f"; it could be {', '.join(identity.could_be)}" if identity.could_be else ""
-    raise ValueError(f"no student {said!r} has scores in this course{could_be}")
+    raise ValueError(f"unknown student {said!r}{could_be}; give an id, an e-mail or a name")
 
 
 def comments_of(cohort: "Cohort", rows: Iterable["Row"]) -> Callable[[str, Iterable[str]], str]:
@@ -454,11 +483,79 @@ def comments_of(cohort: "Cohort", rows: Iterable["Row"]) -> Callable[[str, Itera
     return comments
 
 
-def print_scores(course: Path, rows: list["Row"]) -> None:
-    """Print a line for each row and, of a rehearsed class, the expected scores beside them."""
+def print_scores(course: Path, rows: list["Row"], names: dict[str, str], long: bool = False) -> None:
+    """Print the scores of a class: a line for each student, and how many are as expected in a rehearsed class.
+
+    Args:
+        course: the course folder.
+        rows: the scores.
+        names: {student: name}; the id stands for a student who has none here.
+        long: whether to print a line for each row instead, with what was expected beside it in a rehearsed class.
+    """
+    from tema9.classroom import rules
     from tema9.classroom.grading import scores
 
     wanted, unexpected = scores.expected(course), scores.unexpected(course, rows)
+    finals = scores.finals(rows, rules.recorded(course))
+    marks = {student: final.mark for student, final in finals.items()}
+    console.print(long_table(rows, wanted, unexpected, names) if long else short_table(rows, unexpected, names, marks))
+    graded = [row for row in rows if row.status == "graded"]
+    absent = sum(row.status == "not submitted" for row in rows)
+    late, waiting = sum(bool(row.late) for row in rows), sum(row.pending for row in rows)
+    said = [count(len({row.student for row in rows}), "student"), f"{count(len(graded), 'notebook')} graded"]
+    said += [f"{absent} not submitted"] * bool(absent) + [f"{late} late"] * bool(late)
+    said += [f"{count(waiting, 'answer')} to mark by hand"] * bool(waiting)
+    say(", ".join(said))
+    if wanted:
+        console.print(f"{len(rows) - len(unexpected)} of {len(rows)} scores as expected")
+    for row in unexpected:
+        score, what = wanted[row.student, row.notebook]
+        say(f"not as expected: {row.student}, {row.notebook}: {row.machine:g}, not {score:g} ({what})", style="red")
+    console.print(f"scores: {short(course / scores.SCORES)}")
+
+
+def short_table(rows: list["Row"], unexpected: list["Row"], names: dict[str, str], marks: dict[str, str]) -> Table:
+    """Return a table with a line for each student: the points of each notebook, and what needs a person."""
+    of_student: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        of_student.setdefault(row.student, {})[row.notebook] = row
+    notebooks = list(dict.fromkeys(row.notebook for row in rows))
+    lines: list[list[str | Text]] = []
+    for student, own in of_student.items():
+        cells: list[str | Text] = [printable(names.get(student, student))]
+        for row in (own[notebook] for notebook in notebooks):
+            shown = {"not submitted": "-", "not graded yet": "?"}.get(
+                row.status, f"{row.total:g}" + "L" * bool(row.late)
+            )
+            cells.append(Text(shown, style="red" if row in unexpected else "yellow" if row.needs_attention else ""))
+        look = [
+            f"{row.notebook.partition('_')[0]}: {'look at it' if row.flags else row.outcomes or row.status}"
+            for row in own.values()
+            if row.needs_attention
+        ]
+        pending = sum(row.pending for row in own.values())
+        lines.append([*cells, marks.get(student, ""), f"{pending or ''}", printable("; ".join(look))])
+    heads = ["student", *(notebook.partition("_")[0] for notebook in notebooks), "mark", "to mark", "needs attention"]
+    widths = [max([len(head), *(len(line[at]) for line in lines)]) for at, head in enumerate(heads)]
+    widths[0] = min(widths[0], max(12, console.width - sum(widths[1:-1]) - len(widths) - 15))
+    widths[-1] = max(len("look"), min(widths[-1], console.width - sum(widths[:-1]) - len(widths)))
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for at, (head, width) in enumerate(zip(heads, widths, strict=True)):
+        justify: Literal["left", "right"] = "left" if at in (0, len(heads) - 1) else "right"
+        table.add_column(head, justify=justify, width=width, no_wrap=True, overflow="ellipsis")
+    for line in lines:
+        table.add_row(*line)
+    table.caption = "points of each notebook; L late, - not submitted, ? not graded yet" if len(rows) > 1 else None
+    return table
+
+
+def long_table(
+    rows: list["Row"],
+    wanted: dict[tuple[str, str], tuple[float, str]],
+    unexpected: list["Row"],
+    names: dict[str, str],
+) -> Table:
+    """Return a table with a line for each row, and the expected scores of a rehearsed class beside them."""
     table = Table(box=box.SIMPLE_HEAD)
     columns = ("student", "notebook", "by machine", "by hand", "to mark", "status")
     numbers = ("by machine", "by hand", "to mark", "expected")
@@ -467,7 +564,7 @@ def print_scores(course: Path, rows: list["Row"]) -> None:
     for row in rows:
         status = ", ".join(filter(None, [row.status, row.repairs and "repaired", row.flags and "look at it"]))
         cells: list[str | Text] = [
-            printable(row.student),
+            printable(names.get(row.student, row.student)),
             row.notebook,
             f"{row.machine:g} / {row.machine_max:g}",
             f"{row.by_hand:g} / {row.by_hand_max:g}",
@@ -478,10 +575,7 @@ def print_scores(course: Path, rows: list["Row"]) -> None:
             score, what = wanted.get((row.student, row.notebook), (row.machine, "not of the rehearsal"))
             cells += [Text(f"{score:g}", style="red" if row in unexpected else ""), what]
         table.add_row(*cells)
-    console.print(table)
-    if wanted:
-        console.print(f"{len(rows) - len(unexpected)} of {len(rows)} scores as expected")
-    console.print(f"scores: {short(course / scores.SCORES)}")
+    return table
 
 
 def sample_class(root: Path, students: int) -> SampleClass:
@@ -503,7 +597,7 @@ def sample_class(root: Path, students: int) -> SampleClass:
         if reason:  # the sample is our own
             console.print(f"{reason}; the sample class is graded without it", style="yellow")
         done = grade.grade(root, track=tracker("grading"), unsandboxed=bool(reason))
-    print_scores(root, done.rows)
+    print_scores(root, done.rows, names_of(root))
     cohort = open_cohort(root)
     students_there = sorted({row.student for row in done.rows})
     pages = feedback.write_all(cohort, students_there, track=tracker("feedback"))

@@ -150,7 +150,8 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
         except (typer.Exit, typer.Abort):  # RuntimeErrors, but no errors
             raise
         except (ValueError, OSError, RuntimeError) as error:
-            print(f"tema9: {printable(str(error))}", file=sys.stderr)
+            for line in getattr(error, "lines", [str(error)]):
+                print(f"tema9: {printable(line)}", file=sys.stderr)
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
             print("tema9: interrupted", file=sys.stderr)

@@ -284,6 +284,11 @@ class Record:
         finally:
             del session.commit
 
+    def names(self) -> dict[str, str]:
+        """Return {student: name} of the students of whom the gradebook has a name."""
+        names = {one.id: " ".join(filter(None, [one.first_name, one.last_name])) for one in self.students()}
+        return {student: name for student, name in names.items() if name}
+
     def students(self) -> list:
         """Return the students in the gradebook, enrolled or graded."""
         return list(self.gradebook.students)

@@ -90,6 +90,7 @@ def write(record: Record, source: Source, student: str, owner: str = "") -> Path
         "feedback.html",
         title=source.title,
         student=student,
+        name=record.names().get(student, student),
         status=receipt.status,
         score=worth.total,
         points=most,

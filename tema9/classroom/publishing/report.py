@@ -56,7 +56,7 @@ def write(cohort: Cohort, rows: list[Row], path: str | Path) -> None:
             if not row.by  # a team's submission is one
             if (receipt := record.receipt(row.student, row.notebook)) is not None
         }
-        students = sorted({row.student for row in rows})
+        students, names = sorted({row.student for row in rows}), record.names()
         rules = record.rules()
         answers = marking.answers(record, cohort, rules)
         suspicious = similar.pairs(similar.answers_of(record, sources.values(), students))
@@ -68,6 +68,7 @@ def write(cohort: Cohort, rows: list[Row], path: str | Path) -> None:
         path,
         "report.html",
         students=len(students),
+        names={student: _named(student, names) for student in students},
         submissions=len(graded),
         median=statistics.median([row.total for row in graded] or [0]),
         pending=sum(row.pending for row in rows),
@@ -86,6 +87,11 @@ def write(cohort: Cohort, rows: list[Row], path: str | Path) -> None:
         repaired=[(row.student, row.notebook, row.repairs) for row in rows if row.repairs],
         pairs=suspicious[:MOST_PAIRS],
     )
+
+
+def _named(student, names):
+    """A student's name with the id, or the id of a student of whom no list has a name."""
+    return f"{names[student]} ({student})" if student in names else student
 
 
 def attention(rows: Iterable[Row], receipts: dict[tuple[str, str], Receipt]) -> list[tuple[str, str, str]]:
