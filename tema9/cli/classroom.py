@@ -562,7 +562,8 @@ def long_table(
     for column in (*columns, "expected", "what") if wanted else columns:
         table.add_column(column, justify="right" if column in numbers else "left")
     for row in rows:
-        status = ", ".join(filter(None, [row.status, row.repairs and "repaired", row.flags and "look at it"]))
+        more = [row.late, row.by and f"by {row.by}", row.repairs and "repaired", row.flags and "look at it"]
+        status = ", ".join(filter(None, [row.status, *more]))
         cells: list[str | Text] = [
             printable(names.get(row.student, row.student)),
             row.notebook,
