@@ -36,7 +36,7 @@ def made(tmp_path_factory, prepared):
         rows = [
             HandedIn("ana", "1_mini", "ana", "", "", when="2026-12-01T23:58:00+01:00"),
             HandedIn("luis", "1_mini", "luis", "", "", when="2026-12-03T10:00:00+00:00"),
-            HandedIn("eva", "1_mini", "eva", CANVAS, "71001", late="late", when="2027-01-01T00:00:00+00:00"),
+            HandedIn("eva", "1_mini", "eva", CANVAS, "71001", late="late"),
         ]
         save(opened, (), rows)
         done = grade_class(opened.root)

@@ -267,12 +267,9 @@ def marking(
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("who", "to mark", "marked", "mean mark"):
         table.add_column(column, justify="left" if column == "who" else "right")
-    for person in dict.fromkeys([*said.markers, *(one.whose for one in answers), *(one.marker for one in answers)]):
-        waiting = [one for one in answers if one.waits and one.whose == person]
-        given = [one.fraction for one in answers if one.marker == person and person]
-        if person or waiting:
-            mean = f"{100 * sum(given) / len(given):.0f} %" if given else ""
-            table.add_row(printable(person) or "anybody", str(len(waiting)), str(len(given)), mean)
+    for person, to_mark, marked, mean in marking.by_person(answers, said.markers):
+        of = f"{100 * mean:.0f} %" if marked else ""
+        table.add_row(printable(person) or "anybody", str(to_mark), str(marked), of)
     console.print(table)
 
 
@@ -565,7 +562,8 @@ def long_table(
     for column in (*columns, "expected", "what") if wanted else columns:
         table.add_column(column, justify="right" if column in numbers else "left")
     for row in rows:
-        status = ", ".join(filter(None, [row.status, row.repairs and "repaired", row.flags and "look at it"]))
+        more = [row.late, row.by and f"by {row.by}", row.repairs and "repaired", row.flags and "look at it"]
+        status = ", ".join(filter(None, [row.status, *more]))
         cells: list[str | Text] = [
             printable(names.get(row.student, row.student)),
             row.notebook,

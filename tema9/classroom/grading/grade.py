@@ -17,7 +17,6 @@ from tema9.classroom.grading.job import Job, Judged
 from tema9.classroom.grading.receipt import Note
 from tema9.classroom.grading.record import FINAL, Change, Record
 from tema9.classroom.grading.scores import SCORES, Row, finals, row_of, rows, write_scores
-from tema9.classroom.grading.senders import CANVAS
 from tema9.classroom.grading.workers import spread
 from tema9.classroom.rules import FULL, NOBODY
 from tema9.classroom.sandbox import sandbox
@@ -154,8 +153,7 @@ def _completed(judged, was, cohort, row, markers):
     receipt, course = judged.receipt, cohort.course
     folder = course.submitted(receipt.student, receipt.notebook).parent
     stamped = course.api.coursedir.get_existing_timestamp(str(folder))  # a file that nbgrader's exchange writes
-    # Canvas gives every file the time at which it made the zip.
-    when = row.when if row and row.system != CANVAS else ""
+    when = row.when if row else ""
     receipt = replace(
         receipt,
         handed_in=stamped.replace(tzinfo=UTC).isoformat(timespec="seconds") if stamped else when,

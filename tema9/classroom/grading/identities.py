@@ -69,7 +69,7 @@ class HandedIn:
         name, system, number: of the `Sender`.
         team: the group in whose name it was handed in, where the platform says it.
         late: "late" where the platform says it.
-        when: the time that the file, or the zip around it, has in the delivery, in ISO format; "" where it has none.
+        when: it was handed in, in ISO format, as the delivery says it; "" where nothing says it.
         delivery: the folder or zip that it came in.
         file: its path there.
     """

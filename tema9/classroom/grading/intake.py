@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from tema9.classroom import sources
 from tema9.classroom.course import Course
-from tema9.classroom.grading import delivery, identities, marks, senders
+from tema9.classroom.grading import delivery, identities, senders
 from tema9.classroom.grading.delivery import Limits
 from tema9.classroom.grading.identities import HandedIn, Identities, Identity, Who
 from tema9.classroom.grading.people import Person
@@ -44,7 +44,8 @@ class Found:
         path: where it is in the folder or zip that is taken in.
         content: its bytes.
         when: its time; of several of one student, the newest counts.
-        arrived: the time of the file that was handed in: of the zip, if it is in one.
+        arrived: when it was handed in: the time that the platform writes, or that of the file, or of the zip around it;
+            0 where nothing says it.
         is_export: whether it is a script that was made from a notebook, which counts only where there is no notebook.
     """
 
@@ -265,8 +266,8 @@ def gather(
             raise ValueError(
                 f"{place} holds more than {limits.files:,} files or {limits.total_bytes:,} bytes; take it in parts"
             )
-        sent = replace(sender, late=sender.key in late, rest="")
-        gathered[sent] = _work_of(sender, given, names, limits, whose, left_out)
+        sent = replace(sender, late=sender.key in late, rest="", when="")
+        gathered[sent] = _work_of(sender, given, names, limits, whose, left_out, zone)
     keys = {sender.key for sender in gathered}
     left_out += [f"{label}: no notebook, only text" for key, label in written.items() if key not in keys]
     return gathered, left_out
@@ -278,7 +279,7 @@ def _of_platform(path):
     return [sender for sender in found if sender][:1]
 
 
-def _work_of(sender, given, names, limits, whose, left_out):
+def _work_of(sender, given, names, limits, whose, left_out, zone):
     """{notebook: what was found of it} in the files of one sender."""
     work: dict[str, list[Found]] = defaultdict(list)
     others: list[str] = []
@@ -288,13 +289,15 @@ def _work_of(sender, given, names, limits, whose, left_out):
             if _is_litter(file.path):
                 continue
             top = next((one for one in (file.path, *file.path.parents) if one in tops), file.path)
-            own = (whose.get(top) or sender).rest if file.path == top else ""
+            named = whose.get(top) or sender
+            own = named.rest if file.path == top else ""
             notebook, is_export = _notebook(own or file.path.name, content, names)
             if notebook is None and content and _is_notebook(file.path.name, content):  # its zip or folders may say it
                 said = [notebook_of(_stem(part), names) for part in reversed(file.path.parts[:-1])]
                 notebook = next(filter(None, said), None)
             if notebook is not None:
-                work[notebook].append(Found(file.path, content, file.when, tops.get(top, file).when, is_export))
+                arrived = _arrived(named, tops.get(top, file), zone)
+                work[notebook].append(Found(file.path, content, file.when, arrived, is_export))
             elif not OF_PLATFORMS.fullmatch(file.path.name):
                 of_course = " of the course" if _is_notebook(file.path.name, content) else ""
                 others.append(f"{file.path}: no notebook{of_course}")
@@ -311,6 +314,14 @@ def _work_of(sender, given, names, limits, whose, left_out):
         others.append(f"{sender.label}: no notebook")
     left_out += others
     return dict(work)
+
+
+def _arrived(sender, file, zone):
+    """When a file was handed in, in seconds since 1970; 0 if nothing says it."""
+    if sender.system == senders.CANVAS:
+        return 0.0  # its files have the time at which it made the zip
+    said = senders.moment(sender.when)
+    return said.replace(tzinfo=zone).timestamp() if said else file.when
 
 
 def _below(path, tops):
@@ -373,17 +384,16 @@ def _why(found, newest):
 
 
 def _arrival(course, before, found, zone):
-    """When a submission came, in ISO format: at the first time, if it came before and is the same; "" if unknown."""
-    try:
-        when = datetime.fromtimestamp(found.arrived, UTC).astimezone(zone) if found.arrived else None
-    except (ValueError, OverflowError, OSError):
-        when = None
-    earlier = marks.moment(before.when) if before else None
-    if earlier and (when is None or earlier < when):
+    """When a submission came, in ISO format; "" if nothing says it. The same work again came when it came first."""
+    if before and before.when:
         path = course.submitted(before.student, before.notebook)
         if path.is_file() and path.read_bytes() == found.content:
             return before.when
-    return when.isoformat(timespec="seconds") if when else ""
+    try:
+        when = datetime.fromtimestamp(found.arrived, UTC) if found.arrived else None
+        return when.astimezone(zone).isoformat(timespec="seconds") if when else ""
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 def _is_litter(path):

@@ -1,6 +1,8 @@
 """Who marks the answers in prose: the persons whom course.toml names, each some exercises or a share of the class."""
 
 import hashlib
+import statistics
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -55,6 +57,25 @@ def answers(record: Record, cohort: Cohort, rules: Rules) -> list[Answer]:
             page = f"formgrader/submissions/{pages[key]}/" if key in pages else ""
             found.append(Answer(student, name, exercise.name, person, marker, waits, fraction, page))
     return found
+
+
+def by_person(answers: Iterable[Answer], known: Iterable[str] = ()) -> list[tuple[str, int, int, float]]:
+    """Return (person, answers to mark, answers marked, their mean mark from 0 to 1) of those who mark.
+
+    The person "" is anybody, for whom no rule names one.
+
+    Args:
+        answers: as `answers` returns them.
+        known: persons who are there whether they mark anything or not.
+    """
+    waiting: Counter[str] = Counter()
+    given: dict[str, list[float]] = defaultdict(list)
+    for one in answers:
+        waiting[one.whose] += one.waits
+        if one.marker:
+            given[one.marker].append(one.fraction)
+    there = [name for name in dict.fromkeys([*known, *waiting, *given]) if name or waiting[name]]
+    return [(name, waiting[name], len(given[name]), statistics.fmean(given[name] or [0.0])) for name in there]
 
 
 def assigned(rules: Rules, students: Iterable[str]) -> dict[str, str]:

@@ -21,7 +21,7 @@ from tema9.files import atomic_write
 
 Person = dict[str, str]
 ROSTER = "roster.csv"
-FIELDS = ("id", "first_name", "last_name", "email", "lms_user_id", "id_number", "participants", "team", "left")
+FIELDS = ("id", "first_name", "last_name", "email", "lms_user_id", "id_number", "participants", "left", "team")
 LOOK_AHEAD = 20  # rows in which the header is looked for: some lists begin with a title
 
 # The headers under which lists have what we ask for, as `squeezed` writes them; the first that a list has counts. They
