@@ -1,10 +1,12 @@
 """The command: what it prints, its exit codes, its one-line errors."""
 
+import inspect
 import json
 import os
 import re
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 from PIL import Image
@@ -12,9 +14,9 @@ from running import run
 
 from tema9.arithmetic import layer_table
 from tema9.classroom.grading.scores import Row, unexpected
-from tema9.cli import app
+from tema9.cli import COMMANDS, DATA_COMMANDS, app
 from tema9.cli.classroom import print_scores
-from tema9.cli.terminal import console
+from tema9.cli.terminal import Between, console
 
 
 @pytest.mark.parametrize(
@@ -67,7 +69,7 @@ def test_a_narrow_terminal_gets_lines_that_fit():
         (["layers", "alexnet"], "unknown architecture 'alexnet'; known: lenet5_1998"),
         (["layers", "lenet5", "--compare", "x"], "unknown architecture 'x'"),
         (["layers", "lenet5", "--input", 4], "C1: kernel_size 5 is larger than its input"),
-        (["layers", "lenet5", "--input", 0], "input size 0 is not positive"),
+        (["layers", "lenet5", "--input", 0], "--input 0 is not a number from 1 to 100,000"),
         (["mistakes", "9_nada"], "unknown notebook '9_nada'; known: 1_lenet5"),
         (["mistakes", "--exercise", "n1-nada"], "unknown exercise 'n1-nada'"),
         (["train", "vgg"], "unknown architecture 'vgg'"),
@@ -81,24 +83,16 @@ def test_a_narrow_terminal_gets_lines_that_fit():
         (["train", "lenet5", "--batch-size", 9999], "batch_size 9999 is more than the 3500 images"),
         (["train", "alexnet_slide"], "the images of digits are 32x32x1, but alexnet_slide reads 227x227x3"),
         (["data", "prepare", "nowhere", "out"], "nowhere"),
-        (["train", "lenet5", "--epochs", 0], "epochs 0 is not positive"),
-        *(
-            (["train", "lenet5", "--dry-run", option, value], f"{name} {value} is n")
-            for option, name, values in (
-                ("--batch-size", "batch_size", (0, -3)),
-                ("--epochs", "epochs", (0, -1)),
-                ("--learning-rate", "learning_rate", (0.0, -0.1, "nan", "inf")),
-                ("--warmup", "warmup", (-1,)),
-                ("--accumulate", "accumulate", (0, -1)),
-                ("--seed", "seed", (-1,)),
-            )
-            for value in values
-        ),
         (["train", "lenet5", "--dry-run", "--batch-size", 9999], "batch_size 9999 is more than the 3500 images"),
         (["train", "lenet5", "--dry-run", "--validation", 0.2], "digits comes with a validation part; leave"),
         (["train", "lenet5", "--resume"], "there is no run to go on with: no course/training/lenet5/last"),
         (["train", "lenet5", "--resume", "--overwrite"], "--overwrite replaces it; give one of them"),
-        (["rehearse", "--students", 1], "students 1 is too few"),
+        (["course", "--students", 1], "--students 1 is not a number from 2 to 10,000"),
+        (["grade", "a", "--course", "b"], "the course folder is given twice, as a and as b; give one of them"),
+        (["grade", "-j", "dos"], "'--workers': "),
+        (["gradd"], "gradd"),
+        (["grade", "--nada"], "--nada"),
+        (["collect"], "place"),
         (["progress", "nowhere"], "no encuentro 0_empieza_aqui.ipynb en nowhere"),
         (["classroom", "--course", "nowhere"], "nowhere is no course folder; make one with `tema9 release nowhere`"),
         (["time", "7_x"], "unknown notebook '7_x'"),
@@ -111,6 +105,63 @@ def test_bad_input_gets_one_line_and_exit_code_2(arguments, words, tmp_path, mon
     assert words in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
     assert not list(tmp_path.iterdir()), "nothing is left behind"
+
+
+def numeric():
+    """Every (command, option, `Between`) of a command, whose value is a number."""
+    for name, function in [*COMMANDS.items(), *((f"data {name}", one) for name, one in DATA_COMMANDS.items())]:
+        for parameter in inspect.signature(function).parameters.values():
+            kinds = {parameter.annotation, *get_args(parameter.annotation)}
+            if kinds & {int, float, int | None, float | None}:
+                said = getattr(parameter.annotation, "__metadata__", ())
+                between = next((one for one in said if isinstance(one, Between)), None)
+                yield name, parameter.name, between
+
+
+def test_every_number_of_every_command_is_in_a_range_that_its_command_says(tmp_path, monkeypatch):
+    """Values at the ends, outside of them, and none at all; what a command does begins after that."""
+    monkeypatch.chdir(tmp_path)
+    needed = {"layers": ["lenet5"], "evaluate": ["w"], "predict": ["w", "i"], "collect": ["x"], "data prepare": "ab"}
+    found = list(numeric())
+    assert len(found) > 20 and not [one for one in found if one[2] is None]
+    for command, name, between in found:
+        option = {"processes": "--workers"}.get(name, f"--{name.replace('_', '-')}")
+        small, large = between.least - 1, between.most * 2 + 1
+        outside = [small, large, *([between.least] if between.above else [])]
+        for value in [*outside, "nan", "inf", "-inf", "x", "", "1e999", "--"]:
+            result = run(*command.split(), *needed.get(command, ()), option, value)
+            assert result.exit_code == 2, (command, option, value, result.output)
+            assert len(result.stderr.strip().splitlines()) == 1 and result.stderr.startswith("tema9: "), result.stderr
+            if value in outside:
+                assert result.stderr.startswith(f"tema9: {option} ") and " is not a number " in result.stderr
+        for value in (between.least, between.most):
+            assert not between.why_not(value) or (between.above and value == between.least)
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_command_that_takes_a_course_folder_takes_it_as_an_option_and_as_before():
+    of_course = {name for name, function in COMMANDS.items() if "course" in inspect.signature(function).parameters}
+    assert of_course == {"release", "collect", "rehearse", "grade", "feedback", "report", "export", "classroom",
+                         "doctor"}  # fmt: skip
+    for name in of_course:
+        assert "--course" in run(name, "--help").output
+    for arguments in (("nowhere",), ("--course", "nowhere"), ("nowhere", "--course", "nowhere")):
+        result = run("report", *arguments)
+        assert result.exit_code == 2 and result.stderr.startswith("tema9: no submissions in nowhere/")
+
+
+@pytest.mark.parametrize(
+    "name", ["solo.docx", "a [1]", "a?b", "a%20b", "no/esta", "a\x1b[2J", "é ñ", "-"]
+)  # what people type and drag into a terminal
+def test_a_path_of_any_kind_ends_in_one_true_line(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "solo.docx").write_bytes(b"PK\x03\x04 a document")
+    for command in ("collect", "report", "export", "predict", "data prepare"):
+        more = {"predict": ["x.jpg"], "data prepare": ["out"]}.get(command, [])
+        result = run(*command.split(), "--", name, *more)
+        assert result.exit_code == 2, (command, result.output)
+        assert len(result.stderr.strip().splitlines()) == 1 and result.stderr.startswith("tema9: "), result.stderr
+        assert "\x1b" not in result.stderr
 
 
 def test_a_doctor_who_finds_a_needed_thing_wrong_ends_with_1(monkeypatch, tmp_path):
@@ -166,7 +217,7 @@ def test_a_student_whom_nobody_rehearsed_has_a_row_among_those_who_were(tmp_path
     (tmp_path / "expected.csv").write_text("student,notebook,machine,what\nana,1_lenet5,90,perfect\n")
     rows = [Row(name, "1_lenet5", 80, 90, 0, 10, 0, "graded") for name in ("ana", "luis")]
     with console.capture() as printed:
-        print_scores(tmp_path, rows)
+        print_scores(tmp_path, rows, {}, long=True)
     assert "not of the rehearsal" in printed.get() and "1 of 2 scores as expected" in printed.get()
     assert [row.student for row in unexpected(tmp_path, rows)] == ["ana"]
 
@@ -228,3 +279,23 @@ def test_an_unknown_figure_lists_those_there_are(tmp_path):
     assert result.exit_code == 2
     assert "unknown figure 'mona_lisa'; known: lenet5_1998, lenet5" in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_the_table_of_a_class_fits_a_screen_and_has_a_line_for_each_student(tmp_path, monkeypatch):
+    notebooks = ["1_lenet5", "2_alexnet", "3_capas", "4_entrenar", "5_gpus", "6_zfnet"]
+    rows = [
+        Row(f"s{number}", notebook, 80, 90, 0, 10, number % 2, "not submitted" if number == 2 else "graded",
+            flags="os.fork" if number == 3 else "", seconds_late=3600.0 * (number == 4))
+        for number in range(45) for notebook in notebooks
+    ]  # fmt: skip
+    names = {f"s{number}": f"Ana María García López de la Fuente {number}" for number in range(44)}
+    monkeypatch.setattr(console, "width", 80)
+    with console.capture() as printed:
+        print_scores(tmp_path, rows, names)
+    lines = re.sub(r"\x1b\[[\d;]*m", "", printed.get()).splitlines()
+    assert max(len(line) for line in lines if not line.startswith(("scores: ", "45 students"))) <= 80
+    students = [line.strip() for line in lines if line.strip().startswith(("Ana María", "s44"))]
+    assert len(students) == 45 and len(lines) < 56
+    assert students[2].split()[-7:-1] == ["-"] * 6 and students[4].split().count("80L") == 6
+    assert "1: look at it" in students[3]
+    assert "45 students, 264 notebooks graded, 6 not submitted, 6 late, 132 answers to mark by hand" in lines

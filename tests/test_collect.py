@@ -168,21 +168,6 @@ def test_with_nothing_but_unresolved_work_the_course_says_who_waits(root, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (("--file-mib", "-1"), "--file-mib -1 is no size; give a number above 0"),
-        (("--file-mib", "nan"), "--file-mib nan is no size"),
-        (("--total-gib", "0"), "--total-gib 0 is no size"),
-        (("--total-gib", "inf"), "--total-gib inf is no size"),
-        (("--files", "0"), "--files 0 keeps every file out; give 1 or more"),
-    ],
-)
-def test_a_limit_out_of_range_is_one_line(options, words, root, tmp_path):
-    result = run("collect", handed_in(tmp_path / "in.zip", "ana/1_mini.ipynb"), "--course", root, *options)
-    assert result.exit_code == 2 and words in result.stderr and len(result.stderr.splitlines()) == 1
-
-
-@pytest.mark.parametrize(
     "name", ["entregas [1].zip", "a?b.zip", "a%20b.zip", "#1.zip", "Tarea 1; final.zip", "[/b].zip"[2:]]
 )
 def test_a_delivery_and_a_list_may_have_any_name(name, root, tmp_path):

@@ -2,21 +2,14 @@
 
 import csv
 import html
-import json
-import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 
 import mini
 import pytest
-from running import grade_class, run
+from running import formgrader, grade_class, run
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.slow]
-TOKEN = "corrige"
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 PASTED = "Porque sí: ![mi dibujo](attachment:image.png) y ![](https://example.org/pixel.png)"
 
@@ -41,36 +34,8 @@ def root(tmp_path_factory, prepared):
 @pytest.fixture(scope="module")
 def ask(root):
     """A function that asks Formgrader, as its page does; JupyterLab's server runs in the course folder."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root", f"--ServerApp.port={port}"]
-    command += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0"]
-    said = (root.parent / "server.log").open("w")
-    server = subprocess.Popen(command, cwd=root, stdout=said, stderr=said, env=os.environ | {"JUPYTER_TOKEN": TOKEN})
-
-    def ask(path, data=None):
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{port}/formgrader/{path}",
-            data=None if data is None else json.dumps(data).encode(),
-            method="GET" if data is None else "PUT",
-            headers={"Authorization": f"token {TOKEN}", "Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request) as answer:
-            text = answer.read().decode()
-        return json.loads(text) if path.startswith("api") else text
-
-    while True:
-        try:
-            ask("api/assignments")
-            break
-        except (urllib.error.URLError, ConnectionError):
-            assert server.poll() is None, (root.parent / "server.log").read_text()
-            time.sleep(0.2)
-    yield ask
-    server.terminate()
-    server.wait(20)
-    said.close()
+    with formgrader(root) as ask:
+        yield ask
 
 
 def test_a_pasted_image_is_shown_wherever_the_answer_is_read(root, ask):

@@ -119,10 +119,11 @@ ROOMS = {
     "gradebook": set(),
     "sandbox": set(),
     "sources": {"cells"},
-    "course": {"cells", "gradebook", "sources"},
+    "rules": {"sources"},
+    "course": {"cells", "gradebook", "rules", "sources"},
     "authoring": {"cells", "course", "sandbox", "sources"},
-    "grading": {"cells", "course", "gradebook", "sandbox", "sources"},
-    "publishing": {"cells", "course", "grading", "sources"},
+    "grading": {"cells", "course", "gradebook", "rules", "sandbox", "sources"},
+    "publishing": {"cells", "course", "grading", "rules", "sources"},
     "rehearsal": {"authoring", "cells", "course", "grading", "sources"},
     "lecture": {"authoring", "cells", "course", "grading", "publishing", "rehearsal", "sandbox", "sources"},
     "doctor": {"lecture", "sandbox"},
@@ -159,9 +160,9 @@ def test_what_nbgrader_is_told_to_import_by_its_name_is_there(tmp_path):
     config = settings(tmp_path)
     names = [*config.Autograde.sanitize_preprocessors, *config.Autograde.autograde_preprocessors]
     names += [*config.GenerateFeedback.preprocessors, config.GenerateFeedback.post_convert_hook]
-    names += config.HTMLExporter.filters.values()
+    names += [*config.HTMLExporter.filters.values(), config.AssignLatePenalties.plugin_class]
     ours_by_name = [name for name in names if isinstance(name, str)]
-    assert len(ours_by_name) == 6 and all(callable(import_item(name)) for name in ours_by_name)
+    assert len(ours_by_name) == 7 and all(callable(import_item(name)) for name in ours_by_name)
 
 
 @pytest.mark.parametrize("name", LIGHT)

@@ -4,9 +4,11 @@ import io
 import os
 import random
 import stat
+import struct
 import zipfile
-from datetime import datetime
+from datetime import UTC
 from pathlib import PurePosixPath
+from zoneinfo import ZoneInfo
 
 import nbformat
 import pytest
@@ -333,4 +335,45 @@ def test_when_and_as_whom_a_submission_came_in_is_kept(tmp_path):
     intake.collect(tmp_path / "course", tmp_path / "in.zip")
     (row,) = identities.load(Course(tmp_path / "course"), []).handed_in
     assert (row.student, row.system, row.number, row.late) == ("gilana", "Canvas", "71", "late")
-    assert datetime.fromisoformat(row.when).tzinfo and row.delivery == "in.zip"
+    assert (row.when, row.delivery) == ("", "in.zip"), "Canvas's zips have no time of the work"
+
+
+def dated(path, files):
+    """A zip of [(name, its time, content)]; a time that is a number is that of Info-ZIP, in seconds since 1970."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, when, content in files:
+            entry = zipfile.ZipInfo(name, when if isinstance(when, tuple) else (2020, 1, 1, 0, 0, 0))
+            entry.extra = b"" if isinstance(when, tuple) else struct.pack("<HHBi", 0x5455, 5, 1, when)
+            archive.writestr(entry, content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "when", "said"),
+    [
+        ("Ana Gil_412_assignsubmission_file_/1_lenet5.ipynb", (2026, 12, 1, 23, 58, 2), "2026-12-01T23:58:02+01:00"),
+        ("Ana Gil_412_assignsubmission_file_/1_lenet5.ipynb", (2026, 7, 1, 10, 0, 0), "2026-07-01T10:00:00+02:00"),
+        ("ana/1_lenet5.ipynb", 1796160000, "2026-12-01T22:20:00+01:00"),
+        ("Tema 9_agil_attempt_2026-12-02-08-15-00_1_lenet5.ipynb", (2026, 12, 9, 0, 0, 0), "2026-12-02T08:15:00+01:00"),
+        ("1-2 - Ana Gil - Dec 2, 2026 1215 AM/1_lenet5.ipynb", (2026, 12, 9, 0, 0, 0), "2026-12-02T00:15:00+01:00"),
+        ("1-2 - Ana Gil - entrega de 2026/1_lenet5.ipynb", (2026, 12, 9, 0, 0, 0), "2026-12-09T00:00:00+01:00"),
+        ("gilana_71_900_1_lenet5.ipynb", (2026, 12, 9, 0, 0, 0), ""),
+    ],
+)
+def test_when_it_was_handed_in_is_what_the_delivery_says(name, when, said, tmp_path):
+    place = dated(tmp_path / "in.zip", [(name, when, NOTEBOOK)])
+    intake.collect(tmp_path / "course", place, zone=ZoneInfo("Europe/Madrid"))
+    (row,) = identities.handed_in(Course(tmp_path / "course")).values()
+    assert row.when == said
+
+
+def test_work_in_a_student_s_zip_came_when_the_zip_came_and_the_same_work_came_when_it_came_first(tmp_path):
+    def when(day, content):
+        inner = dated(tmp_path / "work.zip", [("1_lenet5.ipynb", (2026, 1, 1, 0, 0, 0), content)]).read_bytes()
+        place = dated(tmp_path / "in.zip", [("ana/work.zip", (2026, 12, day, 10, 0, 0), inner)])
+        intake.collect(tmp_path / "course", place, zone=UTC)
+        return identities.handed_in(Course(tmp_path / "course"))["ana", "1_lenet5"].when
+
+    assert [when(day, content) for day, content in ((3, NOTEBOOK), (5, NOTEBOOK), (6, NOTEBOOK + b"\n"))] == [
+        "2026-12-03T10:00:00+00:00", "2026-12-03T10:00:00+00:00", "2026-12-06T10:00:00+00:00",
+    ]  # fmt: skip

@@ -1,6 +1,7 @@
 """The notebooks that students get: built from the sources, and holding nothing that they should not."""
 
 import re
+import shutil
 
 import nbformat
 import pytest
@@ -44,6 +45,26 @@ def lines_between(text, region):
 def test_committed_notebooks_equal_a_fresh_build(built):
     there = {path.name: path.read_bytes() for path in sources.NOTEBOOKS.glob("*.ipynb")}
     assert there == built, "run `make notebooks` and commit what it changes"
+
+
+def test_what_is_built_says_from_which_sources():
+    assert build.is_built(), "run `make notebooks` and commit what it changes"
+
+
+def test_a_change_of_a_source_of_the_bank_or_of_what_was_built_is_noticed(tmp_path, monkeypatch):
+    solutions, notebooks = tmp_path / "solutions", tmp_path / "notebooks"
+    shutil.copytree(sources.SOLUTIONS, solutions)
+    shutil.copytree(sources.NOTEBOOKS, notebooks, ignore=shutil.ignore_patterns(".*"))
+    monkeypatch.setattr(sources, "SOLUTIONS", solutions)
+    monkeypatch.setattr(build, "BUILT", solutions / "built.json")
+    assert build.is_built(notebooks)
+    for path in (solutions / "1_lenet5.py", solutions / "mistakes/6_zfnet.py", notebooks / "1_lenet5.ipynb",
+                 solutions / "7_nuevo.py", notebooks / "7_nuevo.ipynb"):  # fmt: skip
+        before = path.read_bytes() if path.exists() else None
+        path.write_bytes((before or b"") + b" ")
+        assert not build.is_built(notebooks), path
+        path.write_bytes(before) if before is not None else path.unlink()
+    assert build.is_built(notebooks)
 
 
 @pytest.mark.slow

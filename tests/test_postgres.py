@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import mini
@@ -13,11 +15,11 @@ import parts
 import pytest
 import sqlalchemy
 from nbgrader.api import Gradebook
-from running import grade_class, run
+from running import formgrader, grade_class, run
 from sqlalchemy.exc import OperationalError
 
-from tema9.classroom import course
-from tema9.classroom.grading import scores
+from tema9.classroom import course, rules
+from tema9.classroom.grading import marking, scores
 from tema9.classroom.grading.cohort import open_cohort
 from tema9.classroom.grading.record import Record
 
@@ -124,6 +126,48 @@ def test_a_class_that_moves_to_postgresql_keeps_its_scores_and_runs_nothing(smal
     with Record(opened, read_only=True) as record:
         assert record.comments("ana", "1_mini") == {"n1-why": "Faltan los bordes."}
     assert not opened.use_database(f"sqlite:///{tmp_path}/gradebook.db"), "what a gradebook holds is not overwritten"
+
+
+@pytest.mark.slow
+@pytest.mark.sandbox
+@pytest.mark.postgres
+def test_two_persons_mark_in_two_formgraders_at_once_and_every_mark_says_whose_it_is(small, url, tmp_path, prepared):
+    opened = prepared(tmp_path / "course")
+    students = [f"s{number}" for number in range(6)]
+    for student in students:
+        mini.hand_in(opened, student, mini.size(), f"Por las ventanas, dice {student}.")
+    opened.use_database(url)
+    (opened.root / rules.RULES).write_text("[markers]\nmarta = 1\njon = 1\n", encoding="utf-8")
+    done = grade_class(opened.root)
+    assert sum(row.pending for row in done.rows) == 6
+    with Record(opened, read_only=True) as record:
+        answers = marking.answers(record, open_cohort(opened.root), record.rules())
+    whose = {answer.student: answer.whose for answer in answers}
+    assert sorted(whose.values()) == ["jon"] * 3 + ["marta"] * 3
+    marks = {student: number + 1.5 for number, student in enumerate(students)}
+    ready = threading.Barrier(2)
+
+    def mark(ask, person):
+        mine = [answer for answer in answers if answer.whose == person]
+        ready.wait(60)
+        for answer in mine:
+            assert "ventanas" in ask(f"{answer.page.removeprefix('formgrader/')}?index=0")
+            identifier = answer.page.rstrip("/").rpartition("/")[2]
+            grades = ask(f"api/grades?submission_id={identifier}")
+            (grade,) = [one for one in grades if one["name"] == "n1-why"]
+            ask(f"api/grade/{grade['id']}", {"manual_score": marks[answer.student]})
+
+    with (
+        formgrader(opened.root, TEMA9_MARKER="marta") as marta,
+        formgrader(opened.root, TEMA9_MARKER="jon") as jon,
+        ThreadPoolExecutor(2) as both,
+    ):
+        for one in [both.submit(mark, marta, "marta"), both.submit(mark, jon, "jon")]:
+            one.result()
+        done = grade_class(opened.root)  # while both are open
+    assert done.ran == 0 and {row.student: row.by_hand for row in done.rows} == marks
+    with Record(opened, read_only=True) as record:
+        assert {one: record.receipt(one, "1_mini").markers["n1-why"] for one in students} == whose
 
 
 @pytest.mark.slow

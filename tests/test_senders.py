@@ -76,7 +76,9 @@ def read(*paths, known=()):
 )
 def test_the_forms_of_the_platforms(part, is_file, name, system, number, late, rest):
     found = senders.of_platform(part, is_file)
-    assert found == Sender(found.label, name, system, number, late, rest)
+    assert found == Sender(found.label, name, system, number, late, rest, found.when)
+    assert (system in (senders.BLACKBOARD, senders.BRIGHTSPACE)) == bool(found.when)
+    assert not found.when or senders.moment(found.when) or "noviembre" in found.when
     assert part.replace("LATE_", "").startswith(found.label)
 
 

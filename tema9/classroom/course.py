@@ -4,6 +4,7 @@
       source/       the notebooks with their solutions and hidden tests, made from the sources
       release/      the notebooks as students receive them
       submitted/    STUDENT/NOTEBOOK/NOTEBOOK.ipynb, the notebooks that students hand in; grading never writes here
+      course.toml   the rules of the course: deadlines, weights, the scale; made once, written by the teacher
       replaced/     the submissions that were handed in first, of students who handed in again
       roster.csv    who is or was enrolled, with the numbers by which learning platforms know them
       who.csv       which students they are who handed in under a name that no list has; the teacher says it
@@ -11,6 +12,7 @@
       autograded/   the notebooks as they were graded
       receipts/     STUDENT/NOTEBOOK.json, what was graded, with which versions, with which verdicts
       feedback/     the pages that students read afterwards
+      nbgrader_own.py  settings of nbgrader that the teacher adds to ours; only if the teacher writes it
       exchange/     the folder of nbgrader's own release and collect; Formgrader warns if it is missing
       gradebook.db  the scores, unless the file gradebook.url names another database
       .lock         held by the command that writes in the folder
@@ -24,6 +26,7 @@ import os
 import re
 import shutil
 import sys
+import traceback
 import warnings
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -38,9 +41,9 @@ from nbgrader.apps import NbGraderAPI
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, Execute, GetGrades
-from traitlets.config import Config
+from traitlets.config import Config, PyFileConfigLoader
 
-from tema9.classroom import gradebook, sources
+from tema9.classroom import gradebook, rules, sources
 from tema9.classroom.cells import CODE_STUB, TEXT_STUB
 from tema9.classroom.sources import Source
 from tema9.files import atomic_write
@@ -51,6 +54,7 @@ KERNEL = "tema9-sandbox"
 STEPS, PUBLISHING = "tema9.classroom.grading.steps", "tema9.classroom.publishing"
 DATABASE = "gradebook.url"  # a file of the course folder that holds an SQLAlchemy URL
 
+OWN_SETTINGS = "nbgrader_own.py"
 CONFIG_FILE = '''"""nbgrader's settings for this course; they are made in tema9.classroom.course."""
 
 from pathlib import Path
@@ -94,7 +98,8 @@ def settings(root: str | Path) -> Config:
         f"{STEPS}.Judge" if step is Execute else step for step in Autograde.autograde_preprocessors.default()
     ]
     c.Rebuild.release = c.Judge.release = str(Path(root).resolve() / "release")
-    c.Judge.hide = str(Path(root).resolve())
+    c.Judge.hide = c.LatePenalty.root = str(Path(root).resolve())
+    c.AssignLatePenalties.plugin_class = f"{STEPS}.LatePenalty"
     # Whatever else executes a notebook here, `nbgrader validate` for one, does it in the sandbox too.
     c.Execute.kernel_name = KERNEL
     c.Execute.skip_cells_with_tag = ""
@@ -117,7 +122,26 @@ def settings(root: str | Path) -> Config:
     c.HTMLExporter.filters = {"markdown2html": "tema9.formulas.of_cell"}
     c.HTMLExporter.language_code = "es"
     c.HTMLExporter.exclude_anchor_links = True
+    c.merge(own_settings(root))
     return c
+
+
+def own_settings(root: str | Path) -> Config:
+    """Return the settings of nbgrader that the teacher has written into nbgrader_own.py, with `c = get_config()`.
+
+    Raises:
+        ValueError: the file cannot be run; the message has the line.
+    """
+    path = Path(root) / OWN_SETTINGS
+    if not path.is_file():
+        return Config()
+    try:
+        return PyFileConfigLoader(path.name, str(path.parent.resolve())).load_config()
+    except Exception as error:  # whatever a teacher's Python raises
+        at = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
+        line = getattr(error, "lineno", None) or next(iter(at), None)
+        where = f", line {line}" if line else ""
+        raise ValueError(f"{path}{where}: {type(error).__name__}: {error}") from None
 
 
 class Folder(CourseDirectory):
@@ -225,7 +249,8 @@ class Course:
             RuntimeError: nbgrader could not make the release; the message says why.
         """
         (self.root / "exchange").mkdir(parents=True, exist_ok=True)
-        (self.root / "nbgrader_config.py").write_text(CONFIG_FILE.format(subfolder=""), encoding="utf-8")
+        self._write_config()
+        rules.write_template(self.root)
         with contextlib.closing(self.gradebook()) as opened:
             known = {assignment.name for assignment in opened.assignments}
         for source in sources.all_sources() if chosen is None else chosen:
@@ -239,6 +264,19 @@ class Course:
                 result = self.api.generate_assignment(source.name, force=True, create=True)
             if not result["success"]:
                 raise RuntimeError(f"nbgrader could not release {source.name}: {reason(result)}")
+
+    def _write_config(self):
+        """Write nbgrader_config.py, unless the teacher has edited it and it still has our settings."""
+        path, ours = self.root / "nbgrader_config.py", CONFIG_FILE.format(subfolder="")
+        there = path.read_text(encoding="utf-8") if path.exists() else ""
+        if there and there != ours:
+            if "tema9.classroom.course" not in there:
+                raise ValueError(
+                    f"{path} has not the settings of this course; move what is yours to {OWN_SETTINGS} beside it, "
+                    "which is read after ours, and remove the file"
+                )
+            return
+        path.write_text(ours, encoding="utf-8")
 
 
 def reason(result: dict[str, Any]) -> str:

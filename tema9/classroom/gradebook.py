@@ -1,13 +1,59 @@
-"""nbgrader's gradebook as a database: it is opened and copied to another one here, and its errors become one line."""
+"""nbgrader's gradebook as a database: it is opened and copied to another one here, and its errors become one line.
+
+A table of ours stands beside nbgrader's table of grades. Wherever this module is imported, in Formgrader's process too,
+it notes there who gave a mark.
+"""
 
 import contextlib
+import getpass
+import os
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from nbgrader.api import Base, Gradebook
+from nbgrader.api import Base, Grade, Gradebook
+from sqlalchemy import Column, Float, String, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import get_history
 
 COURSE_ID = "tema9"
+MARKER = "TEMA9_MARKER"  # the environment variable with the name of the person who marks
+
+
+class GradeDetail(Base):
+    """What nbgrader has no column for: who gave a mark by hand and when, and what the rules of the course add to it.
+
+    The points that the rules add, or take away, are part of the grade's extra credit; None where the rules say nothing
+    of the exercise.
+    """
+
+    __tablename__ = "tema9_grade"
+
+    grade_id = Column(String(32), primary_key=True)
+    marker = Column(String(128))
+    marked = Column(String(32))
+    by_rules = Column(Float())
+
+
+def marker() -> str:
+    """Return the name of the person who marks in this process: that of `--marker`, or the user's."""
+    with contextlib.suppress(Exception):  # a user without an entry in the system has no name
+        return (os.environ.get(MARKER) or getpass.getuser())[:128]
+    return ""
+
+
+@event.listens_for(Session, "before_flush")
+def _note_who_marks(session: Session, context: Any, instances: Any) -> None:
+    for grade in [one for one in session.dirty if isinstance(one, Grade)]:
+        if not get_history(grade, "manual_score").has_changes():
+            continue
+        detail: Any = session.get(GradeDetail, grade.id) or GradeDetail(grade_id=grade.id)
+        session.add(detail)
+        given = grade.manual_score is not None
+        detail.marker = marker() if given else None
+        detail.marked = datetime.now(UTC).isoformat(timespec="seconds") if given else None
 
 
 class GradebookError(RuntimeError):
@@ -30,6 +76,15 @@ def _without_password(url):
         return "of this URL"
 
 
+def exists(url: str) -> bool:
+    """Return whether there is a gradebook already; of a database on a server, that there may be one."""
+    try:
+        parsed = make_url(url)
+    except SQLAlchemyError:  # whoever opens it is told
+        return True
+    return parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").is_file()
+
+
 def open_gradebook(url: str, read_only: bool = False) -> Gradebook:
     """Open nbgrader's gradebook; if the database does not exist, make it.
 
@@ -41,9 +96,7 @@ def open_gradebook(url: str, read_only: bool = False) -> Gradebook:
         GradebookError: the database cannot be opened.
     """
     try:
-        parsed = make_url(url)
-        exists = parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").is_file()
-        return Gradebook(url if exists or not read_only else "sqlite://", COURSE_ID)
+        return Gradebook(url if exists(url) or not read_only else "sqlite://", COURSE_ID)
     except (SQLAlchemyError, ImportError) as error:
         raise GradebookError(url, error) from error
 

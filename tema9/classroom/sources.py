@@ -95,6 +95,11 @@ class Exercise:
         return self.solution.role == "answer"
 
     @property
+    def scored(self) -> list[Cell]:
+        """The cells with its points: the tests, or the answer of an exercise that is marked by hand."""
+        return [self.solution] if self.by_hand else self.tests
+
+    @property
     def cases(self) -> list[str]:
         """The names of the test cells; "tests" for a cell that has no name."""
         return [cell.keys.get("case", "tests") for cell in self.tests]

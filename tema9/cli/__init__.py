@@ -6,7 +6,7 @@ from collections.abc import Callable
 import typer
 
 from tema9.cli import authoring, classroom, course, networks, screens
-from tema9.cli.terminal import one_line_errors
+from tema9.cli.terminal import OneLine, in_range, one_line_errors, with_course
 
 # torch then asks Linux for large pages, before it is imported: `benchmarks/pipeline.py` measures the gain.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
@@ -25,6 +25,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "collect": classroom.collect,
     "rehearse": classroom.rehearse,
     "grade": classroom.grade,
+    "marking": classroom.marking,
     "feedback": classroom.feedback,
     "report": classroom.report,
     "export": classroom.export,
@@ -43,9 +44,11 @@ DATA_COMMANDS: dict[str, Callable[..., None]] = {"prepare": networks.prepare}
 
 def command_line(help: str, commands: dict[str, Callable[..., None]]) -> typer.Typer:
     """Return the command line that has these commands."""
-    made = typer.Typer(help=help, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    made = typer.Typer(
+        help=help, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, cls=OneLine
+    )
     for name, function in commands.items():
-        made.command(name)(one_line_errors(function))
+        made.command(name)(one_line_errors(with_course(in_range(function))))
     return made
 
 

@@ -22,6 +22,20 @@ def notebooks() -> None:
     console.print(f"{count} notebooks, and what is built beside them, are up to date in {short(made[-1].parent)}/")
 
 
+def build_first(dry_run: bool = False) -> None:
+    """Check the sources and build the notebooks, if the sources have changed since they were built.
+
+    Raises:
+        LintError: a source breaks a rule.
+    """
+    from tema9.classroom.authoring import build
+
+    if not build.is_built():
+        console.print("the sources have changed since the notebooks were built: they are built first")
+        if not dry_run:
+            build.build(track=tracker("reading the bank"))
+
+
 def mistakes(
     notebook: Annotated[str | None, typer.Argument(help="A notebook, as 1_lenet5; all by default.")] = None,
     exercise: Annotated[str | None, typer.Option(help="One exercise, as n1-conv-output-size.")] = None,
@@ -78,9 +92,13 @@ def _mutants(chosen, exercise):
 
 
 def bundle(out: Annotated[Path, typer.Option(help="The zip to write.")] = COURSE / STUDENTS_ZIP) -> None:
-    """Write the zip that students receive: the notebooks, their side of the package, and how to install it."""
+    """Write the zip that students receive: the notebooks, their side of the package, and how to install it.
+
+    If the sources have changed since the notebooks were built, they are checked and built first.
+    """
     from tema9.classroom.authoring import bundle
 
+    build_first()
     names = bundle.bundle(out)
     console.print(f"{len(names)} files, {out.stat().st_size / 2**20:.1f} MiB -> {short(out)}", highlight=False)
 

@@ -9,13 +9,15 @@ from rich import box
 from rich.table import Table
 
 from tema9.cli import classroom, networks, screens
-from tema9.cli.terminal import DECK, REHEARSAL, SAMPLE_RUN, console, short, tracker
+from tema9.cli.terminal import DECK, REHEARSAL, SAMPLE_RUN, Between, console, short, tracker
 
 if TYPE_CHECKING:
     from tema9.classroom.grading.scores import Row
 
 
-def course(students: Annotated[int, typer.Option(help="Students of the sample class.")] = 12) -> None:
+def course(
+    students: Annotated[int, Between(2, 10_000), typer.Option(help="Students of the sample class.")] = 12,
+) -> None:
     """Build the notebooks and the slides, train LeNet-5 on real digits, grade a sample class, and say what to open."""
     from tema9 import recipes
     from tema9.classroom import sources

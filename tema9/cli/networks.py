@@ -16,7 +16,7 @@ from rich.text import Text
 
 from tema9 import arithmetic
 from tema9.arithmetic import LayerTable
-from tema9.cli.terminal import COURSE, TRAINING, WIDE, console, draw_without_windows, short
+from tema9.cli.terminal import COURSE, TRAINING, WIDE, Between, console, draw_without_windows, short
 
 if TYPE_CHECKING:
     from tema9.data import Data
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 def layers(
     name: Annotated[str, typer.Argument(help="An architecture; an unknown name lists them.")],
     compare: Annotated[str | None, typer.Option(help="Another architecture, side by side.")] = None,
-    input: Annotated[int | None, typer.Option(help="Side of the image in pixels, instead of its own.")] = None,
+    input: Annotated[
+        int | None, Between(1, 100_000), typer.Option(help="Side of the image in pixels, instead of its own.")
+    ] = None,
     two_gpus: Annotated[bool, typer.Option("--two-gpus", help="Over two devices: what crosses, with arrows.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
@@ -166,12 +168,22 @@ def train(
             help="digits, textures, shapes, shortcut, mnist, cifar10, ...; or a folder, of images or prepared."
         ),
     ] = "digits",
-    epochs: Annotated[int | None, typer.Option(help="Passes over the data; the recipe's by default.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images of a step, over all the processes.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Of the first epoch.")] = None,
-    warmup: Annotated[int | None, typer.Option(help="Epochs over which the rate rises.")] = None,
-    accumulate: Annotated[int, typer.Option(help="Pieces of a batch, one after the other: less memory.")] = 1,
-    seed: Annotated[int, typer.Option(help="Of the weights, the order, the views and dropout.")] = 0,
+    epochs: Annotated[
+        int | None, Between(1, 1_000_000), typer.Option(help="Passes over the data; the recipe's by default.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, Between(1, 10**9), typer.Option(help="Images of a step, over all the processes.")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, Between(0, 1_000_000, above=True), typer.Option(help="Of the first epoch.")
+    ] = None,
+    warmup: Annotated[int | None, Between(0, 1_000_000), typer.Option(help="Epochs over which the rate rises.")] = None,
+    accumulate: Annotated[
+        int, Between(1, 10**9), typer.Option(help="Pieces of a batch, one after the other: less memory.")
+    ] = 1,
+    seed: Annotated[
+        int, Between(0, 2**63 - 1), typer.Option(help="Of the weights, the order, the views and dropout.")
+    ] = 0,
     out: Annotated[Path, typer.Option(help="Folder for the weights, the history and the plot.")] = TRAINING,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that stopped in that folder.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the earlier run in that folder.")] = False,
@@ -182,7 +194,9 @@ def train(
         bool, typer.Option("--deterministic", help="Only arithmetic that repeats itself.")
     ] = False,
     ten_crops: Annotated[bool, typer.Option("--ten-crops", help="Report the test error of ten crops too.")] = False,
-    validation: Annotated[float | None, typer.Option(help="Share of the training part kept for validation.")] = None,
+    validation: Annotated[
+        float | None, Between(0, 0.99, above=True), typer.Option(help="Share of the training part kept for validation.")
+    ] = None,
     root: Annotated[Path, typer.Option(help="Where torchvision's sets are.")] = Path("datasets"),
     download: Annotated[bool, typer.Option("--download", help="Fetch torchvision's set if it is not there.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and train nothing.")] = False,
@@ -280,7 +294,9 @@ def evaluate(
     ten_crops: Annotated[bool, typer.Option("--ten-crops", help="Average ten crops of each image.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
-    validation: Annotated[float | None, typer.Option(help="As for `tema9 train`, or the parts differ.")] = None,
+    validation: Annotated[
+        float | None, Between(0, 0.99, above=True), typer.Option(help="As for `tema9 train`, or the parts differ.")
+    ] = None,
     root: Annotated[Path, typer.Option(help="Where torchvision's sets are.")] = Path("datasets"),
 ) -> None:
     """Measure trained weights on the test images, and write which classes are taken for which."""
@@ -360,7 +376,7 @@ def print_errors(trained: "Trained", out: Path) -> None:
 def prepare(
     folder: Annotated[Path, typer.Argument(help="A folder of images, one sub-folder per class.")],
     out: Annotated[Path, typer.Argument(help="Where to write the array and its index.")],
-    workers: Annotated[int | None, typer.Option(help="Processes; one per core by default.")] = None,
+    workers: Annotated[int | None, Between(1, 1024), typer.Option(help="Processes; one per core by default.")] = None,
 ) -> None:
     """Decode a folder of images once, to 256x256 bytes that training reads without decoding.
 

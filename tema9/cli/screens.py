@@ -1,5 +1,6 @@
 """The commands that open a screen or draw one: `slides`, `lab`, `classroom`, `progress`, `doctor` and `tour`."""
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Annotated
@@ -66,6 +67,7 @@ def classroom(
     sample: Annotated[
         bool, typer.Option("--sample", help="A rehearsed and graded class, made if it is not there yet.")
     ] = False,
+    marker: Annotated[str, typer.Option(help="Who marks here, as the receipts say; by default, the user.")] = "",
     arguments: LabArguments = None,
 ) -> None:
     """Open JupyterLab on a course folder, as its teacher.
@@ -73,6 +75,7 @@ def classroom(
     Formgrader, which marks by hand and shows every submission, is in its menu Nbgrader.
     """
     from tema9.classroom.course import Course
+    from tema9.classroom.gradebook import MARKER
     from tema9.classroom.grading import scores
     from tema9.classroom.lecture import screens
 
@@ -82,6 +85,8 @@ def classroom(
             sample_class(course, 12)
     elif not (course / "nbgrader_config.py").is_file():
         raise ValueError(f"{course} is no course folder; make one with `tema9 release {course}`, or see --sample")
+    if marker:
+        os.environ[MARKER] = marker
     Course(course).prepare()  # its settings go to the kernels through the environment
     raise typer.Exit(subprocess.call(screens.command(course, *(arguments or [])), cwd=course))
 

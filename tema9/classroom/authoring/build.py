@@ -1,5 +1,6 @@
 """The build: from the sources to the notebooks, the fingerprints and the outline that students receive."""
 
+import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Iterable
@@ -15,10 +16,16 @@ from tema9.classroom.course import Course
 
 CHECKS = sources.ROOT / "tema9" / "checks.json"
 OUTLINE = outline.HERE / "outline.json"
+BUILT = sources.SOLUTIONS / "built.json"
 
 
 class LintError(ValueError):
-    """A source breaks a rule of `lint`; the message has one line for each problem."""
+    """A source breaks a rule of `lint`; the message has one line for each problem, which are its `lines`."""
+
+    @property
+    def lines(self) -> list[str]:
+        """The problems."""
+        return str(self).splitlines()
 
 
 def build_checks(track: Callable[[list], Iterable] = iter) -> str:
@@ -63,6 +70,36 @@ def build_notebooks() -> dict[str, bytes]:
     return {name: text.encode() for name, text in {f"{start.name}.ipynb": page, **made}.items()}
 
 
+def built(made: dict[Path, bytes]) -> str:
+    """Return the text of `solutions/built.json`: from which sources what was built, as a mark of each file.
+
+    Args:
+        made: {path: bytes} of what was built.
+    """
+    marks = {
+        "sources": {path.relative_to(sources.SOLUTIONS).as_posix(): _mark(path.read_bytes()) for path in _texts()},
+        "built": {path.name: _mark(content) for path, content in sorted(made.items())},
+    }
+    return json.dumps(marks, indent=1) + "\n"
+
+
+def is_built(notebooks: Path = sources.NOTEBOOKS) -> bool:
+    """Return whether the notebooks, the fingerprints and the outline are those of the sources as they are now."""
+    paths = [CHECKS, OUTLINE, *notebooks.glob("*.ipynb")]
+    if not BUILT.is_file() or not all(path.is_file() for path in paths):
+        return False
+    return BUILT.read_text(encoding="utf-8") == built({path: path.read_bytes() for path in paths})
+
+
+def _texts():
+    """The files from which everything is built."""
+    return sorted([*sources.SOLUTIONS.glob("*.py"), *sources.SOLUTIONS.glob("mistakes/*.py")])
+
+
+def _mark(content):
+    return hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest()[:16]
+
+
 def build(notebooks: Path = sources.NOTEBOOKS, track: Callable[[list], Iterable] = iter) -> list[Path]:
     """Check the sources, write the notebooks, the fingerprints and the outline, and return the paths of these files.
 
@@ -80,7 +117,7 @@ def build(notebooks: Path = sources.NOTEBOOKS, track: Callable[[list], Iterable]
     made = {CHECKS: build_checks(track).encode(), OUTLINE: build_outline().encode()}
     made |= {notebooks / name: content for name, content in build_notebooks().items()}
     notebooks.mkdir(exist_ok=True)
-    for path, content in made.items():
+    for path, content in [*made.items(), (BUILT, built(made).encode())]:
         if not path.is_file() or path.read_bytes() != content:
             path.write_bytes(content)
     for path in notebooks.glob("*.ipynb"):

@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path, PurePosixPath
 
 DEPTH = 2  # of zips inside a student's zip
@@ -22,6 +22,7 @@ ARCHIVES = (".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")  # which this d
 IN_ZIP = 0x1  # the bit of an entry of a zip that says that it is encrypted
 UTF8 = 0x800  # the bit that says that its name is in UTF-8
 UNICODE_PATH = 0x7075  # Info-ZIP's extra field with the name in UTF-8
+UNIX_TIME = 0x5455  # Info-ZIP's extra field with the time in UTC
 UNIX, MACOS = 3, 19  # systems on which a zip can have been made
 
 
@@ -65,12 +66,13 @@ class TooMuch(Exception):
     """A student's files are over the limits."""
 
 
-def files(place: Path, left_out: list[str]) -> list[File]:
+def files(place: Path, left_out: list[str], zone: tzinfo | None = None) -> list[File]:
     """Return the files of a folder or a zip; of what is no file a line is added to `left_out`.
 
     Args:
         place: the folder or zip.
         left_out: gets the lines.
+        zone: of the times in a zip, which mostly say none; None for that of this machine.
 
     Raises:
         ValueError: `place` is neither a folder nor a zip that can be read.
@@ -80,7 +82,7 @@ def files(place: Path, left_out: list[str]) -> list[File]:
     try:
         if not place.is_file():
             raise ValueError
-        return list(_of_zip(_opened(place), PurePosixPath(), left_out))
+        return list(_of_zip(_opened(place), PurePosixPath(), left_out, zone))
     except Exception:  # zipfile raises errors of a dozen kinds
         raise ValueError(f"{place} is neither a folder nor a zip that can be read") from None
 
@@ -214,7 +216,7 @@ def _capped(content, most):
     return content
 
 
-def _of_zip(archive, prefix, left_out):
+def _of_zip(archive, prefix, left_out, zone=None):
     """Yield the files of a zip; its entries may be larger than the zip says, and their names may be anything."""
     for entry in archive.infolist():
         name = _name_of(entry)
@@ -229,10 +231,6 @@ def _of_zip(archive, prefix, left_out):
         if entry.create_system == UNIX and stat.S_IFMT(mode) not in (0, stat.S_IFREG):
             left_out.append(f"{path}: neither a file nor a folder")
             continue
-        try:
-            when = datetime(*entry.date_time).timestamp()
-        except (ValueError, OverflowError, OSError):
-            when = 0.0
 
         def read(most, entry=entry):
             if entry.flag_bits & IN_ZIP:
@@ -240,7 +238,27 @@ def _of_zip(archive, prefix, left_out):
             with archive.open(entry) as file:
                 return _capped(file.read(most + 1), most)
 
-        yield File(path, entry.file_size, when, read)
+        yield File(path, entry.file_size, _time_of(entry, zone), read)
+
+
+def _time_of(entry, zone):
+    """The time of an entry of a zip, in seconds since 1970; 0 where it has none."""
+    for kind, data in _extra_of(entry):
+        if kind == UNIX_TIME and len(data) >= 5 and data[0] & 1:
+            return float(struct.unpack_from("<i", data, 1)[0])
+    try:
+        return datetime(*entry.date_time, tzinfo=zone).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return 0.0
+
+
+def _extra_of(entry):
+    """Yield the (kind, data) of the extra fields of an entry of a zip."""
+    extra = entry.extra
+    while len(extra) >= 4:
+        kind, size = struct.unpack_from("<HH", extra)
+        yield kind, extra[4 : 4 + size]
+        extra = extra[4 + size :]
 
 
 def _name_of(entry):
@@ -248,12 +266,9 @@ def _name_of(entry):
     if entry.flag_bits & UTF8:
         return entry.orig_filename.partition("\0")[0]
     raw = entry.orig_filename.encode("cp437", errors="replace")
-    extra = entry.extra
-    while len(extra) >= 4:
-        kind, size = struct.unpack_from("<HH", extra)
-        if kind == UNICODE_PATH and size > 5 and struct.unpack_from("<I", extra, 5)[0] == zlib.crc32(raw):
-            return extra[9 : 4 + size].decode("utf-8", errors="replace")
-        extra = extra[4 + size :]
+    for kind, data in _extra_of(entry):
+        if kind == UNICODE_PATH and len(data) > 5 and struct.unpack_from("<I", data, 1)[0] == zlib.crc32(raw):
+            return data[5:].decode("utf-8", errors="replace")
     return _decoded(raw.partition(b"\0")[0], entry.create_system)
 
 

@@ -3,17 +3,25 @@
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tema9.classroom import rules
 from tema9.classroom.course import Course
+from tema9.classroom.grading import identities, people
 from tema9.classroom.grading.cohort import open_cohort
+from tema9.classroom.grading.intake import NothingToGrade
 from tema9.classroom.grading.job import Job, Judged
-from tema9.classroom.grading.record import Change, Record
-from tema9.classroom.grading.scores import SCORES, Row, rows, write_scores
+from tema9.classroom.grading.receipt import Note
+from tema9.classroom.grading.record import FINAL, Change, Record
+from tema9.classroom.grading.scores import SCORES, Row, finals, row_of, rows, write_scores
 from tema9.classroom.grading.workers import spread
+from tema9.classroom.rules import FULL, NOBODY
 from tema9.classroom.sandbox import sandbox
+
+EFFECTS = {"": "as its points say", FULL: "full", NOBODY: "for nobody"}
 
 
 @dataclass(frozen=True)
@@ -43,10 +51,13 @@ def grade(
     again: bool = False,
     approve: Callable[[list[Change]], bool] = lambda changes: True,
     dry_run: bool = False,
+    student: str = "",
+    note: str = "",
 ) -> Graded:
     """Grade every submission of the course folder that is new or has changed, and write `scores.csv`.
 
-    Whatever a submission holds, its student has a row, and the rest of the class is graded.
+    Whatever a submission holds, its student has a row, and the rest of the class is graded. Then the recorded scores
+    follow what course.toml says by now.
 
     Args:
         root: the course folder.
@@ -59,41 +70,159 @@ def grade(
         approve: asked with the list of `Change`s of scores that are recorded already;
             they are recorded if it says so, and stay as they were if not.
         dry_run: judge and compare; record nothing.
+        student: judge this student's submissions alone, all of them, by the rules that are recorded; "" for everybody.
+        note: on that, which stays in the receipts.
 
     Raises:
-        NothingToGrade: submitted/ holds no notebook of the course.
+        NothingToGrade: submitted/ holds no notebook of the course, or none of `student`.
+        ValueError: there is a note and no student, or the student is unknown.
+        RulesError: course.toml says something wrong.
         sandbox.NoSandbox: there can be no sandbox on this machine, and `unsandboxed` is False.
     """
+    if note and not student:
+        raise ValueError("a note is about one student; say which with --student")
     if dask is None:  # its workers may be on Linux where this is not
         sandbox.require(unsandboxed)
-    cohort = open_cohort(root)
-    course, total = cohort.course, len(cohort.submissions)
+    course = Course(root)
+    old = rules.recorded(root)
+    new, content = (old, None) if student else _said(course)
+    cohort = open_cohort(root, new)
+    submissions = _of(student, cohort) if student else cohort.submissions
+    again = again or bool(student)
     settings: dict[str, Any] = {
         "limits": limits or sandbox.Limits(),
         "unsandboxed": unsandboxed,
         "hide": (str(course.root),),
     }
-    changes: list[Change] = []
-    held: list[Judged] = []  # the results that would change a recorded score
+    held: dict[tuple[str, str], Judged] = {}  # the results that would change a recorded score
     ran = kept = 0
     with _prepared(cohort, dry_run) as prepared, Record(course, read_only=dry_run) as record:
-        jobs = (_job(course, prepared, record, *one, settings, again) for one in cohort.submissions)
-        for judged in track(spread(jobs, total, workers, dask), total):
+        before = {(row.student, row.notebook): row for row in rows(record, open_cohort(root, old), old)}
+        handed_in, markers = identities.handed_in(course), record.all_markers()
+        jobs = (_job(course, prepared, record, key, settings, again) for key in submissions)
+        for judged in track(spread(jobs, len(submissions), workers, dask), len(submissions)):
             ran, kept = ran + judged.ran, kept + (not judged.ran)
-            change = record.change(judged)
-            if change is not None:
-                changes.append(change)
-                held.append(judged)
+            key = judged.receipt.student, judged.receipt.notebook
+            was = record.receipt(*key)
+            judged = _completed(judged, was, cohort, handed_in.get(key), markers.get(key, {}))
+            source = cohort.sources[key[1]]
+            then = row_of(key[0], key[0], source, (was, record.points(*key)), cohort, old)
+            now = row_of(key[0], key[0], source, (judged.receipt, record.as_if(judged.receipt)), cohort, old)
+            if note:
+                noted = Note(note, datetime.now(UTC).isoformat(timespec="seconds"), then.total, now.total)
+                judged = replace(judged, receipt=replace(judged.receipt, notes=(*judged.receipt.notes, noted)))
+            if was is not None and (then.total != now.total or _moved(was, judged.receipt)):
+                held[key] = judged
             elif not dry_run and not record.is_recorded(judged):
                 record.save(judged)
-        changes.sort(key=lambda change: (change.student, change.notebook))
+        changes = _changes(record, before, cohort, old, new, held)
         approved = not dry_run and (not changes or approve(changes))
-        for judged in held if approved else ():
+        for judged in held.values() if approved else ():
             record.save(judged)
-        graded = rows(record, cohort)
+        if not approved:
+            new, content, cohort = old, None, open_cohort(root, old)
+        graded = rows(record, cohort, new)
+        if not dry_run:
+            lost = {(row.student, row.notebook): row.lost for row in graded if not row.by}
+            record.follow(new, content, cohort.sources.values(), lost)
+            if old.exercises != new.exercises:  # answers in prose wait again, or wait no more
+                graded = rows(record, cohort, new)
     if not dry_run:
         write_scores(course.root / SCORES, graded)
     return Graded(graded, changes, approved, ran, kept)
+
+
+def _said(course):
+    """(the rules that course.toml says, its bytes)."""
+    path = course.root / rules.RULES
+    return rules.load(course.root, people.by_name(course)), path.read_bytes() if path.exists() else b""
+
+
+def _of(student, cohort):
+    """The submissions that count for one student."""
+    if student not in people.by_name(cohort.course).values():
+        raise ValueError(f"unknown student {student!r}; expected an id, as scores.csv has them in its first column")
+    found = sorted({(cohort.owner(student, name), name) for name in cohort.sources} & set(cohort.submissions))
+    if not found:
+        raise NothingToGrade(f"{student} has handed in no notebook of the course")
+    return found
+
+
+def _completed(judged, was, cohort, row, markers):
+    """The result with what its receipt says beside the verdicts: when it came, of whom, who marked it, the notes."""
+    receipt, course = judged.receipt, cohort.course
+    folder = course.submitted(receipt.student, receipt.notebook).parent
+    stamped = course.api.coursedir.get_existing_timestamp(str(folder))  # a file that nbgrader's exchange writes
+    when = row.when if row else ""
+    receipt = replace(
+        receipt,
+        handed_in=stamped.replace(tzinfo=UTC).isoformat(timespec="seconds") if stamped else when,
+        late=bool(row and row.late),
+        team=cohort.of_teams.get((receipt.student, receipt.notebook), ("", ""))[1],
+        markers={name: who for name, who in markers.items() if name in receipt.cells},
+        notes=was.notes if was else (),
+    )
+    return replace(judged, receipt=receipt)
+
+
+def _moved(was, new):
+    """The reasons for which another receipt gives other points, a line each."""
+    old = {verdict.name: verdict for verdict in was.verdicts}
+    moved = [
+        f"{verdict.name} {old[verdict.name].outcome if verdict.name in old else 'new'} -> {verdict.outcome}"
+        for verdict in new.verdicts
+        if verdict.name not in old or verdict.points != old[verdict.name].points
+    ]
+    return [new.status] * (was.status != new.status) + moved
+
+
+def _changes(record, before, cohort, old, new, held):
+    """What recording these results, and these rules, would change of the scores that are recorded already."""
+    instead = {key: (judged.receipt, record.as_if(judged.receipt)) for key, judged in held.items()}
+    after = {(row.student, row.notebook): row for row in rows(record, cohort, new, instead)}
+    for key in held:  # who has left has no row
+        if key not in after:
+            receipt, source = record.receipt(*key), cohort.sources[key[1]]
+            before[key] = row_of(key[0], key[0], source, (receipt, record.points(*key)), cohort, old)
+            after[key] = row_of(key[0], key[0], source, instead[key], cohort, new)
+    changes = []
+    for key, row in after.items():
+        owner = (row.by or row.student, row.notebook)
+        if key not in before or not any(one in before and before[one].is_recorded for one in (key, owner)):
+            continue
+        if before[key].total != row.total or owner in held:
+            why = _why(before[key], row, old, new, cohort)
+            if owner in held:
+                was, judged = record.receipt(*owner), held[owner].receipt
+                why = ["handed in again"] * (was.sha256 != judged.sha256) + _moved(was, judged) + why
+            changes.append(Change(*key, before[key].total, row.total, tuple(why)))
+    changes.sort(key=lambda change: (change.student, change.notebook))
+    return changes + _final_changes(before.values(), after.values(), cohort.course, old, new)
+
+
+def _why(before, after, old, new, cohort):
+    """The reasons for which the rules give a row other points."""
+    why = [f"the submission of {after.by or 'the student alone'}"] if before.by != after.by else []
+    for name in cohort.sources[after.notebook].exercises:
+        if old.exercises.get(name) != new.exercises.get(name):
+            why.append(f"{name} counts {EFFECTS[new.exercises.get(name, '')]}")
+    if (before.lost, before.late) != (after.lost, after.late):
+        why.append(f"{after.late or 'in time'}, loses {after.lost:g}")
+    return why
+
+
+def _final_changes(before, after, course, old, new):
+    """What other rules change of the final marks, where the rules that are recorded say how they are made."""
+    names = {"scale", "final", "weights"} & set(rules.differences(old, new))
+    if not names or not (course.root / rules.RECORDED).exists():
+        return []
+    was, why = finals(before, old), (f"course.toml: {', '.join(sorted(names))}",)
+    found = {student: final for student, final in finals(after, new).items() if student in was}
+    return [
+        Change(student, FINAL, was[student].fraction * old.scale.maximum, final.fraction * new.scale.maximum, why)
+        for student, final in found.items()
+        if (was[student].mark, was[student].fraction) != (final.mark, final.fraction)
+    ]
 
 
 @contextlib.contextmanager
@@ -111,7 +240,8 @@ def _prepared(cohort, dry_run):
     yield cohort.course
 
 
-def _job(course, prepared, record, student, notebook, settings, again):
+def _job(course, prepared, record, key, settings, again):
+    student, notebook = key
     content, refused = _content(course, student, notebook)
     return Job(
         student,

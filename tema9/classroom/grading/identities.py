@@ -69,7 +69,7 @@ class HandedIn:
         name, system, number: of the `Sender`.
         team: the group in whose name it was handed in, where the platform says it.
         late: "late" where the platform says it.
-        when: the time that the file has, in ISO format and of the time zone of this machine; "" where it has none.
+        when: it was handed in, in ISO format, as the delivery says it; "" where nothing says it.
         delivery: the folder or zip that it came in.
         file: its path there.
     """
@@ -330,6 +330,18 @@ def load(course: Course, people: Iterable[Person]) -> Identities:
         ValueError: who.csv cannot be read; the message says why.
     """
     return Identities(people, _read(course.root / WHO, Who), _read(course.root / HANDED_IN, HandedIn))
+
+
+def handed_in(course: Course) -> dict[tuple[str, str], HandedIn]:
+    """Return {(student, notebook): its row of handed_in.csv}; {} where nothing was collected.
+
+    Args:
+        course: the course.
+
+    Raises:
+        ValueError: handed_in.csv cannot be read.
+    """
+    return {(row.student, row.notebook): row for row in _read(course.root / HANDED_IN, HandedIn)}
 
 
 def _read(path, kind):

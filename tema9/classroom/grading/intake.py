@@ -11,7 +11,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path, PurePosixPath
 
 from tema9.classroom import sources
@@ -44,12 +44,15 @@ class Found:
         path: where it is in the folder or zip that is taken in.
         content: its bytes.
         when: its time; of several of one student, the newest counts.
+        arrived: when it was handed in: the time that the platform writes, or that of the file, or of the zip around it;
+            0 where nothing says it.
         is_export: whether it is a script that was made from a notebook, which counts only where there is no notebook.
     """
 
     path: PurePosixPath
     content: bytes
     when: float
+    arrived: float
     is_export: bool = False
 
 
@@ -76,6 +79,7 @@ def collect(
     limits: Limits | None = None,
     people: Iterable[Person] = (),
     dry_run: bool = False,
+    zone: tzinfo | None = None,
 ) -> Taken:
     """Take in the notebooks that are in a folder or a zip.
 
@@ -90,6 +94,7 @@ def collect(
         people: who is or was enrolled, as `people.known` returns it; nobody, where there is no list: then each sender
             is a student of its own.
         dry_run: whether to write nothing.
+        zone: of the times in a zip; None for that of this machine.
 
     Raises:
         NothingToGrade: the folder or the zip has no notebook of the course; the message says what is expected.
@@ -98,7 +103,7 @@ def collect(
     """
     course, notebooks = Course(root), [source.name for source in sources.all_sources()]
     known = identities.load(course, people)
-    gathered, left_out = gather(Path(place), notebooks, limits or Limits(), known.knows)
+    gathered, left_out = gather(Path(place), notebooks, limits or Limits(), known.knows, zone)
     if not any(gathered.values()):
         raise _nothing(place, notebooks, left_out)
     owners, unresolved, notes = _owners(gathered, known)
@@ -124,9 +129,10 @@ def collect(
     for (student, notebook), several in sorted(handed_in.items()):
         *older, (sender, identity, newest) = sorted(several, key=lambda one: _age(one[2]))
         left_out += [f"{found.path}: {newest.path} {_why(found, newest)}" for _, _, found in older]
+        when = _arrival(course, rows.get((student, notebook)), newest, zone)
         rows[student, notebook] = HandedIn(
             student, notebook, sender.name, sender.system, sender.number, identity.team,
-            "late" if sender.late else "", _iso(newest.when), Path(place).name, str(newest.path),
+            "late" if sender.late else "", when, Path(place).name, str(newest.path),
         )  # fmt: skip
         replaced += not dry_run and _put(course, student, notebook, newest.content)
     if replaced:
@@ -202,7 +208,11 @@ def _described(known, student):
 
 
 def gather(
-    place: Path, names: Iterable[str], limits: Limits, known: Callable[[str], bool] = lambda name: False
+    place: Path,
+    names: Iterable[str],
+    limits: Limits,
+    known: Callable[[str], bool] = lambda name: False,
+    zone: tzinfo | None = None,
 ) -> tuple[dict[Sender, dict[str, list[Found]]], list[str]]:
     """Read the notebooks that are in a folder or a zip, and write nothing.
 
@@ -215,6 +225,7 @@ def gather(
         names: the names of the notebooks of the course.
         limits: how much is read.
         known: whether a name is that of an enrolled student.
+        zone: of the times in a zip; None for that of this machine.
 
     Raises:
         NothingToGrade: `place` does not exist.
@@ -224,7 +235,7 @@ def gather(
     if not place.exists():
         raise NothingToGrade(f"{place} is not there; give a folder or a zip of submissions")
     left_out: list[str] = []
-    files = [file for file in delivery.files(place, left_out) if not _is_litter(file.path)]
+    files = [file for file in delivery.files(place, left_out, zone) if not _is_litter(file.path)]
     paths = [file.path for file in files if _can_hold_work(file.path)]
     whose = dict(zip(paths, senders.read(paths, lambda name: left_of(name, names), known), strict=True))
     folders = _by_folder(whose)
@@ -255,8 +266,8 @@ def gather(
             raise ValueError(
                 f"{place} holds more than {limits.files:,} files or {limits.total_bytes:,} bytes; take it in parts"
             )
-        sent = replace(sender, late=sender.key in late, rest="")
-        gathered[sent] = _work_of(sender, given, names, limits, whose, left_out)
+        sent = replace(sender, late=sender.key in late, rest="", when="")
+        gathered[sent] = _work_of(sender, given, names, limits, whose, left_out, zone)
     keys = {sender.key for sender in gathered}
     left_out += [f"{label}: no notebook, only text" for key, label in written.items() if key not in keys]
     return gathered, left_out
@@ -268,7 +279,7 @@ def _of_platform(path):
     return [sender for sender in found if sender][:1]
 
 
-def _work_of(sender, given, names, limits, whose, left_out):
+def _work_of(sender, given, names, limits, whose, left_out, zone):
     """{notebook: what was found of it} in the files of one sender."""
     work: dict[str, list[Found]] = defaultdict(list)
     others: list[str] = []
@@ -278,13 +289,15 @@ def _work_of(sender, given, names, limits, whose, left_out):
             if _is_litter(file.path):
                 continue
             top = next((one for one in (file.path, *file.path.parents) if one in tops), file.path)
-            own = (whose.get(top) or sender).rest if file.path == top else ""
+            named = whose.get(top) or sender
+            own = named.rest if file.path == top else ""
             notebook, is_export = _notebook(own or file.path.name, content, names)
             if notebook is None and content and _is_notebook(file.path.name, content):  # its zip or folders may say it
                 said = [notebook_of(_stem(part), names) for part in reversed(file.path.parts[:-1])]
                 notebook = next(filter(None, said), None)
             if notebook is not None:
-                work[notebook].append(Found(file.path, content, file.when, is_export))
+                arrived = _arrived(named, tops.get(top, file), zone)
+                work[notebook].append(Found(file.path, content, file.when, arrived, is_export))
             elif not OF_PLATFORMS.fullmatch(file.path.name):
                 of_course = " of the course" if _is_notebook(file.path.name, content) else ""
                 others.append(f"{file.path}: no notebook{of_course}")
@@ -301,6 +314,14 @@ def _work_of(sender, given, names, limits, whose, left_out):
         others.append(f"{sender.label}: no notebook")
     left_out += others
     return dict(work)
+
+
+def _arrived(sender, file, zone):
+    """When a file was handed in, in seconds since 1970; 0 if nothing says it."""
+    if sender.system == senders.CANVAS:
+        return 0.0  # its files have the time at which it made the zip
+    said = senders.moment(sender.when)
+    return said.replace(tzinfo=zone).timestamp() if said else file.when
 
 
 def _below(path, tops):
@@ -362,9 +383,15 @@ def _why(found, newest):
     return "is the notebook" if found.is_export and not newest.is_export else "is newer"
 
 
-def _iso(when):
+def _arrival(course, before, found, zone):
+    """When a submission came, in ISO format; "" if nothing says it. The same work again came when it came first."""
+    if before and before.when:
+        path = course.submitted(before.student, before.notebook)
+        if path.is_file() and path.read_bytes() == found.content:
+            return before.when
     try:
-        return datetime.fromtimestamp(when).astimezone().isoformat(timespec="seconds") if when else ""
+        when = datetime.fromtimestamp(found.arrived, UTC) if found.arrived else None
+        return when.astimezone(zone).isoformat(timespec="seconds") if when else ""
     except (ValueError, OverflowError, OSError):
         return ""
 

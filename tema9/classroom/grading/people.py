@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
+from tema9.classroom import gradebook
 from tema9.classroom.course import Course
 from tema9.classroom.grading import senders
 from tema9.classroom.grading.record import Record
@@ -20,7 +21,7 @@ from tema9.files import atomic_write
 
 Person = dict[str, str]
 ROSTER = "roster.csv"
-FIELDS = ("id", "first_name", "last_name", "email", "lms_user_id", "id_number", "participants", "left")
+FIELDS = ("id", "first_name", "last_name", "email", "lms_user_id", "id_number", "participants", "left", "team")
 LOOK_AHEAD = 20  # rows in which the header is looked for: some lists begin with a title
 
 # The headers under which lists have what we ask for, as `squeezed` writes them; the first that a list has counts. They
@@ -64,6 +65,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "nip", "niu", "documento", "codigo", "numerodematricula",
     ),
     "participant": ("identifier", "identificador", "identifikatzailea", "identifiant", "identifikator", "idnutzer"),
+    # not "group", which is the students' class in most lists
+    "team": ("team", "teamname", "equipo", "equip", "equipa", "equipe", "nomdelequip", "nombredelequipo", "taldea"),
 }  # fmt: skip
 EMAIL = re.compile("mail|correo|correu|correio|courriel|posta")  # in a header that is none of these
 WHO = ("id", "email", "participant", "id_number")  # one of these a list must have, to say who its students are
@@ -180,8 +183,8 @@ def read(path: str | Path) -> list[Person]:
 
     Returns:
         a dict for each student, with "id" and what else the list says: "first_name", "last_name", "email",
-        "lms_user_id" (a number of the platform), "id_number" (one of the university) and "participants" (the numbers of
-        Moodle's grading worksheets).
+        "lms_user_id" (a number of the platform), "id_number" (one of the university), "participants" (the numbers of
+        Moodle's grading worksheets) and "team".
 
     Args:
         path: the path of the list.
@@ -290,7 +293,7 @@ def known(course: Course) -> list[Person]:
     Raises:
         ValueError: roster.csv cannot be read.
     """
-    found = {person["id"]: person for person in _roster(course)}
+    found = {person["id"]: person for person in roster(course)}
     for student, said in enrolled(course).items():
         person = {key: said[key] for key in ("first_name", "last_name", "email", "lms_user_id") if said.get(key)}
         if person and student not in found:
@@ -417,8 +420,27 @@ def enroll(root: str | Path, people: Iterable[Person]) -> None:
 
 def enrolled(course: Course) -> dict[str, dict]:
     """Return {student: what the gradebook knows of the student}; nothing is written."""
+    if not gradebook.exists(course.url):  # to make one, if only in memory, takes seconds
+        return {}
     with Record(course, read_only=True) as record:
         return {student.id: student.to_dict() for student in record.students()}
+
+
+def by_name(course: Course) -> dict[str, str]:
+    """Return {id or e-mail: id} of who is or was enrolled in a course, or has handed in; nothing is written.
+
+    Args:
+        course: the course.
+
+    Raises:
+        ValueError: roster.csv cannot be read.
+    """
+    submitted = course.root / "submitted"
+    folders = {path.name: path.name for path in submitted.iterdir() if path.is_dir()} if submitted.is_dir() else {}
+    everybody = known(course)
+    emails = {person["email"]: person["id"] for person in everybody if person.get("email")}
+    ids = {person["id"]: person["id"] for person in everybody} | {student: student for student in enrolled(course)}
+    return folders | emails | ids
 
 
 def left(course: Course) -> set[str]:
@@ -427,11 +449,15 @@ def left(course: Course) -> set[str]:
     Raises:
         ValueError: roster.csv cannot be read.
     """
-    return {person["id"] for person in _roster(course) if "left" in person}
+    return {person["id"] for person in roster(course) if "left" in person}
 
 
-def _roster(course):
-    """The rows of roster.csv, which somebody may have saved with a spreadsheet; [] where there is none."""
+def roster(course: Course) -> list[Person]:
+    """Return the rows of roster.csv, which somebody may have saved with a spreadsheet; [] where there is none.
+
+    Raises:
+        ValueError: roster.csv cannot be read.
+    """
     path = course.root / ROSTER
     if not path.is_file():
         return []

@@ -25,6 +25,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Note:
+    """What the teacher noted when a student's submission was graded again.
+
+    Args:
+        text: of the note.
+        when: in ISO format, in UTC.
+        before, after: the points of the submission.
+    """
+
+    text: str
+    when: str
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
 class Receipt:
     """What stays of a graded submission.
 
@@ -41,6 +57,11 @@ class Receipt:
         environment: the versions that verdicts depend on, as `environment` returns them.
         limits: of the sandbox, by name.
         seconds: that grading took.
+        handed_in: when, in ISO format with a time zone; "" if nothing says when.
+        late: whether the platform says that it was late.
+        team: the team in whose name it was handed in.
+        markers: {answer in prose: who gave its mark}, as it was when the receipt was written.
+        notes: of the teacher, as on an appeal; they stay when the submission is graded again.
         version: of this package; recorded: when, in UTC. Both are "" before the receipt is written.
     """
 
@@ -57,6 +78,11 @@ class Receipt:
     environment: dict[str, str] = field(default_factory=dict)
     limits: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+    handed_in: str = ""
+    late: bool = False
+    team: str = ""
+    markers: dict[str, str] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
     version: str = ""
     recorded: str = ""
 
@@ -88,6 +114,7 @@ class Receipt:
         try:
             written = _known(cls, json.loads(text))
             written["verdicts"] = tuple(CellVerdict(**_known(CellVerdict, one)) for one in written["verdicts"])
+            written["notes"] = tuple(Note(**_known(Note, one)) for one in written.get("notes", ()))
             written |= {name: tuple(written.get(name, ())) for name in ("repairs", "unanswered", "flags")}
             return cls(**written)
         except (TypeError, KeyError, AttributeError, RecursionError) as error:

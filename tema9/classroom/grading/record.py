@@ -7,7 +7,7 @@ so that a run that was cut short grades again each submission that has no receip
 import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,14 +22,21 @@ from nbgrader.api import (
     SubmittedAssignment,
     SubmittedNotebook,
 )
+from sqlalchemy import or_
 from sqlalchemy.exc import SQLAlchemyError
 
 from tema9 import __version__
+from tema9.classroom import rules
 from tema9.classroom.course import Course, quiet
-from tema9.classroom.gradebook import GradebookError
+from tema9.classroom.gradebook import GradebookError, GradeDetail
 from tema9.classroom.grading.job import Judged
+from tema9.classroom.grading.marks import moment
 from tema9.classroom.grading.receipt import Receipt
+from tema9.classroom.rules import FULL, NOBODY, RECORDED, Rules
+from tema9.classroom.sources import Source
 from tema9.files import atomic_write
+
+FINAL = "final mark"  # in the place of a notebook
 
 
 @dataclass(frozen=True)
@@ -37,8 +44,8 @@ class Change:
     """A recorded score that another result would change.
 
     Args:
-        student, notebook: whose score in which notebook.
-        before, after: the points that are recorded, and the points of the new result.
+        student, notebook: whose score in which notebook; `FINAL` for the final mark.
+        before, after: the points that count so far, and those that would; of a final mark, the mark.
         why: the reasons of the change, a line each.
     """
 
@@ -69,6 +76,8 @@ class Record:
         self.gradebook = self.course.gradebook(self.read_only)
         self.gradebook.db.session_factory.configure(expire_on_commit=False)
         self.gradebook.db.remove()
+        self._rules: Rules | None = None
+        self._receipts: dict[tuple[str, str], Receipt | None] = {}
         self.cells: dict[str, tuple[dict, dict]] = {}  # {notebook: what `_cells_of` returns}
         return self
 
@@ -87,13 +96,17 @@ class Record:
         before = self.receipt(new.student, new.notebook)
         if before is None or not self.points(new.student, new.notebook):
             return False
-        return before.sha256 == new.sha256 and before.verdicts == new.verdicts
+        same = ("sha256", "verdicts", "handed_in", "late", "team", "markers", "notes")
+        return all(getattr(before, name) == getattr(new, name) for name in same)
 
     def receipt(self, student: str, notebook: str) -> Receipt | None:
         """Return the receipt that was written when a submission was last recorded; None if it never was."""
-        with contextlib.suppress(OSError, ValueError):
-            return Receipt.from_json(self.receipt_path(student, notebook).read_text(encoding="utf-8"))
-        return None
+        key = student, notebook
+        if key not in self._receipts:
+            self._receipts[key] = None
+            with contextlib.suppress(OSError, ValueError):
+                self._receipts[key] = Receipt.from_json(self.receipt_path(*key).read_text(encoding="utf-8"))
+        return self._receipts[key]
 
     def receipt_path(self, student: str, notebook: str) -> Path:
         """Return where the receipt of a submission lies."""
@@ -102,6 +115,12 @@ class Record:
     def graded_path(self, student: str, notebook: str) -> Path:
         """Return where the notebook lies as it was graded, for Formgrader and for the feedback."""
         return self.root / "autograded" / student / notebook / f"{notebook}.ipynb"
+
+    def rules(self) -> Rules:
+        """Return the rules of the course that the recorded scores follow, as `rules.recorded` does."""
+        if self._rules is None:
+            self._rules = rules.recorded(self.root)
+        return self._rules
 
     def enroll(self, people: Iterable[dict[str, str]]) -> None:
         """Add students to the gradebook, or bring what it knows of them up to date.
@@ -116,23 +135,22 @@ class Record:
                 rest = {key: value for key, value in person.items() if key in kept}
                 self.gradebook.update_or_create_student(person["id"], **rest)
 
-    def change(self, judged: Judged) -> Change | None:
-        """Return what recording a result would change of a score that is recorded already; None if nothing."""
-        new = judged.receipt
+    def as_if(self, new: Receipt) -> dict[str, tuple[float, bool]]:
+        """Return what `points` would return of a submission, if this receipt of it was recorded."""
         before = self.receipt(new.student, new.notebook)
-        if before is None:
-            return None
-        old = {verdict.name: verdict for verdict in before.verdicts}
-        moved = [
-            f"{verdict.name} {old[verdict.name].outcome if verdict.name in old else 'new'} -> {verdict.outcome}"
-            for verdict in new.verdicts
-            if verdict.name not in old or verdict.points != old[verdict.name].points
-        ]
-        if before.points == new.points and not moved and before.status == new.status:
-            return None
-        again = ["handed in again"] if before.sha256 != new.sha256 else []
-        status = [new.status] if before.status != new.status else []
-        return Change(new.student, new.notebook, before.points, new.points, tuple(again + status + moved))
+        old = {verdict.name: verdict.points for verdict in before.verdicts} if before else {}
+        now = {verdict.name: verdict.points for verdict in new.verdicts}
+        found = self.points(new.student, new.notebook)
+        for name, (score, waits) in found.items():
+            if name not in old and name not in now:  # an answer in prose
+                same = before is not None and before.cells.get(name) == new.cells.get(name)
+                blank = not new.was_graded or name in new.unanswered
+                found[name] = (0.0, False) if blank else (score, waits or not same)
+            elif score == old.get(name, score):
+                found[name] = now.get(name, 0.0), False
+            else:  # a person gave these points; they are to be seen again, if the result is another one
+                found[name] = score, waits or old.get(name) != now.get(name, 0.0)
+        return {name: (score, False) for name, score in now.items() if name not in found} | found
 
     def save(self, judged: Judged) -> None:
         """Record a submission: its notebook, its scores in one transaction, its receipt."""
@@ -149,13 +167,13 @@ class Record:
         dated = replace(receipt, version=__version__, recorded=datetime.now(UTC).isoformat(timespec="seconds"))
         with atomic_write(self.receipt_path(receipt.student, receipt.notebook)) as temporary:
             temporary.write_text(dated.to_json(), encoding="utf-8")
+        self._receipts[receipt.student, receipt.notebook] = dated
 
     def _set_scores(self, receipt, cells_before):
         """Every grade is set anew: none of an earlier submission stays, but marks for an answer that is the same."""
         book, name, student = self.gradebook, receipt.notebook, receipt.student
         book.update_or_create_student(student)
-        when = self.course.api.coursedir.get_existing_timestamp(str(self.course.submitted(student, name).parent))
-        submission = book.update_or_create_submission(name, student, **({"timestamp": when} if when else {}))
+        submission = book.update_or_create_submission(name, student, timestamp=_in_utc(moment(receipt.handed_in)))
         notebook = next(one for one in submission.notebooks if one.name == name)
         verdicts = {verdict.name: verdict for verdict in receipt.verdicts}
         grades = {grade.cell_id: grade for grade in notebook.grades}
@@ -180,6 +198,63 @@ class Record:
                 comment = Comment(cell_id=cell_id, notebook=notebook)
                 book.db.add(comment)
             comment.auto_comment = "Sin respuesta." if cell_name in receipt.unanswered else None
+
+    def follow(
+        self, rules: Rules, content: bytes | None, sources: Iterable[Source], lost: dict[tuple[str, str], float]
+    ) -> None:
+        """Record the rules of the course, and bring the gradebook in line with them, for Formgrader and for nbgrader.
+
+        These are the deadlines, the days more, the penalties, and the exercises that count otherwise.
+
+        Args:
+            rules: the rules.
+            content: the file that says them; None if they are recorded already.
+            sources: the notebooks that are graded.
+            lost: {(student, notebook): points that lateness takes}.
+        """
+        book = self.gradebook
+        counts: dict[str, tuple[str | None, float]] = {}  # {id of a cell: (its effect, its points)}
+        with self._transaction():
+            for source in sources:
+                assignment = book.find_assignment(source.name)
+                assignment.duedate = _in_utc(rules.of(source.name).deadline)
+                points = {
+                    cell.grade_id: (one.name, cell.points) for one in source.exercises.values() for cell in one.scored
+                }
+                for cell in book.find_notebook(source.name, source.name).grade_cells:
+                    exercise, most = points.get(cell.name, ("", cell.max_score))
+                    effect = rules.exercises.get(exercise)
+                    counts[cell.id] = effect, most
+                    cell.max_score = 0 if effect == NOBODY else most
+                submissions = book.db.query(SubmittedAssignment, SubmittedNotebook).join(SubmittedAssignment.notebooks)
+                for submission, notebook in submissions.filter(SubmittedAssignment.assignment_id == assignment.id):
+                    days = rules.days_more(source.name, submission.student_id)
+                    submission.extension = timedelta(days=days) if days else None
+                    notebook.late_submission_penalty = lost.get((submission.student_id, source.name)) or None
+            self._count(counts)
+        if content is not None:
+            with atomic_write(self.root / RECORDED) as temporary:
+                temporary.write_bytes(content)
+            self._rules = rules
+
+    def _count(self, counts):
+        """Give the extra credit by which cells count as {id: (effect, points)} says, and take back what is over."""
+        book = self.gradebook.db
+        affected = [one for one, (effect, _) in counts.items() if effect]
+        grades = book.query(Grade, GradeDetail).outerjoin(GradeDetail, GradeDetail.grade_id == Grade.id)
+        for grade, found in grades.filter(or_(Grade.cell_id.in_(affected), GradeDetail.by_rules.isnot(None))).all():
+            effect, most = counts.get(grade.cell_id, (None, 0))
+            detail = found or GradeDetail(grade_id=grade.id)
+            book.add(detail)
+            by_person = (grade.extra_credit or 0.0) - (detail.by_rules or 0.0)
+            own = (grade.auto_score or 0.0) if grade.manual_score is None else grade.manual_score
+            wanted = {FULL: most - own - by_person, NOBODY: -own - by_person}.get(effect)
+            grade.extra_credit = (by_person + (wanted or 0.0)) or None
+            if effect:
+                grade.needs_manual_grade = False
+            elif detail.by_rules is not None:
+                grade.needs_manual_grade = grade.manual_score is None and grade.auto_score is None
+            detail.by_rules = wanted
 
     def _cells_of(self, name):
         """({id: name} of the graded cells, {id: name} of the solution cells) of a notebook."""
@@ -209,12 +284,20 @@ class Record:
         finally:
             del session.commit
 
+    def names(self) -> dict[str, str]:
+        """Return {student: name} of the students of whom the gradebook has a name."""
+        names = {one.id: " ".join(filter(None, [one.first_name, one.last_name])) for one in self.students()}
+        return {student: name for student, name in names.items() if name}
+
     def students(self) -> list:
         """Return the students in the gradebook, enrolled or graded."""
         return list(self.gradebook.students)
 
     def points(self, student: str, notebook: str) -> dict[str, tuple[float, bool]]:
-        """Return {cell: (score, whether it waits for a person)} of a recorded submission; {} if there is none."""
+        """Return {cell: (score, whether it waits for a person)} of a recorded submission; {} if there is none.
+
+        The scores are those that tests and people gave, without what the rules of the course add or take away.
+        """
         found = self.all_points(SubmittedAssignment.student_id == student, Notebook.name == notebook)
         return found.get((student, notebook), {})
 
@@ -224,13 +307,36 @@ class Record:
         Args:
             which: conditions of SQLAlchemy on the submissions; none for all of them.
         """
-        columns = SubmittedAssignment.student_id, Notebook.name, GradeCell.name, Grade.score, Grade.needs_manual_grade
-        cells = self.gradebook.db.query(*columns).select_from(Grade).join(GradeCell, Grade.cell_id == GradeCell.id)
-        cells = cells.join(Grade.notebook).join(SubmittedNotebook.assignment).join(SubmittedNotebook.notebook)
+        columns = Grade.score, GradeDetail.by_rules, Grade.needs_manual_grade
         found: dict[tuple[str, str], dict[str, tuple[float, bool]]] = {}
-        for student, notebook, cell, score, waits in cells.filter(*which):
-            found.setdefault((student, notebook), {})[cell] = score or 0.0, bool(waits)
+        for student, notebook, cell, score, by_rules, waits in self._of_cells(*columns).filter(*which):
+            found.setdefault((student, notebook), {})[cell] = (score or 0.0) - (by_rules or 0.0), bool(waits)
         return found
+
+    def all_markers(self) -> dict[tuple[str, str], dict[str, str]]:
+        """Return {(student, notebook): {cell: who gave its mark by hand}} of the recorded submissions."""
+        found: dict[tuple[str, str], dict[str, str]] = {}
+        for student, notebook, cell, marker in self._of_cells(GradeDetail.marker).filter(
+            GradeDetail.marker.isnot(None)
+        ):
+            found.setdefault((student, notebook), {})[cell] = marker
+        return found
+
+    def pages(self) -> dict[tuple[str, str], str]:
+        """Return {(student, notebook): the name of its page in Formgrader} of the recorded submissions."""
+        columns = SubmittedAssignment.student_id, Notebook.name, SubmittedNotebook.id
+        found = self.gradebook.db.query(*columns).select_from(SubmittedNotebook)
+        found = found.join(SubmittedNotebook.assignment).join(SubmittedNotebook.notebook)
+        return {(student, notebook): page for student, notebook, page in found}
+
+    def _of_cells(self, *columns):
+        """A query for these columns of all graded cells, after the student, the notebook and the cell."""
+        keys = SubmittedAssignment.student_id, Notebook.name, GradeCell.name
+        cells = self.gradebook.db.query(*keys, *columns).select_from(Grade)
+        cells = cells.join(GradeCell, Grade.cell_id == GradeCell.id).outerjoin(
+            GradeDetail, GradeDetail.grade_id == Grade.id
+        )
+        return cells.join(Grade.notebook).join(SubmittedNotebook.assignment).join(SubmittedNotebook.notebook)
 
     def comments(self, student: str, notebook: str) -> dict[str, str]:
         """Return {cell: what a person wrote to the student about it} of a submission."""
@@ -240,6 +346,11 @@ class Record:
             return {}
         names = self._cells_of(notebook)[1]
         return {names[c.cell_id]: c.manual_comment for c in found.comments if c.manual_comment and c.cell_id in names}
+
+
+def _in_utc(when):
+    """A time as nbgrader writes it: in UTC, without a time zone; None for None."""
+    return when and when.astimezone(UTC).replace(tzinfo=None)
 
 
 def _mark_by_hand(grade, name, receipt, cells_before):

@@ -3,11 +3,13 @@
 A name is read, never believed: what it says is compared with the lists of students in `identities`.
 """
 
+import contextlib
 import hashlib
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import PurePosixPath
 
 MOODLE, CANVAS, BLACKBOARD, BRIGHTSPACE, SAKAI, ILIAS = (
@@ -30,10 +32,10 @@ PATTERNS: tuple[tuple[str, str, str], ...] = (
     (CANVAS, "file", r"(?P<name>.*?)_(?P<late>LATE_)?(?P<number>\d+)_\d\d+_(?P<rest>.+)"),
     (CANVAS, "file", r"(?P<name>.*?)_(?P<late>LATE_)?(?P<number>\d+)_(?:text|link)\.html"),
     # Blackboard, "Assignment File Download": TASK_USERNAME_attempt_DATE_FILE, and TASK_USERNAME_attempt_DATE.txt
-    (BLACKBOARD, "file", r"(?P<number>.+_[^_]+)_attempt_\d{4}(?:-\d\d){5}(?:_(?P<rest>.+)|\.txt)"),
+    (BLACKBOARD, "file", r"(?P<number>.+_[^_]+)_attempt_(?P<when>\d{4}(?:-\d\d){5})(?:_(?P<rest>.+)|\.txt)"),
     # Brightspace: TASK-SUBMISSION - NAME - Nov 26, 2026 1234 PM, as a folder or before each file
-    (BRIGHTSPACE, "folder", r"(?P<number>\d+-\d+ - (?P<name>.+?)) - .*\d{4}.*"),
-    (BRIGHTSPACE, "file", r"(?P<number>\d+-\d+ - (?P<name>.+?)) - .*?\d{4}.*? - (?P<rest>.+)"),
+    (BRIGHTSPACE, "folder", r"(?P<number>\d+-\d+ - (?P<name>.+?)) - (?P<when>.*\d{4}.*)"),
+    (BRIGHTSPACE, "file", r"(?P<number>\d+-\d+ - (?P<name>.+?)) - (?P<when>.*?\d{4}.*?) - (?P<rest>.+)"),
     # Sakai: LAST, FIRST(USERNAME)/Submission attachment(s)/FILE
     (SAKAI, "folder", r"(?P<name>[^()]+,[^()]*?) ?\((?P<number>[^()\s]*[A-Za-z][^()\s]*|\d{4,})\)"),
     (SAKAI, "file", r"(?P<name>[^()]+,[^()]*?) ?\((?P<number>[^()\s]+)\)_Submission attachment\(s\)_(?P<rest>.+)"),
@@ -67,6 +69,7 @@ class Sender:
             its two numbers and the name, since nothing tells which of them is the person's.
         late: whether the platform says that it was late.
         rest: the name that the student gave to the file, where the label is before it.
+        when: it was handed in, as the platform writes it; "" where it does not.
     """
 
     label: str
@@ -75,6 +78,7 @@ class Sender:
     number: str = ""
     late: bool = False
     rest: str = ""
+    when: str = ""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -105,7 +109,21 @@ def of_platform(part: str, is_file: bool) -> Sender | None:
             name = name.replace("_", ", ", 1) if system == ILIAS else name
             label = part[: match.end("number" if said.get("number") and system != SAKAI else "name")]
             label = label.replace("LATE_", "") if said.get("late") else label
-            return Sender(label, name, system, said.get("number") or "", bool(said.get("late")), said.get("rest") or "")
+            late, rest, when = bool(said.get("late")), said.get("rest") or "", said.get("when") or ""
+            return Sender(label, name, system, said.get("number") or "", late, rest, when)
+    return None
+
+
+def moment(when: str) -> datetime | None:
+    """Return the time that a platform writes into a name, without a time zone; None if it is none that we know.
+
+    Example:
+        >>> moment("2026-11-26-12-00-00").hour, moment("Nov 26, 2026 1234 PM").minute
+        (12, 34)
+    """
+    for form in ("%Y-%m-%d-%H-%M-%S", "%b %d, %Y %I%M %p", "%B %d, %Y %I%M %p"):
+        with contextlib.suppress(ValueError):
+            return datetime.strptime(when.strip(), form)
     return None
 
 

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
+from nbgrader.plugins import LateSubmissionPlugin
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Integer, Unicode
 
+from tema9.classroom import rules
 from tema9.classroom.grading import rebuild, submission
 from tema9.classroom.sandbox.pool import open_sandbox
 from tema9.classroom.sandbox.sandbox import Limits, switched_off
@@ -52,6 +54,21 @@ class Judge(NbGraderPreprocessor):
         with open_sandbox(Limits(), switched_off(), (self.hide,)) as sandbox:
             judge.examine(sandbox, submission.to_grade(nb, nb), released)
         return nb, resources
+
+
+class LatePenalty(LateSubmissionPlugin):
+    """nbgrader's plugin for late submissions, which follows the rules of the course in Formgrader too."""
+
+    root = Unicode("", help="The course folder.").tag(config=True)
+
+    def late_submission_penalty(self, student_id: str, score: float, total_seconds_late: float) -> float | None:
+        """Return the points that a late submission loses; None if it loses none."""
+        step = self.parent  # nbgrader's AssignLatePenalties, which alone says which notebook it is
+        said = rules.recorded(self.root)
+        if total_seconds_late <= 60 * said.of(step.notebook_id).penalty.grace_minutes:
+            return None
+        maximum = step.gradebook.find_notebook(step.notebook_id, step.assignment_id).max_score
+        return said.points_lost(step.notebook_id, score, maximum, total_seconds_late) or None
 
 
 class CutTracebacks(NbGraderPreprocessor):

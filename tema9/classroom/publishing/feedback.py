@@ -15,12 +15,16 @@ from markupsafe import Markup
 from tema9 import formulas
 from tema9.classroom import cells, sources
 from tema9.classroom.course import Course
+from tema9.classroom.grading import marks
 from tema9.classroom.grading.cohort import Cohort
 from tema9.classroom.grading.record import Record
+from tema9.classroom.grading.scores import Row
 from tema9.classroom.grading.verdicts import OUTCOMES
 from tema9.classroom.publishing import pages
+from tema9.classroom.rules import FULL, NOBODY, UNKNOWN
 from tema9.classroom.sources import Source
 
+EFFECTS = {FULL: "Cuenta entero para todos.", NOBODY: "No cuenta para nadie."}
 MARKS = {"good": "✔", "bad": "✘", "wait": "…"}
 
 
@@ -33,8 +37,12 @@ def write_all(cohort: Cohort, students: Iterable[str], track: Callable[[list], I
         track: wraps the list of (student, notebook) to show progress.
     """
     with Record(cohort.course, read_only=True) as record:
-        recorded = [(s, n) for s in students for n in cohort.sources if record.receipt(s, n) is not None]
-        return [write(record, cohort.sources[notebook], student) for student, notebook in track(recorded)]
+        everything = [(student, name) for student in students for name in cohort.sources]
+        recorded = [key for key in everything if record.receipt(cohort.owner(*key), key[1]) is not None]
+        return [
+            write(record, cohort.sources[name], student, cohort.owner(student, name))
+            for student, name in track(recorded)
+        ]
 
 
 def after_nbgrader(assignment: str, student: str, notebooks: Iterable[str]) -> None:
@@ -56,32 +64,41 @@ def after_nbgrader(assignment: str, student: str, notebooks: Iterable[str]) -> N
                 write(record, by_name[name], owner)
 
 
-def write(record: Record, source: Source, student: str) -> Path:
+def write(record: Record, source: Source, student: str, owner: str = "") -> Path:
     """Write the page of one recorded submission where nbgrader would write its own page, and return the path.
 
     Args:
         record: the record of the class, open.
         source: the notebook.
         student: the identifier of the student.
+        owner: the member of the student's team whose submission it is; "" for the student's own.
 
     Raises:
         ValueError: no submission of this notebook by this student is recorded.
     """
-    receipt = record.receipt(student, source.name)
+    owner = owner or student
+    receipt = record.receipt(owner, source.name)
     if receipt is None:
-        raise ValueError(f"no submission of {source.name} by {student} is recorded")
-    scores, comments = record.points(student, source.name), record.comments(student, source.name)
+        raise ValueError(f"no submission of {source.name} by {owner} is recorded")
+    points, rules = record.points(owner, source.name), record.rules()
+    worth = marks.worth(source, receipt, points, rules, student)
     path = record.root / "feedback" / student / source.name / f"{source.name}.html"
-    exercises = list(_exercises(record, source, student, receipt, scores, comments))
+    exercises = list(_exercises(record, source, owner, receipt, points, worth))
+    most = worth.maximum(by_hand=True) + worth.maximum(by_hand=False)
     pages.write(
         path,
         "feedback.html",
         title=source.title,
         student=student,
+        name=record.names().get(student, student),
         status=receipt.status,
-        score=sum(score for score, _ in scores.values()),
-        points=source.points,
-        pending=sum(waits for _, waits in scores.values()),
+        score=worth.total,
+        points=most,
+        mark=rules.scale.mark(worth.total / most if most else 0.0),
+        pending=worth.pending,
+        late=_late(worth.seconds_late),
+        lost=worth.lost,
+        team=receipt.team,
         repairs=receipt.repairs,
         exercises=exercises,
         receipt=receipt,
@@ -89,8 +106,35 @@ def write(record: Record, source: Source, student: str) -> Path:
     return path
 
 
-def _exercises(record, source, student, receipt, scores, comments):
-    graded = record.graded_path(student, source.name)
+def in_short(record: Record, source: Source, row: Row) -> list[str]:
+    """Return the feedback of one recorded submission as lines of text, for a platform's column of comments.
+
+    The first line has the points, and each other line an exercise that lost some, or a comment of the teacher. Without
+    a recorded submission there is no line.
+
+    Args:
+        record: the record of the class, open.
+        source: the notebook.
+        row: the student's score in it.
+    """
+    owner = row.by or row.student
+    receipt = record.receipt(owner, source.name)
+    if receipt is None:
+        return []
+    points = record.points(owner, source.name)
+    worth = marks.worth(source, receipt, points, record.rules(), row.student)
+    lost = f" ({row.lost:g} menos por el retraso)" if row.lost else ""
+    lines = [f"{source.title}: {row.total:g} de {row.maximum:g} puntos{lost}"]
+    for one in _exercises(record, source, owner, receipt, points, worth):
+        if one["mood"] != "good" or one["score"] < one["points"] or one["comment"]:
+            result = one["verdict"] if one["mood"] == "wait" else f"{one['score']:g} de {one['points']:g}"
+            said = [f"{one['title']}: {result}", one["why"], one["comment"]]
+            lines.append(". ".join(filter(None, said)))
+    return lines
+
+
+def _exercises(record, source, owner, receipt, points, worth):
+    graded, comments = record.graded_path(owner, source.name), record.comments(owner, source.name)
     if not receipt.was_graded or not graded.is_file():
         return
     graded_cells = cells.by_name(nbformat.read(graded, as_version=4))
@@ -98,20 +142,22 @@ def _exercises(record, source, student, receipt, scores, comments):
     for name, exercise in source.exercises.items():
         verdicts = receipt.verdicts_of(name)
         cell = graded_cells[name]
+        counted = [one for one in worth.cells.values() if one.exercise == name]
         one = {
             "name": name,
             "title": headings[name],
             "text": cell.source,
             "prose": Markup(formulas.markdown(cell.source, cell.get("attachments"))) if exercise.by_hand else "",
             "said": _said(cell),
-            "points": exercise.points,
-            "score": sum(scores.get(key, (0, False))[0] for key in [name, *(verdict.name for verdict in verdicts)]),
+            "points": sum(one.maximum for one in counted),
+            "score": sum(one.score for one in counted),
+            "counts": EFFECTS.get(record.rules().exercises.get(name), ""),
             "comment": comments.get(name, ""),
             "why": receipt.checks.get(name, "").removeprefix("✘ ").removeprefix(f"{name}: "),
-            "tests": [_test(verdict, scores) for verdict in verdicts],
+            "tests": [_test(verdict, points) for verdict in verdicts],
         }
         if exercise.by_hand:
-            waits = scores.get(name, (0, False))[1]
+            waits = any(one.waits for one in counted)
             blank = name in receipt.unanswered
             one["mood"] = "wait" if waits else "bad" if blank else "good"
             one["verdict"] = "espera a una persona" if waits else OUTCOMES["not-answered"] if blank else "corregido"
@@ -122,10 +168,21 @@ def _exercises(record, source, student, receipt, scores, comments):
         yield one
 
 
-def _test(verdict, scores):
+def _late(seconds):
+    """How late a submission was, in Spanish; "" if it was in time."""
+    if seconds <= 0:
+        return ""
+    if seconds == UNKNOWN:
+        return "fuera de plazo"
+    days, hours, minutes = int(seconds // 86_400), int(seconds // 3600 % 24), int(seconds // 60 % 60)
+    parts = [f"{days} día{'s' * (days > 1)}"] * (days > 0) + [f"{hours} h"] * (hours > 0)
+    return f"{' y '.join(parts) or f'{max(1, minutes)} min'} después del plazo"
+
+
+def _test(verdict, points):
     mood = "good" if verdict.outcome == "pass" else "bad"
-    points = scores.get(verdict.name, (verdict.points, False))[0]
-    shown = {"points": points, "mood": mood, "mark": MARKS[mood], "verdict": OUTCOMES[verdict.outcome]}
+    given = points.get(verdict.name, (verdict.points, False))[0]
+    shown = {"points": given, "mood": mood, "mark": MARKS[mood], "verdict": OUTCOMES[verdict.outcome]}
     return asdict(verdict) | shown
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tema9.classroom.grading import marking, scores
 from tema9.classroom.grading.cohort import Cohort
 from tema9.classroom.grading.receipt import Receipt
 from tema9.classroom.grading.record import Record
@@ -52,9 +53,12 @@ def write(cohort: Cohort, rows: list[Row], path: str | Path) -> None:
         receipts = {
             (row.student, row.notebook): receipt
             for row in rows
+            if not row.by  # a team's submission is one
             if (receipt := record.receipt(row.student, row.notebook)) is not None
         }
-        students = sorted({row.student for row in rows})
+        students, names = sorted({row.student for row in rows}), record.names()
+        rules = record.rules()
+        answers = marking.answers(record, cohort, rules)
         suspicious = similar.pairs(similar.answers_of(record, sources.values(), students))
     graded = [row for row in rows if row.status == "graded"]
     exercises = [one for source in sources.values() for one in exercise_statistics(source, receipts)]
@@ -64,9 +68,14 @@ def write(cohort: Cohort, rows: list[Row], path: str | Path) -> None:
         path,
         "report.html",
         students=len(students),
+        names={student: _named(student, names) for student in students},
         submissions=len(graded),
         median=statistics.median([row.total for row in graded] or [0]),
         pending=sum(row.pending for row in rows),
+        finals=_finals(rows, rules),
+        late=[row for row in rows if row.seconds_late],
+        markers=marking.by_person(answers, rules.markers),
+        notes=[(*key, note) for key, receipt in receipts.items() for note in receipt.notes],
         distribution=_distribution(graded, sources),
         attention=attention(rows, receipts),
         difficulty=_difficulty(exercises),
@@ -78,6 +87,11 @@ def write(cohort: Cohort, rows: list[Row], path: str | Path) -> None:
         repaired=[(row.student, row.notebook, row.repairs) for row in rows if row.repairs],
         pairs=suspicious[:MOST_PAIRS],
     )
+
+
+def _named(student, names):
+    """A student's name with the id, or the id of a student of whom no list has a name."""
+    return f"{names[student]} ({student})" if student in names else student
 
 
 def attention(rows: Iterable[Row], receipts: dict[tuple[str, str], Receipt]) -> list[tuple[str, str, str]]:
@@ -100,6 +114,17 @@ def attention(rows: Iterable[Row], receipts: dict[tuple[str, str], Receipt]) -> 
         if what:
             found.append((row.student, row.notebook, "; ".join(what)))
     return found
+
+
+def _finals(rows, rules):
+    """The mean and the median of the final marks, and how many pass, in words; "" without students."""
+    fractions = [one.fraction for one in scores.finals(rows, rules).values()]
+    if not fractions:
+        return ""
+    least = rules.final.pass_mark / rules.scale.maximum
+    passed = sum(round(one, 9) >= round(least, 9) for one in fractions)
+    mean, median = statistics.fmean(fractions), statistics.median(fractions)
+    return f"mean {rules.scale.mark(mean)}, median {rules.scale.mark(median)}; {passed} of {len(fractions)} pass"
 
 
 def exercise_statistics(source: Source, receipts: dict[tuple[str, str], Receipt]) -> list[Statistics]:
