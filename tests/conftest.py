@@ -10,6 +10,9 @@ import filelock
 import parts
 import pytest
 
+# For all processes that the tests start, too: those on the other cores have work of their own. And large networks are
+# there sooner where torch asks for large pages, as it does in the sandbox. Both are read when torch is imported.
+os.environ |= {"OMP_NUM_THREADS": "1", "THP_MEM_ALLOC_ENABLE": "1"}
 BROWSER = Path(__file__).parent / "browser"
 collect_ignore = ["other_system"]  # it takes from the process that imports it what other systems lack
 
