@@ -1,8 +1,10 @@
 """What every test shares: no window, one thread, and what becomes of it where a part of the machine is missing."""
 
+import functools
 import hashlib
 import os
 import shutil
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -43,6 +45,8 @@ def pytest_collection_finish():
 
     matplotlib.use("Agg")
     torch.set_num_threads(1)
+    if made := sys.modules.get("nbgrader.api"):  # asks the command `alembic`, for a second, at each new gradebook
+        made.get_alembic_version = functools.cache(made.get_alembic_version)
 
 
 def pytest_runtest_setup(item):
