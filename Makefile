@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/ready
 TWO_CORES := -n 2 --dist loadfile --no-loadscope-reorder  # a file's tests share what its fixtures make
+unexport PYTHONDONTWRITEBYTECODE  # hundreds of processes import the same modules, and need not compile them anew
 
 .PHONY: help course test quick gate lab classroom notebooks slides tour clean
 

@@ -37,6 +37,7 @@ import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from unittest import mock
 
 import nbformat
 import psutil
@@ -74,6 +75,7 @@ HARMFUL = (
 )
 
 
+QUICK = "5_dos_gpus_e_ilsvrc"  # the notebook that runs in the least time
 FIRST = 30  # submissions, until everything is in memory: five of each notebook
 
 
@@ -229,13 +231,10 @@ def limit(root, cores):
 def speed(arguments):
     cores = workers.default_workers()
     with tempfile.TemporaryDirectory() as folder:
-        root = rehearse.rehearse(Path(folder) / "ours", students=arguments.students)
+        chosen = [one for one in sources.all_sources() if one.name == QUICK or not arguments.quick]
+        with mock.patch.object(sources, "all_sources", lambda: chosen):
+            root = rehearse.rehearse(Path(folder) / "ours", students=arguments.students)
         handed_in = sorted((root / "submitted").glob("*/*/*.ipynb"))
-        if arguments.quick:
-            for path in handed_in:
-                if path.stem != "2_alexnet_capa_a_capa":
-                    path.unlink()
-            handed_in = sorted((root / "submitted").glob("*/*/*.ipynb"))
         names = sorted({path.stem for path in handed_in})
         stock_root = stock_course(root, 60, names)
         stock = sum(timed(nbgrader, stock_root, "autograde", name)[0] for name in tqdm(names, "stock", leave=False))

@@ -1,7 +1,6 @@
 """On the notebooks that nbgrader tests itself with, our score of every cell is nbgrader's, but for a written list."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,8 @@ import nbgrader
 import parts
 import pytest
 from nbgrader.api import Gradebook
+from nbgrader.apps import NbGraderAPI
+from traitlets.config import Config
 
 from tema9.classroom.grading.job import Job
 from tema9.classroom.grading.judge import judge
@@ -50,26 +51,26 @@ INTENDED = {
 def stock(tmp_path_factory):
     """A course folder that nbgrader, with its own settings, has graded."""
     root = tmp_path_factory.mktemp("stock")
-    (root / "nbgrader_config.py").write_text('c = get_config()\nc.CourseDirectory.course_id = "stock"\n')
-    environment = os.environ | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
-
-    def run(*arguments):
-        command = [sys.executable, "-m", "nbgrader", *arguments]
-        subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=True)
-
-    for source, submissions in CLASSES.items():
-        there = root / "source" / source / f"{source}.ipynb"
-        there.parent.mkdir(parents=True)
-        there.write_bytes((FILES / f"{source}.ipynb").read_bytes())
-        (there.parent / "jupyter.png").write_bytes((FILES / "jupyter.png").read_bytes())
-        run("generate_assignment", source)
-        released = root / "release" / source / f"{source}.ipynb"
-        for submission in submissions:
-            path = root / "submitted" / submission / source / f"{source}.ipynb"
-            path.parent.mkdir(parents=True)
-            files = {"solved": there, "released": released}
-            path.write_bytes(files.get(submission, FILES / f"{submission}.ipynb").read_bytes())
-        run("autograde", source)
+    settings = Config()
+    settings.CourseDirectory.root, settings.CourseDirectory.course_id = str(root), "stock"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+        nbgrader_itself = NbGraderAPI(config=settings)
+        for source, submissions in CLASSES.items():
+            there = root / "source" / source / f"{source}.ipynb"
+            there.parent.mkdir(parents=True)
+            there.write_bytes((FILES / f"{source}.ipynb").read_bytes())
+            (there.parent / "jupyter.png").write_bytes((FILES / "jupyter.png").read_bytes())
+            done = nbgrader_itself.generate_assignment(source)
+            assert done["success"], done
+            released = root / "release" / source / f"{source}.ipynb"
+            for submission in submissions:
+                path = root / "submitted" / submission / source / f"{source}.ipynb"
+                path.parent.mkdir(parents=True)
+                files = {"solved": there, "released": released}
+                path.write_bytes(files.get(submission, FILES / f"{submission}.ipynb").read_bytes())
+                done = nbgrader_itself.autograde(source, submission)
+                assert done["success"], done
     return root
 
 

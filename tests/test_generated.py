@@ -5,6 +5,7 @@ Every case follows from its seed. The quick tests try a few hundred, the slow on
 
 import ast
 import contextlib
+import functools
 import json
 import random
 
@@ -38,15 +39,28 @@ def copy_of(value):
     return json.loads(json.dumps(value))
 
 
+@functools.cache
+def answers_to(name):
+    """{exercise: the answer} to every exercise of a notebook."""
+    return {
+        exercise.name: f"Respuesta a {exercise.name}." if exercise.by_hand else bank.solution(exercise).text
+        for exercise in SOURCES[name].exercises.values()
+    }
+
+
+@functools.cache
 def solved(name):
-    """A notebook as JSON with an answer to every exercise, and {exercise: the answer}."""
+    """A notebook with an answer to every exercise, as the text of its JSON."""
     notebook = copy_of(RELEASED[name])
-    texts = {}
-    for exercise in SOURCES[name].exercises.values():
-        texts[exercise.name] = f"Respuesta a {exercise.name}." if exercise.by_hand else bank.solution(exercise).text
     for cell in notebook["cells"]:
-        cell["source"] = texts.get(grade_id(cell), "".join(cell["source"]))
-    return notebook, texts
+        cell["source"] = answers_to(name).get(grade_id(cell), "".join(cell["source"]))
+    return json.dumps(notebook, ensure_ascii=False)
+
+
+@functools.cache
+def script(name):
+    """A notebook as released, exported as a script."""
+    return jupytext.writes(RELEASED[name], fmt="py:light")
 
 
 def grade_id(cell):
@@ -133,6 +147,7 @@ def without_magics(text):
     return "\n".join(line for line in text.splitlines() if line[:1] not in ("%", "!"))
 
 
+@functools.lru_cache(maxsize=4096)
 def meaning(text):
     """What the functions, classes and constants of a text are, whatever else stands around them."""
     found = {}
@@ -152,7 +167,7 @@ def test_what_editors_and_students_do_to_a_notebook_loses_no_answer(part, seeds)
     for seed in seeds:
         draw = random.Random(seed)
         name = draw.choice(NAMES)
-        notebook, texts = solved(name)
+        notebook, texts = json.loads(solved(name)), answers_to(name)
         notebook["name"] = name
         done = draw.choices(HARMLESS, k=draw.randint(1, 6))
         for change in done:
@@ -190,15 +205,13 @@ def assert_rebuilt_or_refused(name, content):
 
 @cases(40)
 def test_no_file_crashes_the_reading_or_touches_what_is_ours(part, seeds):
-    texts = {name: json.dumps(solved(name)[0], ensure_ascii=False) for name in NAMES}
-    scripts = {name: jupytext.writes(RELEASED[name], fmt="py:light") for name in NAMES[:2]}
     for seed in seeds:
         draw = random.Random(seed)
         name = draw.choice(NAMES)
         kind = draw.choice(("mutated", "bytes", "cut", "script", "lines"))
-        content = texts[name].encode(draw.choice(("utf-8", "utf-8", "utf-16", "cp1252")), "replace")
+        content = solved(name).encode(draw.choice(("utf-8", "utf-8", "utf-16", "cp1252")), "replace")
         if kind == "mutated":
-            notebook = json.loads(texts[name])
+            notebook = json.loads(solved(name))
             for _ in range(draw.choice((1, 2, 5, 30))):
                 notebook = mutate(notebook, draw)
             content = json.dumps(notebook).encode()
@@ -210,10 +223,10 @@ def test_no_file_crashes_the_reading_or_touches_what_is_ours(part, seeds):
         elif kind == "cut":
             content = content[draw.randrange(len(content)) : draw.randrange(1, len(content))]
         elif kind == "script":
-            text = draw.choice(list(scripts.values()))
+            text = script(draw.choice(NAMES[:2]))
             content = text[draw.randrange(200) : draw.randrange(len(text))].encode()
         else:
-            lines = texts[name].split(",")
+            lines = solved(name).split(",")
             draw.shuffle(lines)
             content = ",".join(lines).encode()
         assert_rebuilt_or_refused(name, content)

@@ -22,7 +22,7 @@ ALL = sum(test.points for exercise in SOURCE.graded for test in exercise.tests)
 
 def judged(content):
     """The receipt of a submission, and its graded notebook."""
-    job = Job("ana", SOURCE.name, content, nbformat.writes(sources.to_notebook(SOURCE)), RELEASED, Limits(seconds=3))
+    job = Job("ana", SOURCE.name, content, nbformat.writes(sources.to_notebook(SOURCE)), RELEASED, Limits())
     result = judge.judge(job)
     return result.receipt, json.loads(result.graded)
 

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from tema9 import architectures, checkpoint, models, runs, training
-from tema9.architectures import Linear
+from tema9.architectures import Conv, Linear
 from tema9.data import Data, Split
 from tema9.machine import Machine
 from tema9.recipes import Recipe
@@ -31,11 +31,16 @@ PRECISIONS = ("float32", "bfloat16")
 
 
 def narrow(name):
-    """The network of a table with its own convolutions and with small fully connected layers, and its images."""
-    table = architectures.ARCHITECTURES[name]
-    hidden = () if name.startswith("lenet5") else [x for x in table.layers[:-1] if isinstance(x, Linear)]
-    layers = [replace(layer, out_features=16) if layer in hidden else layer for layer in table.layers]
-    side = table.input_shape[1] // (2 if name.startswith("zfnet") else 1)  # its CONV2 takes 10 s at full size
+    """The network of a table with fewer maps and neurons in each layer, and its images, which are small."""
+    table, lenet = architectures.ARCHITECTURES[name], name.startswith("lenet5")
+    layers = []
+    for layer in table.layers:
+        if isinstance(layer, Conv) and not lenet:
+            layer = replace(layer, out_channels=layer.out_channels // 4)
+        elif isinstance(layer, Linear) and not lenet and layer is not table.layers[-1]:
+            layer = replace(layer, out_features=16)
+        layers.append(layer)
+    side = min(table.input_shape[1], 99)
     shape = (table.input_shape[0], side, side)
     model = models.stack(replace(table, layers=tuple(layers), input_shape=shape), 10)
     generator = torch.Generator().manual_seed(0)

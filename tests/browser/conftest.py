@@ -59,10 +59,10 @@ def page(open_page):
 
 @pytest.fixture(scope="session")
 def lab(browser, tmp_path_factory):
-    """A student's JupyterLab, a `Lab`, on a folder that is empty at first; explorations are shortened."""
+    """A student's JupyterLab, a `Lab`, on a folder that is empty at first."""
     home = tmp_path_factory.mktemp("lab")
     root = home / "notebooks"
     root.mkdir()
     shutil.copy(sources.NOTEBOOKS / f"{outline.START}.ipynb", root)  # without it, tema9.lab finds no notebooks
-    with screens.serving(student.command(root), root, home, {"NBGRADER_EXECUTION": "validate"}) as served:
+    with screens.serving(student.command(root), root, home) as served:
         yield served

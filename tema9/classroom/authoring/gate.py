@@ -226,13 +226,13 @@ def row_of(source: Source, bank: banks.Bank, exercise: Exercise, most: int | Non
 def refused_retypings(source: Source, exercise: Exercise, answer: banks.Answer, row: Row) -> Iterator[str]:
     """Yield a line for each retyping of a right answer that is not judged as right, and not refused for its type."""
     for name in banks.contracts_of(exercise):
-        applying = in_child(60, _that_apply, source, exercise, answer.text, name)
-        if isinstance(applying, Judgement):
-            yield f"{answer.name}, {name}: {_told(applying)}"
+        judged = in_child(60 * len(RETYPINGS), _retyped, source, exercise, answer.text, name)
+        if isinstance(judged, Judgement):  # the process ended or took too long
+            yield f"{answer.name}, {name}: {_told(judged)}"
             continue
-        for what in applying:
+        for what, made in judged:
             row.retypings += 1
-            found = in_child(60, _retyped, source, exercise, answer.text, name, what)
+            found = Judgement(**made)
             if (not found.agreed or not found.full) and not forbidden(found):
                 yield f"{answer.name}, {name}, {what}: {_told(found)}"
 
@@ -255,11 +255,18 @@ def forbidden(found: Judgement) -> bool:
     return found.agreed and not found.full and bool(asked) and wanted in found.said
 
 
-def _retyped(source, exercise, text, name, what):
-    def change(space):
-        replace(space, name, RETYPINGS[what])
+def _retyped(source, exercise, text, name):
+    """[(a retyping that applies, how the answer is judged with it)] of one name that an answer defines.
 
-    return judgement(source, exercise, text, change)
+    A right answer leaves nothing behind, so that one process may judge it again and again.
+    """
+    import torch
+
+    def judged(what):
+        torch.manual_seed(0)
+        return judgement(source, exercise, text, lambda space: replace(space, name, RETYPINGS[what]))
+
+    return [(what, judged(what)) for what in _that_apply(source, exercise, text, name)]
 
 
 def _that_apply(source, exercise, text, name):

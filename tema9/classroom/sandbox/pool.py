@@ -7,10 +7,10 @@ import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tema9.classroom.sandbox.sandbox import Limits, Sandbox
+from tema9.classroom.sandbox.sandbox import Limits, Sandbox, to_hide
 
 _one_at_a_time = threading.Lock()  # of a process: tests redirect its output
-# {(limits, unsandboxed, hide): (the process that opened it, the Sandbox)}, one entry at most
+# {what its warm process starts with: (the process that opened it, the Sandbox)}, one entry at most
 _open: dict[tuple, tuple[int, Sandbox]] = {}
 
 
@@ -26,14 +26,17 @@ def open_sandbox(limits: Limits, unsandboxed: bool = False, hide: Iterable[str |
 
 
 def _sandbox(limits, unsandboxed, hide):
-    wanted = (limits, unsandboxed, tuple(hide))
+    # Of the limits, the others are those of each fork.
+    wanted = (limits.disk_bytes, unsandboxed, () if unsandboxed else to_hide(hide))
     if wanted not in _open or os.getpid() != _open[wanted][0]:
         for pid, other in _open.values():
             if pid == os.getpid():
                 other.close()
         _open.clear()
         _open[wanted] = (os.getpid(), Sandbox(limits, unsandboxed, hide))
-    return _open[wanted][1]
+    sandbox = _open[wanted][1]
+    sandbox.limits = limits
+    return sandbox
 
 
 @atexit.register

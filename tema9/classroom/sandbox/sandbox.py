@@ -130,7 +130,7 @@ class Sandbox:
         self, limits: Limits | None = None, unsandboxed: bool = False, hide: Iterable[str | Path] = ()
     ) -> None:
         require(unsandboxed)
-        self.limits, self.unsandboxed, self.hide = limits or Limits(), unsandboxed, tuple(hide)
+        self.limits, self.unsandboxed, self.hide = limits or Limits(), unsandboxed, to_hide(hide)
         self.process: subprocess.Popen | None = None  # the warm process
         self.warmed: dict[str, bool] = {}  # the set-ups that it has run
 
@@ -321,21 +321,13 @@ def _bwrap(limits, hide):
             command += ["--symlink", os.readlink(path), str(path)]
         elif path.is_dir():
             command += ["--ro-bind", str(path), str(path)]
-    seen = [Path("/usr")]
-    for path in (sys.prefix, sys.exec_prefix, sys.base_prefix, *_imported_from(), PACKAGE):
-        path = Path(path).resolve()
-        # Of a checkout, the package and Python's environment, and nothing else.
-        if path.is_relative_to(ROOT) and path != PACKAGE and not path.is_relative_to(Path(sys.prefix).resolve()):
-            continue
-        if path.is_dir() and not any(path.is_relative_to(above) for above in seen):
-            seen.append(path)
+    seen = _seen()
     for path in seen:
         command += ["--ro-bind", str(path), str(path)]
     for path in ("/etc/fonts", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime"):
         command += ["--ro-bind-try", path, path]
-    for path in (ROOT / "solutions", ROOT / "tests", *map(Path, hide)):
-        if any(path.resolve().is_relative_to(above) for above in seen) and path.is_dir():
-            command += ["--tmpfs", str(path.resolve())]
+    for path in (*to_hide((ROOT / "solutions", ROOT / "tests")), *hide):
+        command += ["--tmpfs", path]
     if fonts := _fonts():
         command += ["--ro-bind-try", fonts, "/fonts"]
     # What is writable lies in memory, and is gone with the sandbox.
@@ -344,6 +336,26 @@ def _bwrap(limits, hide):
     if not any(path.is_relative_to("/tmp") for path in seen):
         command += ["--symlink", str(BOX / "work"), "/tmp"]
     return [*command, "--remount-ro", "/", "--"]
+
+
+@functools.cache
+def _seen():
+    """The folders of this machine that a sandbox sees, but for /bin, /lib and their like."""
+    seen = [Path("/usr")]
+    for path in (sys.prefix, sys.exec_prefix, sys.base_prefix, *_imported_from(), PACKAGE):
+        path = Path(path).resolve()
+        # Of a checkout, the package and Python's environment, and nothing else.
+        if path.is_relative_to(ROOT) and path != PACKAGE and not path.is_relative_to(Path(sys.prefix).resolve()):
+            continue
+        if path.is_dir() and not any(path.is_relative_to(above) for above in seen):
+            seen.append(path)
+    return tuple(seen)
+
+
+def to_hide(folders: Iterable[str | Path]) -> tuple[str, ...]:
+    """Return the paths of those folders that a sandbox would see; what lies elsewhere need not be hidden."""
+    paths = (Path(folder).resolve() for folder in folders)
+    return tuple(str(path) for path in paths if any(map(path.is_relative_to, _seen())) and path.is_dir())
 
 
 @functools.cache
