@@ -3,6 +3,7 @@
 Under torchrun each process takes its share of the images.
 """
 
+import contextlib
 import math
 import sys
 from collections.abc import Iterable
@@ -179,10 +180,11 @@ def _answers(models, split, machine, ten_crops=False, batch_size=None, progress=
     places, labels = machine.places(split.images, own), split.labels[machine.places(split.labels, own)]
     off = not (progress and rank() == 0)
     bar: dict[str, Any] = {"unit": words.batch, "file": sys.stdout, "disable": off, "leave": False}
-    batches = [*zip(places.split(batch_size), machine.upload(labels).split(batch_size), strict=True)]
-    for which, right in tqdm(batches if len(own) else [], words.evaluating, **bar):
-        images = machine.take(split.images, which)
-        yield [_log_probabilities(model, images, machine, ten_crops) for model in models], right
+    parts = places.split(batch_size) if len(own) else ()
+    with contextlib.closing(machine.stream(split.images, parts)) as read:
+        batches = zip(read, machine.upload(labels).split(batch_size), strict=False)
+        for images, right in tqdm(batches, words.evaluating, len(parts), **bar):
+            yield [_log_probabilities(model, images, machine, ten_crops) for model in models], right
 
 
 def _log_probabilities(model, images, machine, ten_crops):

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from tema9 import hardware
+from tema9 import hardware, reading
 from tema9.prepared import Batches
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -28,6 +28,7 @@ class Machine:
     compile: run the model through torch.compile.
     accumulate: into how many pieces a batch is cut, one after the other through the network; their gradients
         add up to those of the batch, with the memory of a piece. Batch Normalization would see the pieces alone.
+    readers: threads that read images from the disk ahead of the loop; with 0, the loop reads each batch itself.
     """
 
     device: torch.device
@@ -35,10 +36,13 @@ class Machine:
     channels_last: bool = False
     compile: bool = False
     accumulate: int = 1
+    readers: int = 0
 
     def __post_init__(self) -> None:
         if self.accumulate < 1:
             raise ValueError(f"accumulate {self.accumulate} is not a number of pieces; give 1 or more")
+        if self.readers < 0:
+            raise ValueError(f"readers {self.readers} is not a number of threads; give 0 or more")
 
     @classmethod
     def of(cls, model: nn.Module) -> "Machine":
@@ -72,16 +76,20 @@ class Machine:
         return values.to(self.device)
 
     def places(self, images: torch.Tensor | Batches, which: torch.Tensor) -> torch.Tensor:
-        """Return indices where `take` can use them without a copy: on the device if the images are there."""
+        """Return indices where `stream` can use them without a copy: on the device if the images are there."""
         return self.upload(which) if isinstance(images, torch.Tensor) and not images.is_cpu else which
 
-    def take(self, images: torch.Tensor | Batches, which: torch.Tensor) -> torch.Tensor:
-        """Return a batch of images, wherever they are, on the device.
+    def stream(self, images: torch.Tensor | Batches, parts: Sequence[torch.Tensor]) -> Generator[torch.Tensor]:
+        """Yield batches of images, wherever they are, on the device; each may be used until the next is asked for.
 
         Args:
-            which: their indices, as `places` returned them, or a part of these.
+            parts: the indices of each batch, as `places` returned them, or parts of these.
         """
-        return self.upload(images[which])
+        if isinstance(images, Batches) and self.readers:
+            yield from reading.ahead(images, parts, self.device, self.readers)
+        else:
+            for which in parts:
+                yield self.upload(images[which])
 
     def arrange(self, images: torch.Tensor) -> torch.Tensor:
         """Put a batch (N, C, H, W) into the memory format of the model."""
@@ -128,6 +136,7 @@ def choose(
     compile: bool = False,
     accumulate: int = 1,
     deterministic: bool = False,
+    readers: int | None = None,
 ) -> Machine:
     """Choose the device and the precision to compute with; `benchmarks/machine.py` measures the choices.
 
@@ -145,6 +154,8 @@ def choose(
         deterministic: from here on, this process uses only algorithms that give the same bits each time, where torch
             has them. A CPU does so anyway; on a GPU they are slower, and feature maps are contiguous, since torch's
             gradient of max pooling adds up in no fixed order in the other format.
+        readers: see Machine; None takes none on a CPU, which would only wait for itself, and on a GPU one for each
+            core that this process may use, among the processes of torchrun on this machine.
 
     Raises:
         ValueError: there is no such device here, several processes would share it, or the precision is unknown.
@@ -178,7 +189,9 @@ def choose(
         torch.use_deterministic_algorithms(True, warn_only=True)
         # torch warns of the gradient of max pooling in both formats.
         warnings.filterwarnings("ignore", message="max_pool2d_with_indices_backward_cuda")
-    return Machine(found, precision, channels_last, compile, accumulate)
+    if readers is None:
+        readers = max(1, hardware.cores() // here) if found.type == "cuda" else 0
+    return Machine(found, precision, channels_last, compile, accumulate, readers)
 
 
 def rank() -> int:

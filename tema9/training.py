@@ -244,8 +244,9 @@ def batches(
     draws = together([views.draw((size, *images.shape[1:]), generator) for size in sizes], machine.upload)
     rows = torch.cat(own)
     chosen = labels[machine.places(labels, rows)].split(sizes)
-    for part, which, drawn, right in zip(parts, machine.places(images, rows).split(sizes), draws, chosen, strict=True):
-        yield len(part), machine.arrange(views.drawn(machine.take(images, which), drawn)), right
+    with contextlib.closing(machine.stream(images, machine.places(images, rows).split(sizes))) as read:
+        for part, taken, drawn, right in zip(parts, read, draws, chosen, strict=True):
+            yield len(part), machine.arrange(views.drawn(taken, drawn)), right
 
 
 def _backward(forward, inputs, right, scale, machine):
