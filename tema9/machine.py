@@ -29,6 +29,7 @@ class Machine:
     accumulate: into how many pieces a batch is cut, one after the other through the network; their gradients
         add up to those of the batch, with the memory of a piece. Batch Normalization would see the pieces alone.
     readers: threads that read images from the disk ahead of the loop; with 0, the loop reads each batch itself.
+    graph: on CUDA, train by steps that are captured as one graph each, see `graphs`.
     """
 
     device: torch.device
@@ -37,6 +38,7 @@ class Machine:
     compile: bool = False
     accumulate: int = 1
     readers: int = 0
+    graph: bool = False
 
     def __post_init__(self) -> None:
         if self.accumulate < 1:
@@ -63,7 +65,8 @@ class Machine:
         if processes() > 1:
             on = [self.device] if self.device.type == "cuda" and not hasattr(model, "devices") else None
             model = torch.nn.parallel.DistributedDataParallel(model, device_ids=on)
-        return torch.compile(model) if self.compile else model
+        # The last batch of an epoch has a shape of its own; with dynamic shapes all the others would be slower.
+        return torch.compile(model, dynamic=False) if self.compile else model
 
     def hold(self, images: torch.Tensor | Batches) -> torch.Tensor | Batches:
         """Move a tensor of images to the device; images that lie on the disk stay there, to be read by batches."""
@@ -124,7 +127,7 @@ class Machine:
 
     def __str__(self) -> str:
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else str(self.device)
-        extras = ["channels last"] * self.channels_last + ["compiled"] * self.compile
+        extras = ["channels last"] * self.channels_last + ["compiled"] * self.compile + ["as a graph"] * self.graph
         extras += [f"batches in {self.accumulate} pieces"] * (self.accumulate > 1)
         return ", ".join([name, self.precision, *extras])
 
@@ -137,6 +140,7 @@ def choose(
     accumulate: int = 1,
     deterministic: bool = False,
     readers: int | None = None,
+    graph: bool = False,
 ) -> Machine:
     """Choose the device and the precision to compute with; `benchmarks/machine.py` measures the choices.
 
@@ -154,6 +158,7 @@ def choose(
         deterministic: from here on, this process uses only algorithms that give the same bits each time, where torch
             has them. A CPU does so anyway; on a GPU they are slower, and feature maps are contiguous, since torch's
             gradient of max pooling adds up in no fixed order in the other format.
+        graph: see Machine; training says so where there can be none.
         readers: see Machine; None takes none on a CPU, which would only wait for itself, and on a GPU one for each
             core that this process may use, among the processes of torchrun on this machine.
 
@@ -191,7 +196,7 @@ def choose(
         warnings.filterwarnings("ignore", message="max_pool2d_with_indices_backward_cuda")
     if readers is None:
         readers = max(1, hardware.cores() // here) if found.type == "cuda" else 0
-    return Machine(found, precision, channels_last, compile, accumulate, readers)
+    return Machine(found, precision, channels_last, compile, accumulate, readers, graph)
 
 
 def rank() -> int:

@@ -10,7 +10,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from zlib import crc32
@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import nn
 from tqdm import tqdm
 
+from tema9 import graphs
 from tema9.arithmetic import MIB, layer_table
 from tema9.checkpoint import read, save, write
 from tema9.data import Data, Split
@@ -30,7 +31,7 @@ from tema9.files import atomic_write
 from tema9.machine import Machine, processes, rank, total
 from tema9.prepared import Batches
 from tema9.recipes import Recipe
-from tema9.views import Views, together
+from tema9.views import Draws, Views, together
 from tema9.wording import ENGLISH as ENGLISH  # the other language for `epochs`
 from tema9.wording import SPANISH, Words
 
@@ -168,7 +169,20 @@ def epochs(
     model.class_names = data.classes  # type: ignore[assignment]
     images, labels = machine.hold(data.train.images), data.train.labels.to(machine.device)
     validation = Split(machine.hold(data.validation.images), data.validation.labels.to(machine.device))
-    forward, run = machine.forward_of(model), Run(model, recipe, data)
+    reason = graphs.why_not(model, machine) if machine.graph else ""
+    captured = machine.graph and not reason
+    if reason and rank() == 0:
+        print(f"the steps run one by one, not as a graph: {reason}")
+    forward, run = machine.forward_of(model), Run(model, recipe, data, captured)
+
+    def step(count: int, taken: torch.Tensor, drawn: Draws, right: torch.Tensor) -> torch.Tensor:
+        inputs = machine.arrange(views.drawn(taken, drawn))
+        run.optimizer.zero_grad()
+        loss = _backward(forward, inputs, right, processes() / count, machine)  # processes average their gradients
+        run.optimizer.step()
+        return loss
+
+    take_step = graphs.Graph(step, recipe.batch_size, machine.device) if captured else step
     if folder and resume and Path(folder, LAST).is_file():
         run.load(folder)
     if folder and rank() == 0:
@@ -188,12 +202,9 @@ def epochs(
             losses: list[torch.Tensor] = []
             model.train()
             with machine.seeded(draw(recipe.seed, epoch, rank())) as generator:
-                for count, inputs, right in batches(images, labels, recipe, epoch, views, machine, generator):
+                for batch in batches(images, labels, recipe, epoch, views, machine, generator):
                     run.warm_up((epoch - 1) * steps + len(losses) + 1, steps)
-                    run.optimizer.zero_grad()
-                    scale = processes() / count  # the mean over the batch: processes average their gradients
-                    losses.append(_backward(forward, inputs, right, scale, machine))
-                    run.optimizer.step()
+                    losses.append(take_step(*batch))
                     bar.update()
                     if len(losses) % CHECK_EVERY == 0 or len(losses) == steps:
                         _require_finite(losses, run, (epoch - 1) * steps, folder)
@@ -226,10 +237,11 @@ def batches(
     views: Views,
     machine: Machine,
     generator: torch.Generator,
-) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
-    """Yield the batches of an epoch: the size over all processes, and this process's inputs and labels, on the device.
+) -> Iterator[tuple[int, torch.Tensor, Draws, torch.Tensor]]:
+    """Yield the batches of an epoch: the size over all processes, and this process's images, draws of views and labels.
 
-    The order of the epoch and all its draws are made first and copied to the device at once, so that no step waits.
+    All are on the device. The order of the epoch and all its draws are made first and copied to the device at once, so
+    that no step waits. A batch of images may be used until the next one is asked for.
 
     Args:
         images: as `Machine.hold` returned them.
@@ -246,7 +258,7 @@ def batches(
     chosen = labels[machine.places(labels, rows)].split(sizes)
     with contextlib.closing(machine.stream(images, machine.places(images, rows).split(sizes))) as read:
         for part, taken, drawn, right in zip(parts, read, draws, chosen, strict=True):
-            yield len(part), machine.arrange(views.drawn(taken, drawn)), right
+            yield len(part), taken, drawn, right
 
 
 def _backward(forward, inputs, right, scale, machine):
@@ -273,15 +285,21 @@ class Run:
         model: the model that is trained.
         recipe: the hyperparameters.
         data: what it is trained on; the state names it, so that no run goes on with other data.
+        captured: whether a graph will do the steps; it reads the rates from memory of the device.
     """
 
-    def __init__(self, model: nn.Module, recipe: Recipe, data: Data | None = None) -> None:
+    def __init__(self, model: nn.Module, recipe: Recipe, data: Data | None = None, captured: bool = False) -> None:
         self.model, self.recipe, self.history = model, recipe, History()
         self.data = _named(data) if data else {}
         self.optimizer = torch.optim.SGD(
             self._groups(), recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay, fused=True
         )
-        self.full_rates = [group["lr"] for group in self.optimizer.param_groups]  # once the warm-up is over
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.full_rates = self.rates  # once the warm-up is over
+        if captured:
+            device = next(model.parameters()).device
+            for group in self.optimizer.param_groups:
+                group["lr"] = torch.full((), group["lr"], device=device)
         self.best: dict[str, torch.Tensor] = {}
         self.waited = self.drops = 0
 
@@ -300,7 +318,7 @@ class Run:
 
     def record(self, train_loss: float, score: Score, seconds: float, images_per_second: float = 0.0) -> None:
         """Add an epoch to the history, keep its weights if it is the best, and lower the rate if the recipe says so."""
-        history, rate = self.history, self.optimizer.param_groups[0]["lr"]
+        history, rate = self.history, self.rates[0]
         better = not history.epochs or score.top1 < history.epochs[history.best - 1].validation_error
         number = len(history.epochs) + 1
         history.epochs.append(Epoch(number, rate, train_loss, *score, seconds, images_per_second))
@@ -314,15 +332,9 @@ class Run:
             self.lower_rate(self.recipe.factor)
 
     def lower_rate(self, factor: float) -> None:
-        """Multiply every rate by `factor`.
-
-        torch keeps the rate outside its momentum buffers, v = -rate * buffer. To go on
-        with the velocity of the printed rule, the buffers grow as the rate shrinks.
-        """
+        """Multiply every rate by `factor`."""
         self.full_rates = [rate * factor for rate in self.full_rates]
-        for group in self.optimizer.param_groups:
-            group["lr"] *= factor
-        self._slow_down(factor)
+        self.set_rates([rate * factor for rate in self.rates])
 
     def warm_up(self, step: int, steps: int) -> None:
         """Set the rates of a step, as long as they still rise.
@@ -331,19 +343,25 @@ class Run:
             step: of the run, from 1 on.
             steps: of an epoch.
         """
-        if step > self.recipe.warmup * steps:
-            return
-        before = self.optimizer.param_groups[0]["lr"]
-        for group, rate in zip(self.optimizer.param_groups, self.full_rates, strict=True):
-            group["lr"] = rate * step / (self.recipe.warmup * steps)
-        self._slow_down(self.optimizer.param_groups[0]["lr"] / before)
+        if step <= self.recipe.warmup * steps:
+            self.set_rates([rate * step / (self.recipe.warmup * steps) for rate in self.full_rates])
 
-    def _slow_down(self, factor: float) -> None:
-        """Keep the velocity of the printed rule when the rates are multiplied by a factor."""
-        if self.recipe.rate_in_velocity:
-            for state in self.optimizer.state.values():
-                if state.get("momentum_buffer") is not None:  # a recipe may go without momentum
-                    state["momentum_buffer"] /= factor
+    def set_rates(self, rates: Sequence[float]) -> None:
+        """Set the rate of each group of parameters.
+
+        torch keeps the rate outside its momentum buffers, v = -rate * buffer. To go on with the velocity of the
+        printed rule, where the recipe has it, the buffers grow as the rate shrinks.
+        """
+        for group, before, rate in zip(self.optimizer.param_groups, self.rates, rates, strict=True):
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+            for parameter in group["params"] if self.recipe.rate_in_velocity and rate != before else ():
+                buffer = self.optimizer.state.get(parameter, {}).get("momentum_buffer")
+                if buffer is not None:  # a recipe may go without momentum
+                    buffer /= rate / before
+        self.rates = list(rates)
 
     def save(self, folder: str | Path) -> None:
         """Write the state, the best weights if they are new, and the history; a failure leaves the old files."""
@@ -360,7 +378,7 @@ class Run:
         progress = {
             "recipe": asdict(self.recipe),
             "data": self.data,
-            "rates": [group["lr"] for group in self.optimizer.param_groups],
+            "rates": self.rates,
             "full_rates": self.full_rates,
             "epochs": [asdict(epoch) for epoch in self.history],
             "best": self.history.best,
@@ -409,8 +427,8 @@ class Run:
         for name, parameter in parameters.items():
             self.optimizer.state[parameter]["momentum_buffer"] = _like(parameter, parts["momentum"][name])
         for group, rate in zip(groups, rates, strict=True):
-            group["lr"] = rate
-        self.full_rates = full
+            group["lr"] = group["lr"].fill_(rate) if isinstance(group["lr"], torch.Tensor) else rate
+        self.rates, self.full_rates = rates, full
         self.history.epochs[:] = epochs
         self.history.best, self.waited, self.drops = counts
 
@@ -474,7 +492,7 @@ def _require_finite(losses, run, before, folder):
     if not bad.any():
         return
     place = first + int(bad.nonzero()[0])
-    number, rate = before + place + 1, run.optimizer.param_groups[0]["lr"]
+    number, rate = before + place + 1, run.rates[0]
     kept = len(run.history.epochs)
     good = f"the last good state is {Path(folder, LAST)}, of epoch {kept}" if folder and kept else "no state was kept"
     where = f"at step {number:,}, in epoch {kept + 1}, at rate {rate:g}"

@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import pytest
 import torch
+from played import Played
 from torch import nn
 
 from tema9 import evaluation, reading, training
@@ -188,43 +189,6 @@ def test_an_index_that_names_a_row_that_is_not_there_is_refused(tmp_path):
 
 
 # On a GPU, with one that is played: streams and events do at once what they are told, and write it down.
-
-
-class Played:
-    """Stands for torch.cuda where there is no GPU: it writes down what it is asked to do."""
-
-    def __init__(self, monkeypatch):
-        self.told, played = [], self
-
-        class Event:
-            recorded = None
-
-            def record(self, stream):
-                self.recorded = stream
-                played.told.append(("record", stream.name))
-
-            def synchronize(self):
-                played.told.append(("synchronize", threading.current_thread().name.split("_")[0]))
-
-        class Stream:
-            def __init__(self, device=None, name="copies"):
-                self.name = name
-
-            def wait_event(self, event):
-                played.told.append((f"{self.name} wait for", event.recorded and event.recorded.name))
-
-            def wait_stream(self, other):
-                played.told.append((f"{self.name} wait for", other.name))
-
-        compute = Stream(name="compute")
-        monkeypatch.setattr(torch.cuda, "Event", Event)
-        monkeypatch.setattr(torch.cuda, "Stream", Stream)
-        monkeypatch.setattr(torch.cuda, "stream", lambda stream: contextlib.nullcontext())
-        monkeypatch.setattr(torch.cuda, "current_stream", lambda device: compute)
-        empty = torch.empty
-        monkeypatch.setattr(
-            torch, "empty", lambda *shape, dtype, device=None, pin_memory=False: empty(*shape, dtype=dtype)
-        )
 
 
 def test_a_gpu_copies_in_a_second_stream_and_neither_overwrites_what_the_other_still_needs(pixels, monkeypatch):

@@ -178,6 +178,10 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
     compiled: Annotated[bool, typer.Option("--compile", help="Run the model through torch.compile.")] = False,
+    graph: Annotated[bool, typer.Option("--graph", help="On CUDA, each step as one captured graph.")] = False,
+    readers: Annotated[
+        int | None, typer.Option(help="Threads that read images ahead; by default one a core on CUDA, else none.")
+    ] = None,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Only arithmetic that repeats itself.")
     ] = False,
@@ -203,6 +207,7 @@ def train(
     if not dry_run:
         runs.require_place(name, out, resume, overwrite)  # before the data are read
     how: dict[str, Any] = {"compile": compiled, "accumulate": accumulate, "deterministic": deterministic}
+    how |= {"graph": graph, "readers": readers}
     chosen = machine.choose(device, precision, **how)
     with machine.joined(chosen.device):
         images = load(data, side, root, download, validation)
