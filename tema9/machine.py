@@ -1,7 +1,9 @@
 """The device on which a model runs and its precision, chosen once, outside the training loop."""
 
 import contextlib
+import functools
 import os
+import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,21 +17,24 @@ from tema9 import hardware, reading
 from tema9.prepared import Batches
 
 Model = TypeVar("Model", bound=nn.Module)
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "tf32": torch.float32}
 
 
 @dataclass(frozen=True)
 class Machine:
     """A device, the precision of its arithmetic and the layout of its memory.
 
-    precision: "float32" or "bfloat16"; with the second, the operations that torch's autocast chooses
-        run in bfloat16, while parameters, gradients and the loss stay in float32.
+    precision: "float32", "bfloat16" or "tf32". With "bfloat16", the operations that torch's autocast chooses
+        run in it, while parameters, gradients and the loss stay in float32. With "tf32", which NVIDIA's GPUs
+        have since 2020, matrix products and convolutions round the values that they multiply to 10 bits of mantissa;
+        with "float32" they do not, which is not what torch does by itself in convolutions.
     channels_last: lay images and feature maps out with the channels of a pixel side by side.
     compile: run the model through torch.compile.
     accumulate: into how many pieces a batch is cut, one after the other through the network; their gradients
         add up to those of the batch, with the memory of a piece. Batch Normalization would see the pieces alone.
     readers: threads that read images from the disk ahead of the loop; with 0, the loop reads each batch itself.
     graph: on CUDA, train by steps that are captured as one graph each, see `graphs`.
+    peak: the most operations a second, as `measure_peak` finds them; 0 where nobody measured them.
     """
 
     device: torch.device
@@ -39,6 +44,7 @@ class Machine:
     accumulate: int = 1
     readers: int = 0
     graph: bool = False
+    peak: float = 0.0
 
     def __post_init__(self) -> None:
         if self.accumulate < 1:
@@ -54,8 +60,13 @@ class Machine:
     def place(self, model: Model) -> Model:
         """Move a model to the device, in the memory format of the machine, and return the model.
 
-        A model that lies over several devices, and says so in its attribute `devices`, stays on them.
+        A model that lies over several devices, and says so in its attribute `devices`, stays on them. On CUDA, this
+        process computes from here on in the precision of the machine, and cuDNN tries its algorithms for each new
+        shape and keeps the fastest, unless they are to be deterministic.
         """
+        if self.device.type == "cuda":
+            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = self.precision == "tf32"
+            torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
         memory_format = torch.channels_last if self.channels_last else torch.preserve_format
         device = None if hasattr(model, "devices") else self.device
         return model.to(device, memory_format=memory_format)  # type: ignore[call-overload]  # torch's lacks it
@@ -102,7 +113,7 @@ class Machine:
 
     def autocast(self) -> contextlib.AbstractContextManager:
         """Return the context in which the forward pass runs in the precision of the machine."""
-        if self.precision == "float32":
+        if self.precision != "bfloat16":
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, PRECISIONS[self.precision])
 
@@ -127,7 +138,11 @@ class Machine:
 
     def __str__(self) -> str:
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else str(self.device)
-        extras = ["channels last"] * self.channels_last + ["compiled"] * self.compile + ["as a graph"] * self.graph
+        extras = []
+        if self.device.type == "cuda":
+            deterministic = torch.are_deterministic_algorithms_enabled()
+            extras += ["deterministic algorithms" if deterministic else "the fastest algorithms by trial"]
+        extras += ["channels last"] * self.channels_last + ["compiled"] * self.compile + ["as a graph"] * self.graph
         extras += [f"batches in {self.accumulate} pieces"] * (self.accumulate > 1)
         return ", ".join([name, self.precision, *extras])
 
@@ -150,8 +165,8 @@ def choose(
     Args:
         device: "auto" (CUDA, else MPS, else the CPU) or any of torch's, as "cuda:1". Under torchrun, "auto" and
             "cuda" give each process of a machine a GPU of its own.
-        precision: "auto" (bfloat16 on a GPU that has it in silicon, else float32), "float32"
-            or "bfloat16".
+        precision: "auto" (bfloat16 on a GPU that has it in silicon, else float32), "float32",
+            "bfloat16" or, on CUDA only, "tf32".
         channels_last: see Machine; None chooses it on every device but MPS.
         compile: see Machine; on a CPU it was slower.
         accumulate: see Machine.
@@ -182,6 +197,8 @@ def choose(
         raise ValueError(f"device {device!r} is not here; give auto, cpu, cuda, cuda:N or mps") from None
     if precision not in ("auto", *PRECISIONS):
         raise ValueError(f"unknown precision {precision!r}; known: auto, {', '.join(PRECISIONS)}")
+    if precision == "tf32" and found.type != "cuda":
+        raise ValueError(f"precision 'tf32' is of NVIDIA's GPUs, and the device is {found}; give float32 or bfloat16")
     if precision == "auto":
         precision = (
             "bfloat16" if found.type == "cuda" and torch.cuda.get_device_capability(found) >= (8, 0) else "float32"
@@ -197,6 +214,29 @@ def choose(
     if readers is None:
         readers = max(1, hardware.cores() // here) if found.type == "cuda" else 0
     return Machine(found, precision, channels_last, compile, accumulate, readers, graph)
+
+
+@functools.cache
+def measure_peak(device: torch.device, precision: str) -> float:
+    """Return the most floating-point operations a second of a product of square matrices on a device, the best of some.
+
+    That is what a share of the peak is a share of, here and in `benchmarks/machine.py`. It takes a fraction of a
+    second, once in a process; what else the machine does meanwhile makes it smaller.
+
+    Args:
+        device: one of torch's, on which nothing else runs.
+        precision: a name of `PRECISIONS`.
+    """
+    best = 0.0
+    if device.type == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    for side in (4096, 8192) if device.type == "cuda" else (1024,):
+        a, b = (torch.randn(side, side, device=device).to(PRECISIONS[precision]) for _ in range(2))
+        for _ in range(4):
+            started = time.perf_counter()
+            (a @ b)[0, 0].item()  # waits for a GPU
+            best = max(best, 2 * side**3 / (time.perf_counter() - started))
+    return best
 
 
 def rank() -> int:
