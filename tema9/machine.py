@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -17,6 +17,7 @@ from tema9 import hardware, reading
 from tema9.prepared import Batches
 
 Model = TypeVar("Model", bound=nn.Module)
+Value = TypeVar("Value")
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "tf32": torch.float32}
 
 
@@ -256,6 +257,26 @@ def total(value: torch.Tensor, device: str | torch.device) -> torch.Tensor:
     moved = value.to(device)
     dist.all_reduce(moved)
     return moved.to(value.device)
+
+
+def from_first(make: Callable[[], Value]) -> Value:
+    """Return, in all the processes that train together, what a function returns in the first, where alone it is called.
+
+    What it raises there is raised in all of them.
+    """
+    if processes() == 1:
+        return make()
+    box: list[Any] = [None]
+    if rank() == 0:
+        try:
+            box = [(make(), None)]
+        except Exception as error:  # the others wait for an answer
+            box = [(None, error)]
+    dist.broadcast_object_list(box)
+    value, error = box[0]
+    if error:
+        raise error
+    return value
 
 
 @contextlib.contextmanager

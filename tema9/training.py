@@ -28,7 +28,7 @@ from tema9.data import Data, Split
 from tema9.evaluation import Score, evaluate
 from tema9.evaluation import ensemble as ensemble  # notebook 4 calls training.ensemble
 from tema9.files import atomic_write
-from tema9.machine import Machine, processes, rank, total
+from tema9.machine import Machine, from_first, processes, rank, total
 from tema9.prepared import Batches
 from tema9.recipes import Recipe
 from tema9.views import Draws, Views, together
@@ -166,7 +166,7 @@ def epochs(
     recipe.require_images(len(data.train), processes())
     machine = machine or Machine.of(model)
     machine.place(model)
-    views = Views.of(data.train.images, recipe)
+    views = from_first(lambda: Views.of(data.train.images, recipe))
     model.views = views  # type: ignore[assignment]  # torch's hint knows no attribute of ours
     model.class_names = data.classes  # type: ignore[assignment]
     images, labels = machine.hold(data.train.images), data.train.labels.to(machine.device)

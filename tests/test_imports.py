@@ -25,7 +25,7 @@ ALLOWED = {
     "models": {"architectures", "arithmetic", "checkpoint", "layers", "views"},
     "two_gpus": {"architectures", "arithmetic", "layers"},
     "wording": set(),
-    "evaluation": {"augment", "data", "machine", "views", "wording"},
+    "evaluation": {"arithmetic", "augment", "data", "machine", "views", "wording"},
     "graphs": {"machine", "views"},
     "training": {
         "arithmetic",

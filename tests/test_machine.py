@@ -170,3 +170,26 @@ def test_a_cpu_leaves_the_flags_of_gpus_alone(flags):
     before = flags()
     Machine(torch.device("cpu")).place(nn.Linear(2, 3))
     assert flags() == before
+
+
+def test_what_is_computed_once_comes_from_the_first_process_and_so_does_what_goes_wrong(monkeypatch):
+    sent, calls = [], []
+    assert machine.from_first(lambda: 7) == 7, "one process is the first"
+    monkeypatch.setattr(machine, "processes", lambda: 2)
+
+    def make():
+        calls.append(1)
+        if len(calls) > 1:
+            raise ValueError("crop 300 does not fit")
+        return ("mean", 0.5)
+
+    monkeypatch.setattr(machine.dist, "broadcast_object_list", lambda box: sent.append(box[0]))
+    assert machine.from_first(make) == ("mean", 0.5)
+    with pytest.raises(ValueError, match="crop 300 does not fit"):
+        machine.from_first(make)
+    monkeypatch.setattr(machine, "rank", lambda: 1)
+    monkeypatch.setattr(machine.dist, "broadcast_object_list", lambda box: box.__setitem__(0, sent.pop(0)))
+    assert machine.from_first(make) == ("mean", 0.5)
+    with pytest.raises(ValueError, match="crop 300 does not fit"):
+        machine.from_first(make)
+    assert len(calls) == 2, "the other process computes nothing"
