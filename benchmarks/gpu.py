@@ -134,8 +134,7 @@ def graphed(step):
 
 def rate(name, images_per_second):
     """The rate, and its share of the peak: a step is three times the multiply-adds, but twice in the first layer."""
-    table = layer_table(name)
-    flops = 2 * (3 * table.total("multiply_adds") - table.rows[0].multiply_adds) * images_per_second
+    flops = layer_table(name).training_flops * images_per_second
     peak = known("peak in bfloat16" if CUDA else "peak in float32")
     share = f", {100 * flops / peak:.1f} % of the peak" if peak else ""
     return f"{images_per_second:,.0f} images/s{share}"

@@ -101,7 +101,9 @@ def main():
     on_gpu, repeats = device.type == "cuda", 1 if arguments.quick else arguments.repeats
     sides = (256,) if arguments.quick else (4096, 8192, 16384) if on_gpu else (1024, 2048, 4096)
     peaks = {}
-    for precision, dtype in machine.PRECISIONS.items():
+    precisions = {name: dtype for name, dtype in machine.PRECISIONS.items() if on_gpu or name != "tf32"}
+    for precision, dtype in precisions.items():
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
         peaks[precision] = peak(device, dtype, repeats, sides)
         print(f"peak in {precision}: {peaks[precision] / 1e12:.3f} TFLOP/s")
     names = ("lenet5",) if arguments.quick else tuple(BATCHES)
@@ -109,8 +111,8 @@ def main():
         batch_size = 256 if on_gpu and name.startswith("alexnet_s") else BATCHES[name]
         print(f"{name}, batch {batch_size}")
         table, plain = layer_table(name), None
-        flops = 2 * (3 * table.total("multiply_adds") - table.rows[0].multiply_adds) * batch_size
-        choices = [(p, last, False) for p in machine.PRECISIONS for last in (False, True)]
+        flops = table.training_flops * batch_size
+        choices = [(p, last, False) for p in precisions for last in (False, True)]
         choices += [] if arguments.quick else [("float32", False, True), ("bfloat16", True, True)]
         for precision, last, compiled in tqdm(choices, leave=False):
             chosen = Machine(device, precision, last, compiled)

@@ -30,6 +30,7 @@ from tqdm import tqdm
 
 from tema9 import augment
 from tema9.data import PHOTOGRAPHS, photograph
+from tema9.machine import Machine
 from tema9.prepared import open_prepared, prepare
 from tema9.recipes import Recipe
 from tema9.views import Views
@@ -49,14 +50,14 @@ def write_images(folder, count):
         cut.save(folder / name / f"{number}.jpg", quality=90)
 
 
-def read_prepared(out):
-    """One epoch of the prepared folder: as training reads it."""
+def read_prepared(out, readers=0):
+    """One epoch of the prepared folder: as training reads it, in the loop or by threads ahead of it."""
     images = open_prepared(out).images
     recipe = Recipe(BATCH, 1, 0.1, crop=CROP, flip=True)
     views, order = Views.of(images, recipe), torch.randperm(len(images))
     started = time.perf_counter()
-    for batch in order.split(BATCH):
-        views.training(images[batch])
+    for batch in Machine(torch.device("cpu"), readers=readers).stream(images, order.split(BATCH)):
+        views.training(batch)
     return len(images) / (time.perf_counter() - started)
 
 
@@ -94,14 +95,17 @@ def main():
         started = time.perf_counter()
         prepare(folder, out, workers=1 if arguments.quick else None, progress=False)
         print(f"prepared once, at {count / (time.perf_counter() - started):,.0f} images/s")
-        speeds = {"prepared": [], "decoding": []}
+        speeds = {"prepared": [], "ahead": [], "decoding": []}
         for _ in tqdm(range(repeats), "reading", leave=False):
             speeds["prepared"].append(read_prepared(out))
+            speeds["ahead"].append(read_prepared(out, readers=1))
             speeds["decoding"].append(read_folder(folder, workers))
     for name, found in speeds.items():
         print(f"{name:9} {statistics.median(found):7,.0f} images/s ({min(found):,.0f} to {max(found):,.0f})")
-    ratios = [ours / theirs for ours, theirs in zip(*speeds.values(), strict=True)]
-    print(f"prepared is {statistics.median(ratios):.1f} times as fast ({min(ratios):.1f} to {max(ratios):.1f})")
+    for name, other in (("decoding", "decoding"), ("the same read ahead by a thread", "ahead")):
+        ratios = [ours / theirs for ours, theirs in zip(speeds["prepared"], speeds[other], strict=True)]
+        spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
+        print(f"prepared is {statistics.median(ratios):.2f} times as fast as {name} ({spread})")
 
 
 if __name__ == "__main__":

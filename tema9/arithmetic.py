@@ -198,6 +198,15 @@ class LayerTable:
                 return row
         raise KeyError(f"{self.architecture.name} has no layer {name!r}; it has {', '.join(r.name for r in self.rows)}")
 
+    @property
+    def training_flops(self) -> int:
+        """The floating-point operations of a training step, for each image: two for each multiply-add.
+
+        A step goes forward once and backward for the weights and for the input; nobody asks for the gradient of the
+        images, so that the first layer goes twice and the others three times.
+        """
+        return 2 * (3 * self.total("multiply_adds") - (self.rows[0].multiply_adds or 0))
+
     def total(self, quantity: str) -> int:
         """Sum of a quantity of the rows: "parameters", "multiply_adds", "activations", ..."""
         return sum(getattr(row, quantity) for row in self.rows)

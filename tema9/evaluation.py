@@ -3,6 +3,7 @@
 Under torchrun each process takes its share of the images.
 """
 
+import contextlib
 import math
 import sys
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from torch import nn
 from tqdm import tqdm
 
 from tema9 import augment
+from tema9.arithmetic import layer_table
 from tema9.data import Split
 from tema9.machine import Machine, processes, rank, total
 from tema9.views import Views
@@ -52,7 +54,7 @@ def evaluate(
         split: the images and their labels.
         machine: where to compute, and in which precision; by default where the model is, in float32.
         ten_crops: average the probabilities of ten crops of each image, not the central one alone.
-        batch_size: images at a time; by default 250, and 500 on a GPU where each is seen once.
+        batch_size: images at a time; by default 250, and on a GPU what fills it, see `fitting`.
         progress: draw a progress bar on the standard output.
         words: the language of the progress bar.
 
@@ -172,17 +174,31 @@ def predict(
     return _log_probabilities(model, machine.upload(images), machine, ten_crops).exp().cpu()
 
 
+def fitting(model: nn.Module, machine: Machine) -> int:
+    """Return how many images to evaluate at a time: 250, and on a GPU as many as fill it, from 32 to 4,096.
+
+    There they are those whose activations, all of them in float32, take an eighth of the memory by the arithmetic.
+    """
+    architecture = getattr(model, "architecture", None)
+    if machine.device.type != "cuda" or architecture is None:
+        return 250
+    table = layer_table(architecture)
+    each = table.memory(2).total - table.memory(1).total
+    return max(32, min(4096, machine.memory() // 8 // each))
+
+
 def _answers(models, split, machine, ten_crops=False, batch_size=None, progress=False, words=SPANISH):
     """Yield, batch by batch of this process's share, the log-probabilities of each model, and the labels."""
-    batch_size = batch_size or (500 if machine.device.type == "cuda" and not ten_crops else 250)
+    batch_size = batch_size or min(fitting(model, machine) for model in models)
     own = torch.arange(rank(), len(split), processes())
     places, labels = machine.places(split.images, own), split.labels[machine.places(split.labels, own)]
     off = not (progress and rank() == 0)
     bar: dict[str, Any] = {"unit": words.batch, "file": sys.stdout, "disable": off, "leave": False}
-    batches = [*zip(places.split(batch_size), machine.upload(labels).split(batch_size), strict=True)]
-    for which, right in tqdm(batches if len(own) else [], words.evaluating, **bar):
-        images = machine.take(split.images, which)
-        yield [_log_probabilities(model, images, machine, ten_crops) for model in models], right
+    parts = places.split(batch_size) if len(own) else ()
+    with contextlib.closing(machine.stream(split.images, parts)) as read:
+        batches = zip(read, machine.upload(labels).split(batch_size), strict=False)
+        for images, right in tqdm(batches, words.evaluating, len(parts), **bar):
+            yield [_log_probabilities(model, images, machine, ten_crops) for model in models], right
 
 
 def _log_probabilities(model, images, machine, ten_crops):

@@ -1,11 +1,15 @@
 """The layers of the papers that torch lacks or defines differently."""
 
+import functools
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+COMPILES = {"cuda"}  # the types of device on which formulas are compiled; none once that has failed
 
 
 def local_response_norm(
@@ -52,9 +56,8 @@ class _Normalised(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x: torch.Tensor, reach: int, alpha: float, beta: float, k: float) -> torch.Tensor:
-        exact = _at_least_float32(x)
-        return _damping(_energy(exact, reach, alpha, k), beta).mul_(exact).to(x.dtype)
+    def forward(x: torch.Tensor, *constants: Any) -> torch.Tensor:
+        return _fused(_normalise, x, *constants)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: torch.Tensor) -> None:
@@ -63,13 +66,47 @@ class _Normalised(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None, None, None]:
-        (x,), (reach, alpha, beta, k) = ctx.saved_tensors, ctx.constants
-        exact, towards = _at_least_float32(x), _at_least_float32(gradient)
-        energy = _energy(exact, reach, alpha, k)
-        damping = _damping(energy, beta)
-        shared = _around(towards * exact * damping / energy, reach)
-        slope = torch.addcmul(towards * damping, exact, shared, value=-2 * alpha * beta)
-        return slope.to(x.dtype), None, None, None, None
+        (x,) = ctx.saved_tensors
+        return _fused(_slope, x, gradient, *ctx.constants), None, None, None, None
+
+
+def _normalise(x, reach, alpha, beta, k):
+    exact = _at_least_float32(x)
+    return _damping(_energy(exact, reach, alpha, k), beta).mul_(exact).to(x.dtype)
+
+
+def _slope(x, gradient, reach, alpha, beta, k):
+    exact, towards = _at_least_float32(x), _at_least_float32(gradient)
+    energy = _energy(exact, reach, alpha, k)
+    damping = _damping(energy, beta)
+    shared = _around(towards * exact * damping / energy, reach)
+    return torch.addcmul(towards * damping, exact, shared, value=-2 * alpha * beta).to(x.dtype)
+
+
+def _fused(formula, x, *rest):
+    """What a formula gives: on CUDA by torch.compile, which makes few kernels of its many operations."""
+    if not _compiles(x):
+        return formula(x, *rest)
+    try:
+        return _compiled(formula)(x, *rest)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # a compiler may be missing, and says so in many ways
+        COMPILES.clear()
+        warnings.warn(
+            f"Local Response Normalization is not compiled here, and is slower: {' '.join(str(error).split())[:200]}",
+            stacklevel=2,
+        )
+        return formula(x, *rest)
+
+
+def _compiles(x):
+    return x.device.type in COMPILES and not torch.compiler.is_compiling()
+
+
+@functools.cache
+def _compiled(formula):
+    return torch.compile(formula)
 
 
 def _at_least_float32(x):

@@ -1,33 +1,41 @@
 """The device on which a model runs and its precision, chosen once, outside the training loop."""
 
 import contextlib
+import functools
 import os
+import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import nn
 
-from tema9 import hardware
+from tema9 import hardware, reading
 from tema9.prepared import Batches
 
 Model = TypeVar("Model", bound=nn.Module)
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+Value = TypeVar("Value")
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "tf32": torch.float32}
 
 
 @dataclass(frozen=True)
 class Machine:
     """A device, the precision of its arithmetic and the layout of its memory.
 
-    precision: "float32" or "bfloat16"; with the second, the operations that torch's autocast chooses
-        run in bfloat16, while parameters, gradients and the loss stay in float32.
+    precision: "float32", "bfloat16" or "tf32". With "bfloat16", the operations that torch's autocast chooses
+        run in it, while parameters, gradients and the loss stay in float32. With "tf32", which NVIDIA's GPUs
+        have since 2020, matrix products and convolutions round the values that they multiply to 10 bits of mantissa;
+        with "float32" they do not, which is not what torch does by itself in convolutions.
     channels_last: lay images and feature maps out with the channels of a pixel side by side.
     compile: run the model through torch.compile.
     accumulate: into how many pieces a batch is cut, one after the other through the network; their gradients
         add up to those of the batch, with the memory of a piece. Batch Normalization would see the pieces alone.
+    readers: threads that read images from the disk ahead of the loop; with 0, the loop reads each batch itself.
+    graph: on CUDA, train by steps that are captured as one graph each, see `graphs`.
+    peak: the most operations a second, as `measure_peak` finds them; 0 where nobody measured them.
     """
 
     device: torch.device
@@ -35,10 +43,15 @@ class Machine:
     channels_last: bool = False
     compile: bool = False
     accumulate: int = 1
+    readers: int = 0
+    graph: bool = False
+    peak: float = 0.0
 
     def __post_init__(self) -> None:
         if self.accumulate < 1:
             raise ValueError(f"accumulate {self.accumulate} is not a number of pieces; give 1 or more")
+        if self.readers < 0:
+            raise ValueError(f"readers {self.readers} is not a number of threads; give 0 or more")
 
     @classmethod
     def of(cls, model: nn.Module) -> "Machine":
@@ -48,8 +61,13 @@ class Machine:
     def place(self, model: Model) -> Model:
         """Move a model to the device, in the memory format of the machine, and return the model.
 
-        A model that lies over several devices, and says so in its attribute `devices`, stays on them.
+        A model that lies over several devices, and says so in its attribute `devices`, stays on them. On CUDA, this
+        process computes from here on in the precision of the machine, and cuDNN tries its algorithms for each new
+        shape and keeps the fastest, unless they are to be deterministic.
         """
+        if self.device.type == "cuda":
+            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = self.precision == "tf32"
+            torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
         memory_format = torch.channels_last if self.channels_last else torch.preserve_format
         device = None if hasattr(model, "devices") else self.device
         return model.to(device, memory_format=memory_format)  # type: ignore[call-overload]  # torch's lacks it
@@ -59,7 +77,8 @@ class Machine:
         if processes() > 1:
             on = [self.device] if self.device.type == "cuda" and not hasattr(model, "devices") else None
             model = torch.nn.parallel.DistributedDataParallel(model, device_ids=on)
-        return torch.compile(model) if self.compile else model
+        # The last batch of an epoch has a shape of its own; with dynamic shapes all the others would be slower.
+        return torch.compile(model, dynamic=False) if self.compile else model
 
     def hold(self, images: torch.Tensor | Batches) -> torch.Tensor | Batches:
         """Move a tensor of images to the device; images that lie on the disk stay there, to be read by batches."""
@@ -72,16 +91,20 @@ class Machine:
         return values.to(self.device)
 
     def places(self, images: torch.Tensor | Batches, which: torch.Tensor) -> torch.Tensor:
-        """Return indices where `take` can use them without a copy: on the device if the images are there."""
+        """Return indices where `stream` can use them without a copy: on the device if the images are there."""
         return self.upload(which) if isinstance(images, torch.Tensor) and not images.is_cpu else which
 
-    def take(self, images: torch.Tensor | Batches, which: torch.Tensor) -> torch.Tensor:
-        """Return a batch of images, wherever they are, on the device.
+    def stream(self, images: torch.Tensor | Batches, parts: Sequence[torch.Tensor]) -> Generator[torch.Tensor]:
+        """Yield batches of images, wherever they are, on the device; each may be used until the next is asked for.
 
         Args:
-            which: their indices, as `places` returned them, or a part of these.
+            parts: the indices of each batch, as `places` returned them, or parts of these.
         """
-        return self.upload(images[which])
+        if isinstance(images, Batches) and self.readers:
+            yield from reading.ahead(images, parts, self.device, self.readers)
+        else:
+            for which in parts:
+                yield self.upload(images[which])
 
     def arrange(self, images: torch.Tensor) -> torch.Tensor:
         """Put a batch (N, C, H, W) into the memory format of the model."""
@@ -91,7 +114,7 @@ class Machine:
 
     def autocast(self) -> contextlib.AbstractContextManager:
         """Return the context in which the forward pass runs in the precision of the machine."""
-        if self.precision == "float32":
+        if self.precision != "bfloat16":
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, PRECISIONS[self.precision])
 
@@ -116,7 +139,11 @@ class Machine:
 
     def __str__(self) -> str:
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else str(self.device)
-        extras = ["channels last"] * self.channels_last + ["compiled"] * self.compile
+        extras = []
+        if self.device.type == "cuda":
+            deterministic = torch.are_deterministic_algorithms_enabled()
+            extras += ["deterministic algorithms" if deterministic else "the fastest algorithms by trial"]
+        extras += ["channels last"] * self.channels_last + ["compiled"] * self.compile + ["as a graph"] * self.graph
         extras += [f"batches in {self.accumulate} pieces"] * (self.accumulate > 1)
         return ", ".join([name, self.precision, *extras])
 
@@ -128,6 +155,8 @@ def choose(
     compile: bool = False,
     accumulate: int = 1,
     deterministic: bool = False,
+    readers: int | None = None,
+    graph: bool = False,
 ) -> Machine:
     """Choose the device and the precision to compute with; `benchmarks/machine.py` measures the choices.
 
@@ -137,14 +166,17 @@ def choose(
     Args:
         device: "auto" (CUDA, else MPS, else the CPU) or any of torch's, as "cuda:1". Under torchrun, "auto" and
             "cuda" give each process of a machine a GPU of its own.
-        precision: "auto" (bfloat16 on a GPU that has it in silicon, else float32), "float32"
-            or "bfloat16".
+        precision: "auto" (bfloat16 on a GPU that has it in silicon, else float32), "float32",
+            "bfloat16" or, on CUDA only, "tf32".
         channels_last: see Machine; None chooses it on every device but MPS.
         compile: see Machine; on a CPU it was slower.
         accumulate: see Machine.
         deterministic: from here on, this process uses only algorithms that give the same bits each time, where torch
             has them. A CPU does so anyway; on a GPU they are slower, and feature maps are contiguous, since torch's
             gradient of max pooling adds up in no fixed order in the other format.
+        graph: see Machine; training says so where there can be none.
+        readers: see Machine; None takes none on a CPU, which would only wait for itself, and on a GPU one for each
+            core that this process may use, among the processes of torchrun on this machine.
 
     Raises:
         ValueError: there is no such device here, several processes would share it, or the precision is unknown.
@@ -166,6 +198,8 @@ def choose(
         raise ValueError(f"device {device!r} is not here; give auto, cpu, cuda, cuda:N or mps") from None
     if precision not in ("auto", *PRECISIONS):
         raise ValueError(f"unknown precision {precision!r}; known: auto, {', '.join(PRECISIONS)}")
+    if precision == "tf32" and found.type != "cuda":
+        raise ValueError(f"precision 'tf32' is of NVIDIA's GPUs, and the device is {found}; give float32 or bfloat16")
     if precision == "auto":
         precision = (
             "bfloat16" if found.type == "cuda" and torch.cuda.get_device_capability(found) >= (8, 0) else "float32"
@@ -178,7 +212,32 @@ def choose(
         torch.use_deterministic_algorithms(True, warn_only=True)
         # torch warns of the gradient of max pooling in both formats.
         warnings.filterwarnings("ignore", message="max_pool2d_with_indices_backward_cuda")
-    return Machine(found, precision, channels_last, compile, accumulate)
+    if readers is None:
+        readers = max(1, hardware.cores() // here) if found.type == "cuda" else 0
+    return Machine(found, precision, channels_last, compile, accumulate, readers, graph)
+
+
+@functools.cache
+def measure_peak(device: torch.device, precision: str) -> float:
+    """Return the most floating-point operations a second of a product of square matrices on a device, the best of some.
+
+    That is what a share of the peak is a share of, here and in `benchmarks/machine.py`. It takes a fraction of a
+    second, once in a process; what else the machine does meanwhile makes it smaller.
+
+    Args:
+        device: one of torch's, on which nothing else runs.
+        precision: a name of `PRECISIONS`.
+    """
+    best = 0.0
+    if device.type == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    for side in (4096, 8192) if device.type == "cuda" else (1024,):
+        a, b = (torch.randn(side, side, device=device).to(PRECISIONS[precision]) for _ in range(2))
+        for _ in range(4):
+            started = time.perf_counter()
+            (a @ b)[0, 0].item()  # waits for a GPU
+            best = max(best, 2 * side**3 / (time.perf_counter() - started))
+    return best
 
 
 def rank() -> int:
@@ -198,6 +257,26 @@ def total(value: torch.Tensor, device: str | torch.device) -> torch.Tensor:
     moved = value.to(device)
     dist.all_reduce(moved)
     return moved.to(value.device)
+
+
+def from_first(make: Callable[[], Value]) -> Value:
+    """Return, in all the processes that train together, what a function returns in the first, where alone it is called.
+
+    What it raises there is raised in all of them.
+    """
+    if processes() == 1:
+        return make()
+    box: list[Any] = [None]
+    if rank() == 0:
+        try:
+            box = [(make(), None)]
+        except Exception as error:  # the others wait for an answer
+            box = [(None, error)]
+    dist.broadcast_object_list(box)
+    value, error = box[0]
+    if error:
+        raise error
+    return value
 
 
 @contextlib.contextmanager

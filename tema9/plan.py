@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from tema9.arithmetic import Memory, layer_table
 from tema9.data import Data, Split, as_lenet5
-from tema9.machine import Machine, processes
+from tema9.machine import Machine, from_first, processes
 from tema9.prepared import SIDE, centre_256
 from tema9.recipes import Recipe
 from tema9.views import Views, together
@@ -158,7 +158,7 @@ def plan(
 def _time(model, data, recipe, machine, batch_size, repeats=2):
     """Seconds of a step, the best of some, after one that warms up."""
     recipe.require_images(len(data.train), processes())
-    views = Views.of(data.train.images, recipe)
+    views = from_first(lambda: Views.of(data.train.images, recipe))
     shape, dtype = data.train.images.shape[1:], data.train.images[:1].dtype
     images = (torch.rand(batch_size, *shape) * (255 if dtype == torch.uint8 else 1)).to(dtype).to(machine.device)
     labels = torch.randint(len(data.classes), (batch_size,), device=machine.device)

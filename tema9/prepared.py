@@ -147,7 +147,7 @@ def open_prepared(out: str | Path) -> Prepared:
 
     Raises:
         FileNotFoundError: it is not there, or not finished.
-        ValueError: its array does not have the images of its index.
+        ValueError: its array does not have the images of its index, or the index names rows that are not there.
     """
     import torch
 
@@ -170,6 +170,8 @@ def open_prepared(out: str | Path) -> Prepared:
     place = {name: label for label, name in enumerate(classes)}
     labels = torch.tensor([place[name] for _, name, _ in index])
     rows = [int(row) for row, _, _ in index]
+    if rows and not 0 <= min(rows) <= max(rows) < total:
+        raise ValueError(f"out {out}: index.csv names a row that is not among the {total} of images.npy")
     return Prepared(Batches(pixels, rows), labels, classes, [file for *_, file in index], unreadable)
 
 
@@ -179,11 +181,12 @@ class Batches:
     Shape: `images[indices]` -> (len(indices), 3, 256, 256), uint8, in channels-last memory.
 
     Args:
-        read: a function, rows -> (len(rows), 256, 256, 3), uint8: `Pixels` or `Files`.
+        read: a function, rows -> (len(rows), 256, 256, 3), uint8: `Pixels` or `Files`. A second argument is the
+            array to write into.
         rows: the rows of these images among those that `read` knows.
     """
 
-    def __init__(self, read: Callable[[np.ndarray], np.ndarray], rows: Sequence[int] | np.ndarray) -> None:
+    def __init__(self, read: Callable[..., np.ndarray], rows: Sequence[int] | np.ndarray) -> None:
         self.read, self.rows = read, np.asarray(rows, dtype=np.int64)
 
     def __len__(self) -> int:
@@ -202,6 +205,15 @@ class Batches:
         images = torch.from_numpy(self.read(np.atleast_1d(rows))).permute(0, 3, 1, 2)
         return images if np.ndim(rows) else images[0]
 
+    def read_into(self, indices: "torch.Tensor", out: "torch.Tensor") -> None:
+        """Write images to memory that is there already; several threads may do so at the same time.
+
+        Args:
+            indices: of the images.
+            out: (len(indices), 256, 256, 3), uint8, on the CPU.
+        """
+        self.read(self.rows[indices.numpy()], out.numpy())
+
     def select(self, indices: "Sequence[int] | np.ndarray | torch.Tensor") -> "Batches":
         """Return the images with those indices, still on the disk."""
         return Batches(self.read, self.rows[np.asarray(indices)])
@@ -218,8 +230,8 @@ class Pixels:
     def __init__(self, path: str | Path) -> None:
         self.path, self.array = path, np.load(path, mmap_mode="r")
 
-    def __call__(self, rows: np.ndarray) -> np.ndarray:
-        return np.asarray(self.array[rows])  # indexing by an array copies: the result can be written to
+    def __call__(self, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        return np.take(self.array, rows, axis=0, out=out, mode="clip")  # the mode that needs no further copy
 
     def __reduce__(self) -> "tuple[type[Pixels], tuple[str | Path]]":
         return Pixels, (self.path,)
@@ -231,9 +243,11 @@ class Files:
 
     paths: tuple[str, ...]
 
-    def __call__(self, rows: np.ndarray) -> np.ndarray:
-        images = [self._read(self.paths[row]) for row in rows]
-        return np.stack(images) if images else np.empty((0, SIDE, SIDE, 3), np.uint8)  # a process's share of little
+    def __call__(self, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        out = np.empty((len(rows), SIDE, SIDE, 3), np.uint8) if out is None else out
+        for place, row in enumerate(rows):
+            out[place] = self._read(self.paths[row])
+        return out
 
     def _read(self, path):
         try:

@@ -10,8 +10,8 @@ import json
 import math
 import sys
 import time
-from collections.abc import Generator, Iterable, Iterator
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from zlib import crc32
 
@@ -21,16 +21,17 @@ import torch.nn.functional as F
 from torch import nn
 from tqdm import tqdm
 
+from tema9 import graphs
 from tema9.arithmetic import MIB, layer_table
 from tema9.checkpoint import read, save, write
 from tema9.data import Data, Split
 from tema9.evaluation import Score, evaluate
 from tema9.evaluation import ensemble as ensemble  # notebook 4 calls training.ensemble
 from tema9.files import atomic_write
-from tema9.machine import Machine, processes, rank, total
+from tema9.machine import Machine, from_first, processes, rank, total
 from tema9.prepared import Batches
 from tema9.recipes import Recipe
-from tema9.views import Views, together
+from tema9.views import Draws, Views, together
 from tema9.wording import ENGLISH as ENGLISH  # the other language for `epochs`
 from tema9.wording import SPANISH, Words
 
@@ -43,7 +44,8 @@ class Epoch:
     """The record of one epoch.
 
     Errors are in %, from one central crop. The seconds are those of the clock on the wall, with the validation;
-    the images a second are those of the training alone.
+    the images a second are those of the training alone. The share of the peak, in %, is that of the operations that
+    the layers need by the arithmetic among those that `machine.measure_peak` found; None where nobody measured them.
     """
 
     epoch: int
@@ -54,6 +56,7 @@ class Epoch:
     validation_top5: float
     seconds: float
     images_per_second: float = 0.0
+    peak_share: float | None = None
 
 
 @dataclass
@@ -163,12 +166,25 @@ def epochs(
     recipe.require_images(len(data.train), processes())
     machine = machine or Machine.of(model)
     machine.place(model)
-    views = Views.of(data.train.images, recipe)
+    views = from_first(lambda: Views.of(data.train.images, recipe))
     model.views = views  # type: ignore[assignment]  # torch's hint knows no attribute of ours
     model.class_names = data.classes  # type: ignore[assignment]
     images, labels = machine.hold(data.train.images), data.train.labels.to(machine.device)
     validation = Split(machine.hold(data.validation.images), data.validation.labels.to(machine.device))
-    forward, run = machine.forward_of(model), Run(model, recipe, data)
+    reason = graphs.why_not(model, machine) if machine.graph else ""
+    captured = machine.graph and not reason
+    if reason and rank() == 0:
+        print(f"the steps run one by one, not as a graph: {reason}")
+    forward, run = machine.forward_of(model), Run(model, recipe, data, captured)
+
+    def step(count: int, taken: torch.Tensor, drawn: Draws, right: torch.Tensor) -> torch.Tensor:
+        inputs = machine.arrange(views.drawn(taken, drawn))
+        run.optimizer.zero_grad()
+        loss = _backward(forward, inputs, right, processes() / count, machine)  # processes average their gradients
+        run.optimizer.step()
+        return loss
+
+    take_step = graphs.Graph(step, recipe.batch_size, machine.device) if captured else step
     if folder and resume and Path(folder, LAST).is_file():
         run.load(folder)
     if folder and rank() == 0:
@@ -178,6 +194,9 @@ def epochs(
     history, steps = run.history, math.ceil(len(labels) / recipe.batch_size)
     if total(torch.tensor(len(history.epochs)), machine.device) != len(history.epochs) * processes():
         raise ValueError(f"not all processes find the same state in {folder}; put it on a disk that all of them share")
+    architecture = getattr(model, "architecture", None)
+    flops = layer_table(architecture).training_flops if architecture else 0
+    peak = float(total(torch.tensor(machine.peak), machine.device))  # of all the processes together
     done, off = len(history.epochs), not (progress and rank() == 0)
     bar = tqdm(total=recipe.epochs * steps, initial=done * steps, unit=words.step, file=sys.stdout, disable=off)
     try:
@@ -187,22 +206,25 @@ def epochs(
             started = time.perf_counter()
             losses: list[torch.Tensor] = []
             model.train()
-            with machine.seeded(draw(recipe.seed, epoch, rank())) as generator:
-                for count, inputs, right in batches(images, labels, recipe, epoch, views, machine, generator):
+            run.begin(epoch)
+            now = replace(views, lighting=views.lighting * recipe.share("lighting", epoch))
+            with (
+                machine.seeded(draw(recipe.seed, epoch, rank())) as generator,
+                contextlib.closing(batches(images, labels, recipe, epoch, now, machine, generator)) as prepared,
+            ):
+                for batch in prepared:
                     run.warm_up((epoch - 1) * steps + len(losses) + 1, steps)
-                    run.optimizer.zero_grad()
-                    scale = processes() / count  # the mean over the batch: processes average their gradients
-                    losses.append(_backward(forward, inputs, right, scale, machine))
-                    run.optimizer.step()
+                    losses.append(take_step(*batch))
                     bar.update()
                     if len(losses) % CHECK_EVERY == 0 or len(losses) == steps:
                         _require_finite(losses, run, (epoch - 1) * steps, folder)
             train_loss = float(total(torch.stack(losses).sum(), machine.device) / len(labels))
             speed = len(labels) / (time.perf_counter() - started)
+            share = 100 * speed * flops / peak if flops and peak else None
             score = evaluate(model, validation, machine)
-            run.record(train_loss, score, time.perf_counter() - started, speed)
-            said = words.score.format(train_loss, score.top1).replace(".", words.decimal)
-            bar.set_postfix_str(said + words.speed.format(speed))
+            run.record(train_loss, score, time.perf_counter() - started, speed, share)
+            said = words.score.format(train_loss, score.top1).replace(".", words.decimal) + words.speed.format(speed)
+            bar.set_postfix_str(said + (words.peak.format(share) if share is not None else ""))
             if folder:
                 run.save(folder)
             yield history
@@ -226,10 +248,11 @@ def batches(
     views: Views,
     machine: Machine,
     generator: torch.Generator,
-) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
-    """Yield the batches of an epoch: the size over all processes, and this process's inputs and labels, on the device.
+) -> Generator[tuple[int, torch.Tensor, Draws, torch.Tensor]]:
+    """Yield the batches of an epoch: the size over all processes, and this process's images, draws of views and labels.
 
-    The order of the epoch and all its draws are made first and copied to the device at once, so that no step waits.
+    All are on the device. The order of the epoch and all its draws are made first and copied to the device at once, so
+    that no step waits. A batch of images may be used until the next one is asked for.
 
     Args:
         images: as `Machine.hold` returned them.
@@ -244,8 +267,9 @@ def batches(
     draws = together([views.draw((size, *images.shape[1:]), generator) for size in sizes], machine.upload)
     rows = torch.cat(own)
     chosen = labels[machine.places(labels, rows)].split(sizes)
-    for part, which, drawn, right in zip(parts, machine.places(images, rows).split(sizes), draws, chosen, strict=True):
-        yield len(part), machine.arrange(views.drawn(machine.take(images, which), drawn)), right
+    with contextlib.closing(machine.stream(images, machine.places(images, rows).split(sizes))) as read:
+        for part, taken, drawn, right in zip(parts, read, draws, chosen, strict=True):
+            yield len(part), taken, drawn, right
 
 
 def _backward(forward, inputs, right, scale, machine):
@@ -272,56 +296,72 @@ class Run:
         model: the model that is trained.
         recipe: the hyperparameters.
         data: what it is trained on; the state names it, so that no run goes on with other data.
+        captured: whether a graph will do the steps; it reads the rates from memory of the device.
     """
 
-    def __init__(self, model: nn.Module, recipe: Recipe, data: Data | None = None) -> None:
+    def __init__(self, model: nn.Module, recipe: Recipe, data: Data | None = None, captured: bool = False) -> None:
         self.model, self.recipe, self.history = model, recipe, History()
         self.data = _named(data) if data else {}
         self.optimizer = torch.optim.SGD(
             self._groups(), recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay, fused=True
         )
-        self.full_rates = [group["lr"] for group in self.optimizer.param_groups]  # once the warm-up is over
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.first_rates = self.full_rates = self.rates  # once the warm-up is over
+        if captured:
+            device = next(model.parameters()).device
+            for group in self.optimizer.param_groups:
+                group["lr"] = torch.full((), group["lr"], device=device)
         self.best: dict[str, torch.Tensor] = {}
         self.waited = self.drops = 0
 
     def _groups(self):
-        """All the parameters; in two groups, weights and biases, where the recipe treats these otherwise."""
-        recipe, parameters = self.recipe, dict(self.model.named_parameters())
-        if recipe.bias_rate == 1 and recipe.bias_decay:
-            return [{"params": list(parameters.values())}]  # each group is a call of its own in every step
-        biases = [value for name, value in parameters.items() if name.split(".")[-1] == "bias"]
-        weights = [value for name, value in parameters.items() if name.split(".")[-1] != "bias"]
+        """All the parameters, in as few groups as have rates or decays of their own: each is a call in every step.
+
+        The biases are apart where the recipe treats them otherwise, and so are the layers that its schedule names.
+        """
+        recipe, groups = self.recipe, {}
+        layers = {change.layer for change in recipe.schedule} - {""}
+        if layers and layers - {_layer(name) for name, _ in self.model.named_parameters()}:
+            raise ValueError(f"the schedule of the recipe changes {', '.join(sorted(layers))}, which the model lacks")
+        apart = recipe.bias_rate != 1 or not recipe.bias_decay
+        for name, value in self.model.named_parameters():
+            key = (_layer(name) if _layer(name) in layers else "", apart and name.split(".")[-1] == "bias")
+            groups.setdefault(key, []).append(value)
         otherwise = {
             "lr": recipe.learning_rate * recipe.bias_rate,
             "weight_decay": recipe.weight_decay if recipe.bias_decay else 0.0,
         }
-        return [{"params": weights}, {"params": biases, **otherwise}] if biases else [{"params": weights}]
+        self.layers = [layer for layer, _ in sorted(groups)]  # the first group is that of most weights
+        return [{"params": groups[key], **(otherwise if key[1] else {})} for key in sorted(groups)]
 
-    def record(self, train_loss: float, score: Score, seconds: float, images_per_second: float = 0.0) -> None:
+    def begin(self, epoch: int) -> None:
+        """Set the rates of an epoch, where the recipe has a schedule."""
+        if self.recipe.schedule:
+            shares = [self.recipe.share("learning_rate", epoch, layer) for layer in self.layers]
+            self.full_rates = [rate * share for rate, share in zip(self.first_rates, shares, strict=True)]
+            self.set_rates(self.full_rates)
+
+    def record(
+        self, train_loss: float, score: Score, seconds: float, speed: float = 0.0, share: float | None = None
+    ) -> None:
         """Add an epoch to the history, keep its weights if it is the best, and lower the rate if the recipe says so."""
-        history, rate = self.history, self.optimizer.param_groups[0]["lr"]
+        history, rate = self.history, self.rates[0]
         better = not history.epochs or score.top1 < history.epochs[history.best - 1].validation_error
         number = len(history.epochs) + 1
-        history.epochs.append(Epoch(number, rate, train_loss, *score, seconds, images_per_second))
+        history.epochs.append(Epoch(number, rate, train_loss, *score, seconds, speed, share))
         if better:
             history.best, self.waited = number, 0
             self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         else:
             self.waited += 1
-        if self.waited >= self.recipe.patience and self.drops < self.recipe.drops:
+        if self.waited >= self.recipe.patience and self.drops < self.recipe.drops and not self.recipe.schedule:
             self.waited, self.drops = 0, self.drops + 1
             self.lower_rate(self.recipe.factor)
 
     def lower_rate(self, factor: float) -> None:
-        """Multiply every rate by `factor`.
-
-        torch keeps the rate outside its momentum buffers, v = -rate * buffer. To go on
-        with the velocity of the printed rule, the buffers grow as the rate shrinks.
-        """
+        """Multiply every rate by `factor`."""
         self.full_rates = [rate * factor for rate in self.full_rates]
-        for group in self.optimizer.param_groups:
-            group["lr"] *= factor
-        self._slow_down(factor)
+        self.set_rates([rate * factor for rate in self.rates])
 
     def warm_up(self, step: int, steps: int) -> None:
         """Set the rates of a step, as long as they still rise.
@@ -330,19 +370,26 @@ class Run:
             step: of the run, from 1 on.
             steps: of an epoch.
         """
-        if step > self.recipe.warmup * steps:
-            return
-        before = self.optimizer.param_groups[0]["lr"]
-        for group, rate in zip(self.optimizer.param_groups, self.full_rates, strict=True):
-            group["lr"] = rate * step / (self.recipe.warmup * steps)
-        self._slow_down(self.optimizer.param_groups[0]["lr"] / before)
+        if step <= self.recipe.warmup * steps:
+            self.set_rates([rate * step / (self.recipe.warmup * steps) for rate in self.full_rates])
 
-    def _slow_down(self, factor: float) -> None:
-        """Keep the velocity of the printed rule when the rates are multiplied by a factor."""
-        if self.recipe.rate_in_velocity:
-            for state in self.optimizer.state.values():
-                if state.get("momentum_buffer") is not None:  # a recipe may go without momentum
-                    state["momentum_buffer"] /= factor
+    def set_rates(self, rates: Sequence[float]) -> None:
+        """Set the rate of each group of parameters.
+
+        torch keeps the rate outside its momentum buffers, v = -rate * buffer. To go on with the velocity of the
+        printed rule, where the recipe has it, the buffers grow as the rate shrinks. A rate of 0 stops at once.
+        """
+        for group, before, rate in zip(self.optimizer.param_groups, self.rates, rates, strict=True):
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+            goes_on = self.recipe.rate_in_velocity and rate not in (0, before) and before
+            for parameter in group["params"] if goes_on else ():
+                buffer = self.optimizer.state.get(parameter, {}).get("momentum_buffer")
+                if buffer is not None:  # a recipe may go without momentum
+                    buffer /= rate / before
+        self.rates = list(rates)
 
     def save(self, folder: str | Path) -> None:
         """Write the state, the best weights if they are new, and the history; a failure leaves the old files."""
@@ -359,7 +406,7 @@ class Run:
         progress = {
             "recipe": asdict(self.recipe),
             "data": self.data,
-            "rates": [group["lr"] for group in self.optimizer.param_groups],
+            "rates": self.rates,
             "full_rates": self.full_rates,
             "epochs": [asdict(epoch) for epoch in self.history],
             "best": self.history.best,
@@ -383,7 +430,7 @@ class Run:
             counts = [progress[name] for name in ("best", "waited", "drops")]
         except (KeyError, TypeError, ValueError):
             raise ValueError(f"{path} is not the state of a training run; give another folder") from None
-        for name, value in asdict(self.recipe).items():
+        for name, value in json.loads(json.dumps(asdict(self.recipe))).items():
             if name != "epochs" and recipe.get(name) != value:
                 raise ValueError(f"{path} was trained with {name} {recipe.get(name)}, not {value}; give another folder")
         for name, value in self.data.items():
@@ -408,8 +455,8 @@ class Run:
         for name, parameter in parameters.items():
             self.optimizer.state[parameter]["momentum_buffer"] = _like(parameter, parts["momentum"][name])
         for group, rate in zip(groups, rates, strict=True):
-            group["lr"] = rate
-        self.full_rates = full
+            group["lr"] = group["lr"].fill_(rate) if isinstance(group["lr"], torch.Tensor) else rate
+        self.rates, self.full_rates = rates, full
         self.history.epochs[:] = epochs
         self.history.best, self.waited, self.drops = counts
 
@@ -420,6 +467,11 @@ def _named(data):
     named = {"name": data.name, "classes": list(data.classes)}
     named |= {f"number of images in {name}": len(part) for name, part in parts.items()}
     return named | {f"labels of {name} (checksum)": crc32(part.labels.numpy()) for name, part in parts.items()}
+
+
+def _layer(name):
+    """The layer of a parameter, as the papers write it: "layers.conv1.weight" is of CONV1."""
+    return name.split(".")[-2].upper() if "." in name else ""
 
 
 def _like(tensor, values):
@@ -459,7 +511,7 @@ def tensorboard(epochs: Iterable[History], folder: str | Path) -> Iterator[Histo
         for history in epochs:
             for epoch in history.epochs[written:]:
                 for name, value in asdict(epoch).items():
-                    if name != "epoch":
+                    if name != "epoch" and value is not None:
                         writer.add_scalar(name, value, epoch.epoch)
             written = len(history.epochs)
             writer.flush()
@@ -473,7 +525,7 @@ def _require_finite(losses, run, before, folder):
     if not bad.any():
         return
     place = first + int(bad.nonzero()[0])
-    number, rate = before + place + 1, run.optimizer.param_groups[0]["lr"]
+    number, rate = before + place + 1, run.rates[0]
     kept = len(run.history.epochs)
     good = f"the last good state is {Path(folder, LAST)}, of epoch {kept}" if folder and kept else "no state was kept"
     where = f"at step {number:,}, in epoch {kept + 1}, at rate {rate:g}"

@@ -92,7 +92,7 @@ class Views:
             top = torch.randint(height - self.crop + 1, (count, 1, 1), generator=generator)
             left = torch.randint(width - self.crop + 1, (count, 1, 1), generator=generator)
         if self.flip:
-            kept = (torch.rand(shape[0], generator=generator) >= 0.5).nonzero().flatten()
+            kept = torch.rand(shape[0], generator=generator) >= 0.5
         if self.lighting:
             a = torch.randn(shape[0], 1, 3, generator=generator)
             shift = augment.lighting_shift(a, self.eigenvalues, self.eigenvectors, self.lighting)
@@ -141,9 +141,9 @@ class Views:
 
 
 class Draws(NamedTuple):
-    """What chance decides of the views of some images; None where nothing is drawn.
+    """What chance decides of the views of some images; None where nothing is drawn. Its shapes depend on N alone.
 
-    top, left: (N, 1, 1), of the crops. kept: indices of the images that are not mirrored.
+    top, left: (N, 1, 1), of the crops. kept: (N,), bool, whether an image is not mirrored.
     shift: (N, 3), what lighting adds to each colour.
     """
 

@@ -10,6 +10,7 @@ class Words(NamedTuple):
     step: str
     score: str
     speed: str
+    peak: str
     decimal: str
     interrupted: str
     evaluating: str
@@ -21,6 +22,7 @@ SPANISH = Words(
     step="paso",
     score="pérdida {:.3f}, error de validación {:.1f} %",
     speed=", {:.0f} imágenes/s",
+    peak=" ({:.0f} % del máximo medido)",
     decimal=",",
     interrupted="interrumpido: épocas enteras que se guardan: {}",
     evaluating="evaluando",
@@ -31,6 +33,7 @@ ENGLISH = Words(
     step="step",
     score="loss {:.3f}, validation error {:.1f} %",
     speed=", {:.0f} images/s",
+    peak=" ({:.0f} % of the measured peak)",
     decimal=".",
     interrupted="interrupted: {} whole epochs kept",
     evaluating="evaluating",

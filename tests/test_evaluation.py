@@ -6,9 +6,10 @@ import torch.nn.functional as F
 from torch import nn
 from torchvision.transforms import v2
 
-from tema9 import evaluation
+from tema9 import evaluation, models
 from tema9.data import Split
 from tema9.evaluation import evaluate
+from tema9.machine import Machine
 from tema9.views import Views
 
 
@@ -74,3 +75,27 @@ def test_an_ensemble_averages_probabilities_and_not_logits():
     assert together.loss <= sum(score.loss for score in each) / 2  # the logarithm is concave
     with pytest.raises(ValueError, match="models is empty"):
         evaluation.ensemble([], part)
+
+
+def test_a_gpu_evaluates_as_many_images_at_a_time_as_fill_it_and_a_cpu_250(monkeypatch):
+    gpu, alexnet = Machine(torch.device("cuda")), models.build("alexnet_mini")
+    assert evaluation.fitting(alexnet, Machine(torch.device("cpu"))) == 250
+    assert evaluation.fitting(nn.Linear(2, 3), gpu) == 250, "whose activations nobody counted"
+    found = []
+    for gib in (0.01, 1, 4, 8, 1000):
+        monkeypatch.setattr(Machine, "memory", lambda self, gib=gib: int(gib * 2**30))
+        found.append(evaluation.fitting(alexnet, gpu))
+    assert found == sorted(found) and found[0] == 32 and found[-1] == 4096 and len(set(found)) > 3
+    one, two = (sum(len(values) for values in alexnet_activations(count)) for count in (1, 2))
+    assert abs(found[2] - 2**29 // (4 * (two - one))) <= 0.1 * found[2]
+
+
+def alexnet_activations(count):
+    """What the layers of the mini-AlexNet that the arithmetic counts give for some images, one after the other."""
+    values, kept = torch.zeros(count, 3, 59, 59), []
+    kept.append(values.flatten())
+    for layer in models.build("alexnet_mini").eval().layers:
+        values = layer(values)
+        if not isinstance(layer, nn.ReLU | nn.Dropout | nn.Flatten):
+            kept.append(values.flatten())
+    return kept

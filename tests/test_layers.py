@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -127,6 +128,63 @@ def test_lrn_of_a_map_of_images_is_that_of_each():
     y = x.clone().requires_grad_()
     formula(y.flatten(0, 1)).sum().backward()
     torch.testing.assert_close(of_each, y.grad)
+
+
+@pytest.fixture
+def compiles(monkeypatch):
+    """Have a CPU compile the formulas of normalisation as CUDA does; returns the formulas that were compiled."""
+    compiled = []
+
+    def compile(function, real=torch.compile):
+        compiled.append(function.__name__)
+        return real(function, backend="eager")  # traced as for CUDA; what its compiler makes of the trace is its own
+
+    monkeypatch.setattr(torch, "compile", compile)
+    monkeypatch.setattr(layers, "COMPILES", {"cpu"})
+    layers._compiled.cache_clear()
+    yield compiled
+    layers._compiled.cache_clear()
+    torch._dynamo.reset()
+
+
+@pytest.mark.slow
+def test_lrn_whose_formulas_are_compiled_gives_the_same_and_the_same_gradient(compiles):
+    dtype = torch.bfloat16
+
+    def both(x):
+        x = x.requires_grad_()
+        out = layers.local_response_norm(x)
+        out.backward(torch.ones_like(out))
+        return out.detach(), x.grad
+
+    for shape in ((2, 9, 4, 3), (5, 9, 4, 3)):
+        x = (20 * torch.randn(shape)).to(dtype).contiguous(memory_format=torch.channels_last)
+        found = both(x.clone())
+        exact = both(x.double())
+        for value, expected in zip(found, exact, strict=True):
+            assert value.dtype == dtype
+            torch.testing.assert_close(value, expected.to(dtype), rtol=2 * torch.finfo(dtype).eps, atol=1e-6)
+    assert sorted(compiles) == ["_normalise", "_slope"], "each once, and used again"
+
+
+def test_lrn_goes_on_where_nothing_can_be_compiled_and_says_so_once(monkeypatch):
+    def compile(function):
+        raise RuntimeError("Cannot find a working\ntriton installation")
+
+    monkeypatch.setattr(torch, "compile", compile)
+    monkeypatch.setattr(layers, "COMPILES", {"cpu"})
+    layers._compiled.cache_clear()
+    x = torch.randn(2, 9, 4, 3)
+    expected = layers._normalise(x, 2, 1e-4, 0.75, 2.0)
+    with pytest.warns(UserWarning, match="is not compiled here, and is slower: Cannot find a working triton") as said:
+        for _ in range(3):
+            assert torch.equal(layers.local_response_norm(x), expected)
+    assert len(said) == 1
+
+
+def test_a_cpu_compiles_nothing_of_lrn():
+    assert [*layers.COMPILES] == ["cuda"] and not layers._compiles(torch.zeros(1))
+    assert layers._compiles(SimpleNamespace(device=torch.device("cuda")))
 
 
 @pytest.mark.slow

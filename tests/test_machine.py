@@ -121,3 +121,75 @@ def test_deterministic_arithmetic_is_asked_for_and_has_contiguous_maps_on_a_gpu(
     assert machine.choose("cpu", deterministic=True).channels_last
     assert asked == [((True,), {"warn_only": True})] * 2 and not torch.backends.cudnn.benchmark
     assert machine.os.environ.pop("CUBLAS_WORKSPACE_CONFIG") == ":4096:8"
+
+
+@pytest.fixture
+def flags():
+    """Put back how torch computes on GPUs."""
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark
+    yield lambda: (matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark)
+    matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = before
+
+
+class Placed(nn.Linear):
+    """A model that moves nowhere: there may be no GPU here."""
+
+    def to(self, *_, **__):
+        return self
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "tf32"])
+def test_tf32_is_taken_where_it_is_asked_for_and_nowhere_else(precision, flags):
+    """By itself, torch takes it in convolutions and not in products of matrices."""
+    for before in (False, True):
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = before
+        Machine(torch.device("cuda"), precision).place(Placed(2, 3))
+        assert flags()[:2] == (precision == "tf32",) * 2
+    with Machine(torch.device("cpu"), "tf32").autocast():
+        assert nn.Linear(4, 2)(torch.ones(1, 4)).dtype == torch.float32
+
+
+def test_tf32_needs_a_gpu_of_nvidia():
+    with pytest.raises(ValueError, match="precision 'tf32' is of NVIDIA's GPUs, and the device is cpu; give float32"):
+        machine.choose("cpu", "tf32")
+
+
+def test_cudnn_chooses_its_algorithms_by_trial_unless_they_are_to_repeat_themselves(flags, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "H100")
+    place = Machine(torch.device("cuda"), "bfloat16", True, graph=True)
+    place.place(Placed(2, 3))
+    assert flags()[2]
+    assert str(place) == "H100, bfloat16, the fastest algorithms by trial, channels last, as a graph"
+    monkeypatch.setattr(torch, "are_deterministic_algorithms_enabled", lambda: True)
+    place.place(Placed(2, 3))
+    assert not flags()[2] and "deterministic algorithms" in str(place)
+
+
+def test_a_cpu_leaves_the_flags_of_gpus_alone(flags):
+    before = flags()
+    Machine(torch.device("cpu")).place(nn.Linear(2, 3))
+    assert flags() == before
+
+
+def test_what_is_computed_once_comes_from_the_first_process_and_so_does_what_goes_wrong(monkeypatch):
+    sent, calls = [], []
+    assert machine.from_first(lambda: 7) == 7, "one process is the first"
+    monkeypatch.setattr(machine, "processes", lambda: 2)
+
+    def make():
+        calls.append(1)
+        if len(calls) > 1:
+            raise ValueError("crop 300 does not fit")
+        return ("mean", 0.5)
+
+    monkeypatch.setattr(machine.dist, "broadcast_object_list", lambda box: sent.append(box[0]))
+    assert machine.from_first(make) == ("mean", 0.5)
+    with pytest.raises(ValueError, match="crop 300 does not fit"):
+        machine.from_first(make)
+    monkeypatch.setattr(machine, "rank", lambda: 1)
+    monkeypatch.setattr(machine.dist, "broadcast_object_list", lambda box: box.__setitem__(0, sent.pop(0)))
+    assert machine.from_first(make) == ("mean", 0.5)
+    with pytest.raises(ValueError, match="crop 300 does not fit"):
+        machine.from_first(make)
+    assert len(calls) == 2, "the other process computes nothing"

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import types
+from collections import OrderedDict
 from dataclasses import replace
 
 import pytest
@@ -15,12 +16,12 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import nn
 
-from tema9 import checkpoint, layer_table, machine, models, prepared, training, wording
+from tema9 import checkpoint, layer_table, machine, models, prepared, training, views, wording
 from tema9.checkpoint import load, save
 from tema9.data import Data, Split
 from tema9.data import prepared as prepared_data
 from tema9.evaluation import Score, evaluate
-from tema9.recipes import ALEXNET_2012_CODE, LENET5_DIGITS, Recipe
+from tema9.recipes import ALEXNET_2012_CODE, LENET5_DIGITS, Change, Recipe
 from tema9.training import NonFiniteLoss, train
 
 RECIPE = Recipe(batch_size=8, epochs=6, learning_rate=0.1)
@@ -214,6 +215,7 @@ def test_the_history_becomes_one_line_per_epoch(tmp_path):
         "validation_top5",
         "seconds",
         "images_per_second",
+        "peak_share",
     ]
 
 
@@ -648,3 +650,111 @@ def test_the_advice_on_memory_is_of_the_share_that_one_device_gets(together, pie
     monkeypatch.setattr(machine.Machine, "memory", lambda self: 20_000_000)
     monkeypatch.setattr(training, "processes", lambda: together)
     assert re.match(says, training._what_fits(models.build("lenet5"), 600, place))
+
+
+# A fixed schedule, and the share of the peak.
+
+CONV = Recipe(
+    *(4, 5, 0.1),
+    bias_rate=2.0,
+    rate_in_velocity=True,
+    lighting=0.1,
+    schedule=(
+        Change(2, "learning_rate", 0.1),
+        Change(3, "learning_rate", 0.05, "CONV1"),
+        Change(3, "lighting", 0.0),
+        Change(4, "learning_rate", 0.0, "CONV1"),
+        Change(5, "learning_rate", 0.01, "all but CONV1"),
+    ),
+)
+
+
+def conv_net():
+    torch.manual_seed(0)
+    layers = {"conv1": nn.Conv2d(3, 2, 3), "flat": nn.Flatten(), "fc2": nn.Linear(18, 3)}
+    return nn.Sequential(OrderedDict(layers))
+
+
+def squares():
+    generator = torch.Generator().manual_seed(0)
+    return Data(
+        "squares",
+        ("a", "b", "c"),
+        *(Split(torch.rand(n, 3, 5, 5, generator=generator), torch.arange(n) % 3) for n in (8, 6, 6)),
+    )
+
+
+def test_a_schedule_sets_the_rates_of_each_layer_and_the_lighting_at_its_epochs(monkeypatch, script):
+    rates, lit, drawn = [], [], views.Views.draw
+    step = torch.optim.SGD.step
+
+    class Watched(torch.optim.SGD):
+        def step(self):
+            rates.append([group["lr"] for group in self.param_groups])
+            return step(self)
+
+    def draw(self, shape, generator):
+        lit.append(self.lighting)
+        return drawn(self, shape, generator)
+
+    monkeypatch.setattr(torch.optim, "SGD", Watched)
+    monkeypatch.setattr(views.Views, "draw", draw)
+    script([50.0] * 5)  # no epoch is better than the first, and no rate drops for that
+    model = conv_net()
+    history = train(model, squares(), replace(CONV, patience=1), progress=False)
+    # the weights and the biases of FC2, then those of CONV1; two steps an epoch
+    expected = [[1, 2, 1, 2], [0.1, 0.2, 0.1, 0.2], [0.1, 0.2, 0.05, 0.1], [0.1, 0.2, 0, 0], [0.01, 0.02, 0, 0]]
+    for epoch, shares in enumerate(expected):
+        for found in rates[2 * epoch : 2 * epoch + 2]:
+            assert found == pytest.approx([0.1 * share for share in shares])
+    assert history.column("learning_rate") == pytest.approx([0.1, 0.01, 0.01, 0.01, 0.001])
+    assert lit == [0.1] * 4 + [0.0] * 6 and model.views.lighting == 0.1
+
+
+def test_a_layer_whose_rate_is_zero_stays_as_it_is_and_the_others_go_on():
+    seen = []
+    model = conv_net()
+    for history in training.epochs(model, squares(), CONV, progress=False):
+        if history.epochs:
+            seen.append({name: value.clone() for name, value in model.state_dict().items()})
+    assert torch.equal(seen[2]["conv1.weight"], seen[4]["conv1.weight"])
+    assert not torch.equal(seen[2]["fc2.weight"], seen[4]["fc2.weight"])
+    assert all(value.isfinite().all() for value in seen[4].values())
+
+
+def test_a_run_with_a_schedule_goes_on_to_the_very_same_weights(tmp_path):
+    whole, parts = conv_net(), conv_net()
+    train(whole, squares(), CONV, progress=False)
+    for epochs in (1, 3, 5):
+        train(parts, squares(), replace(CONV, epochs=epochs), progress=False, folder=tmp_path)
+    assert equal(whole.state_dict(), parts.state_dict())
+    with pytest.raises(ValueError, match="was trained with schedule"):
+        train(parts, squares(), replace(CONV, schedule=()), progress=False, folder=tmp_path)
+
+
+def test_a_schedule_for_a_layer_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match="the schedule of the recipe changes CONV1, which the model lacks"):
+        train(nn.Linear(2, 3), clouds(), replace(CONV, crop=None, lighting=0.0, batch_size=8), progress=False)
+
+
+def test_the_share_of_the_peak_stands_in_the_history_and_in_the_bar_where_it_was_measured(tmp_path, capsys):
+    part = Split(torch.rand(8, 1, 32, 32), torch.arange(8) % 10)
+    data, model = Data("digits", tuple("0123456789"), part, part, part), models.build("lenet5")
+    place = machine.Machine(torch.device("cpu"), peak=2e9)
+    history = train(model, data, Recipe(4, 2, 0.01), folder=tmp_path, machine=place)
+    multiply_adds = 117_600 + 240_000 + 48_000 + 10_080 + 840  # C1, C3 over all the maps, F5, F6, the output
+    flops = 2 * (3 * multiply_adds - 117_600)
+    for epoch in history:
+        assert epoch.peak_share == pytest.approx(100 * epoch.images_per_second * flops / 2e9)
+    assert f"({history.epochs[-1].peak_share:.0f} % del máximo medido)" in capsys.readouterr().out
+    rows = list(csv.DictReader((tmp_path / "history.csv").open(encoding="utf-8")))
+    assert [float(row["peak_share"]) for row in rows] == pytest.approx(history.column("peak_share"))
+    unknown = train(models.build("lenet5"), data, Recipe(4, 1, 0.01), machine=machine.Machine(torch.device("cpu")))
+    unknown.to_csv(tmp_path / "unknown.csv")
+    (row,) = csv.DictReader((tmp_path / "unknown.csv").open(encoding="utf-8"))
+    assert row["peak_share"] == "" and "máximo" not in capsys.readouterr().out
+
+
+def test_the_peak_of_a_machine_is_measured_once():
+    device = torch.device("cpu")
+    assert machine.measure_peak(device, "float32") == machine.measure_peak(device, "float32") > 1e8

@@ -168,6 +168,7 @@ def train(
             help="digits, textures, shapes, shortcut, mnist, cifar10, ...; or a folder, of images or prepared."
         ),
     ] = "digits",
+    recipe: Annotated[str | None, typer.Option(help="By its name; an unknown one lists them.")] = None,
     epochs: Annotated[
         int | None, Between(1, 1_000_000), typer.Option(help="Passes over the data; the recipe's by default.")
     ] = None,
@@ -188,8 +189,12 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that stopped in that folder.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the earlier run in that folder.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or tf32.")] = "auto",
     compiled: Annotated[bool, typer.Option("--compile", help="Run the model through torch.compile.")] = False,
+    graph: Annotated[bool, typer.Option("--graph", help="On CUDA, each step as one captured graph.")] = False,
+    readers: Annotated[
+        int | None, typer.Option(help="Threads that read images ahead; by default one a core on CUDA, else none.")
+    ] = None,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Only arithmetic that repeats itself.")
     ] = False,
@@ -212,19 +217,22 @@ def train(
     changes: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     changes |= {"seed": seed, "warmup": warmup}
     changed = {field: value for field, value in changes.items() if value is not None}
-    recipe = replace(recipes.BY_ARCHITECTURE.get(name, recipes.DECK), **changed)
+    own = recipes.named(recipe) if recipe else recipes.BY_ARCHITECTURE.get(name, recipes.DECK)
+    chosen_recipe = replace(own, **changed)
     side = arithmetic.layer_table(name).input_shape[1]
     if not dry_run:
         runs.require_place(name, out, resume, overwrite)  # before the data are read
     how: dict[str, Any] = {"compile": compiled, "accumulate": accumulate, "deterministic": deterministic}
+    how |= {"graph": graph, "readers": readers}
     chosen = machine.choose(device, precision, **how)
     with machine.joined(chosen.device):
+        chosen = replace(chosen, peak=machine.measure_peak(chosen.device, chosen.precision))
         images = load(data, side, root, download, validation)
         if dry_run:
-            plan_and_print(name, images, recipe, chosen)
+            plan_and_print(name, images, chosen_recipe, chosen)
         else:
             settings: dict[str, Any] = {"resume": resume, "overwrite": overwrite, "ten_crops": ten_crops}
-            train_and_print(name, images, recipe, out, machine=chosen, **settings)
+            train_and_print(name, images, chosen_recipe, out, machine=chosen, **settings)
 
 
 def plan_and_print(architecture: str, images: "Data", recipe: "Recipe", chosen: "Machine") -> None:
@@ -241,6 +249,8 @@ def plan_and_print(architecture: str, images: "Data", recipe: "Recipe", chosen: 
     if machine.rank():
         return
     say_caution(images, architecture)
+    flops = arithmetic.layer_table(architecture).training_flops
+    share = 100 * made.images_per_second * flops / (chosen.peak * machine.processes()) if chosen.peak else 0
     title = f"{architecture} on {images.name}, on {chosen}"
     table = Table(title=title, box=box.SIMPLE_HEAD, show_header=False)
     mib, memory = arithmetic.MIB, made.memory
@@ -250,12 +260,14 @@ def plan_and_print(architecture: str, images: "Data", recipe: "Recipe", chosen: 
         "images": f"{_side(made.images_shape)}, {made.bytes_per_image:,} bytes each; "
         + ", ".join(f"{count:,} {part}" for part, count in made.images.items()),
         "input": f"{_side(made.input_shape)}; {made.classes} classes",
-        "recipe": ", ".join(f"{field} {value}" for field, value in asdict(recipe).items()),
+        "recipe": ", ".join(f"{field} {value}" for field, value in asdict(recipe).items() if field != "schedule"),
+        "schedule": "; ".join(map(str, recipe.schedule)) or "the validation error lowers the rate",
         "steps": f"{made.steps:,} of {made.batch_size} images an epoch, {made.epochs * made.steps:,} in all",
         "memory": f"{memory.total / mib:,.0f} MiB{each} in float32, by the arithmetic: {weights:,.0f} of weights,"
         f" gradients and momentum, {(memory.input + memory.activations) / mib:,.0f} of activations,"
         f" without workspaces; there are {chosen.memory() / mib:,.0f}",
-        "speed": f"{made.seconds_per_step:.3g} s a step, {made.images_per_second:,.0f} images/s (measured on a few)",
+        "speed": f"{made.seconds_per_step:.3g} s a step, {made.images_per_second:,.0f} images/s (measured on a few)"
+        + (f", {share:.0f} % of the {chosen.peak / 1e12:,.3g} TFLOP/s of a product of matrices" if chosen.peak else ""),
         "reads": f"{made.bytes_per_image * made.images_per_second / 1e6:,.1f} MB/s",
         "time": f"{made.hours:,.2g} hours, without validation",
     }
@@ -293,7 +305,7 @@ def evaluate(
     out: Annotated[Path, typer.Option(help="Folder for the figure and the table of the classes.")] = TRAINING,
     ten_crops: Annotated[bool, typer.Option("--ten-crops", help="Average ten crops of each image.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or tf32.")] = "auto",
     validation: Annotated[
         float | None, Between(0, 0.99, above=True), typer.Option(help="As for `tema9 train`, or the parts differ.")
     ] = None,
