@@ -167,8 +167,8 @@ def distort(
         from 0.95 to 0.8 %.
     """
     n, _, height, width = _check(images)
-    drawn = distortions(n, height, width, shift, rotation, elastic, generator or torch.default_generator)
-    return warp(images, *(None if each is None else each.to(images.device) for each in drawn))
+    affine, bends = distortions(n, height, width, shift, rotation, elastic, generator or torch.default_generator)
+    return warp(images, affine.to(images.device), None if bends is None else bends.to(images.device))
 
 
 def distortions(

@@ -76,8 +76,15 @@ class Views:
                 "mean": _plain(mean),
                 "std": _plain(std.clamp(min=1 / 255)),
             }  # one colour only: no division by 0
-        distortions = {name: getattr(recipe, name) for name in ("shift", "rotation", "elastic")}
-        return cls(recipe.crop, recipe.flip, recipe.lighting, **colours, **distortions)
+        return cls(
+            recipe.crop,
+            recipe.flip,
+            recipe.lighting,
+            **colours,
+            shift=recipe.shift,
+            rotation=recipe.rotation,
+            elastic=recipe.elastic,
+        )
 
     def training(self, images: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         """A random view of each image, drawn for each image on its own.
@@ -99,9 +106,9 @@ class Views:
         if self.flip:
             kept = (torch.rand(shape[0], generator=generator) >= 0.5).nonzero().flatten()
         if self.shift or self.rotation or self.elastic:
-            sides = shape[2:] if self.crop is None else (self.crop, self.crop)
+            height, width = (self.crop or side for side in shape[2:])
             amounts = (self.shift, self.rotation, self.elastic)
-            affine, bends = augment.distortions(shape[0], *sides, *amounts, generator)
+            affine, bends = augment.distortions(shape[0], height, width, *amounts, generator)
         if self.lighting:
             a = torch.randn(shape[0], 1, 3, generator=generator)
             shift = augment.lighting_shift(a, self.eigenvalues, self.eigenvectors, self.lighting)
