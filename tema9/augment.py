@@ -1,15 +1,17 @@
-"""Crops, flips and changes of colour, on whole batches of images, on the device where the images are.
+"""Crops, flips, distortions and changes of colour, on whole batches of images, on the device where the images are.
 
 Images are (N, C, H, W), in uint8 (0 to 255) or in floats (0 to 1), on any device. Crops
-and flips keep the dtype; what changes colours returns floats, in units where white is 1.
+and flips keep the dtype; distortions return floats, and so does what changes colours, in units where white is 1.
 
 The random functions draw new values for each image, from the `generator` that they are given or from torch's
 own. A generator of the CPU draws the same for images on a GPU as for images on the CPU.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 
 # facebookarchive/fb.resnet.torch, `datasets/imagenet.lua`: "computed from random subset of ImageNet
 # training images"; R, G, B, white is 1. The deviations are probably the mean of each image's own
@@ -25,6 +27,8 @@ IMAGENET_EIGENVECTORS = (  # a row per colour, a COLUMN per component
     (-0.5808, -0.0045, -0.8140),  # G
     (-0.5836, -0.6948, 0.4203),  # B
 )
+
+SMOOTHNESS = 4  # px, of elastic distortions: Simard, Steinkraus and Platt (2003), section 2
 
 
 def random_crop(images: torch.Tensor, size: int, generator: torch.Generator | None = None) -> torch.Tensor:
@@ -126,6 +130,111 @@ def flip_others(images: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
         return torch.where(kept[:, None, None, None], images, flipped)
     flipped[kept] = images[kept]  # takes two thirds of the time
     return flipped
+
+
+def distort(
+    images: torch.Tensor,
+    shift: float = 0.0,
+    rotation: float = 0.0,
+    elastic: float = 0.0,
+    generator: torch.Generator | None = None,
+) -> torch.Tensor:
+    """Shift, turn and bend each image, as one hand's writing differs from another's.
+
+    Args:
+        shift: up to so many pixels down or up, and to the right or the left.
+        rotation: up to so many degrees in either sense, about the centre.
+        elastic: the deviation, in pixels, with which each pixel moves down and to the right. The field of these
+            displacements is noise made smooth by a Gaussian of SMOOTHNESS pixels.
+        generator: draws all of them.
+
+    Shape:
+        (N, C, H, W) -> the same, in floats with the values of the images, on the same device. What comes in from
+        outside repeats the border.
+
+    Raises:
+        ValueError: an amount is negative.
+
+    Example:
+        >>> dot = torch.zeros(1, 1, 5, 5)
+        >>> dot[0, 0, 2, 2] = 1
+        >>> moved = distort(dot, shift=2.0, generator=torch.Generator().manual_seed(0))
+        >>> bool(moved[0, 0, 2, 2] < 1), round(moved.sum().item(), 4)  # elsewhere, and all of it
+        (True, 1.0)
+
+    Source:
+        Simard, Steinkraus and Platt (2003), section 2: translations, rotations and elastic distortions, with a
+        Gaussian of 4 pixels and a scale of 34; by our arithmetic, a deviation of 1.4 pixels. LeCun et al. (1998),
+        section III.B, trained LeNet-5 on digits that were shifted, scaled, squeezed and sheared: its test error fell
+        from 0.95 to 0.8 %.
+    """
+    n, _, height, width = _check(images)
+    affine, bends = distortions(n, height, width, shift, rotation, elastic, generator or torch.default_generator)
+    return warp(images, affine.to(images.device), None if bends is None else bends.to(images.device))
+
+
+def distortions(
+    count: int, height: int, width: int, shift: float, rotation: float, elastic: float, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Draw, on the device of the generator, what `warp` does to so many images.
+
+    Args:
+        count, height, width: of the images.
+        shift, rotation, elastic, generator: as for `distort`.
+
+    Returns:
+        affine: (count, 2, 3), which takes a pixel (right, down, 1), from the centre, to where it is read.
+        bends: (count, 2, rows, columns), noise on a coarse grid, from which displacements to the right and down are
+            smoothed; None without any.
+
+    Raises:
+        ValueError: an amount is negative.
+    """
+    for name, value in (("shift", shift), ("rotation", rotation), ("elastic", elastic)):
+        if not 0 <= value < math.inf:
+            raise ValueError(f"{name} {value} is negative or no number; give 0 or more")
+    where = generator.device
+    chances = 2 * torch.rand(3, count, generator=generator, device=where) - 1
+    turn, right, down = chances[0] * math.radians(rotation), chances[1] * shift, chances[2] * shift
+    affine = torch.stack([turn.cos(), -turn.sin(), right, turn.sin(), turn.cos(), down], 1).view(count, 2, 3)
+    if not elastic:
+        return affine, None
+    bumps = torch.randn(count, 2, _bumps(height), _bumps(width), generator=generator, device=where)
+    return affine, elastic * bumps
+
+
+def warp(images: torch.Tensor, affine: torch.Tensor, bends: torch.Tensor | None) -> torch.Tensor:
+    """Read each image at the places that `distortions` drew, between its pixels; no GPU is waited for.
+
+    Args:
+        affine, bends: of `distortions`, on the device of the images.
+
+    Shape:
+        (N, C, H, W) -> the same, in floats.
+    """
+    height, width = images.shape[2:]
+    floats = images if images.is_floating_point() else images.float()
+    down, right = (torch.arange(side, device=affine.device) - (side - 1) / 2 for side in (height, width))
+    x, y = affine[..., 0, None, None] * right, affine[..., 1, None, None] * down[:, None]
+    places = x + y + affine[..., 2, None, None]  # (N, 2, H, W), pixels from the centre
+    if bends is not None:
+        places += _smoothing(height, bends) @ bends @ _smoothing(width, bends).T
+    places[:, 0] *= 2 / width  # from -1 to 1, between the outer edges of the border
+    places[:, 1] *= 2 / height
+    grid = places.permute(0, 2, 3, 1).to(floats.dtype)
+    return F.grid_sample(floats, grid, padding_mode="border", align_corners=False)
+
+
+def _bumps(side):
+    """How many Gaussians, SMOOTHNESS pixels apart, cover a side and what is near its ends."""
+    return -(-side // SMOOTHNESS) + 3
+
+
+def _smoothing(side, like):
+    """(side, bumps): the share of each Gaussian in each pixel; of noise of variance 1 it makes noise of variance 1."""
+    pixels = torch.arange(side, device=like.device, dtype=like.dtype)[:, None]
+    centres = (torch.arange(_bumps(side), device=like.device, dtype=like.dtype) - 1) * SMOOTHNESS
+    return F.normalize((-((pixels - centres) ** 2) / (2 * SMOOTHNESS**2)).exp(), dim=1)
 
 
 def pca_of(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

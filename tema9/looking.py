@@ -27,6 +27,105 @@ def filters(model: nn.Module) -> torch.Tensor:
     return first.weight.detach().cpu().clone()
 
 
+@dataclass(frozen=True)
+class Tuning:
+    """What each filter of a first layer answers to, in numbers; all of them are (N,).
+
+    strength: the root of the mean square of the weights.
+    gabor: the share of the filter's energy that one Gabor function in one colour explains (R2), from 0 to 1.
+    oriented: how far the energy of the spectrum keeps to one orientation: 0 for a round spot, 1 for a grating.
+    chroma: the share of the energy that is colour: 0 for grey, 2/3 for independent weights.
+    smooth: the share of the energy of the spectrum under 0.2 cycles per pixel: 1/8 for independent weights.
+    """
+
+    strength: torch.Tensor
+    gabor: torch.Tensor
+    oriented: torch.Tensor
+    chroma: torch.Tensor
+    smooth: torch.Tensor
+
+    def kinds(self) -> list[str]:
+        """Call each filter "dead", "oriented", "coloured" or "noise", the first of these that is true.
+
+        Dead: weaker than a tenth of the median. Oriented: a Gabor function explains half of it, and half of its
+        spectrum keeps to one orientation. Coloured: half of it is colour, and half of it is smooth. Noise: the rest.
+        """
+        true = {
+            "dead": self.strength < self.strength.median() / 10,
+            "oriented": (self.gabor >= 0.5) & (self.oriented >= 0.5),
+            "coloured": (self.chroma >= 0.5) & (self.smooth >= 0.5),
+        }
+        return [next((kind for kind in true if true[kind][place]), "noise") for place in range(len(self.strength))]
+
+
+def tuning(weights: torch.Tensor) -> Tuning:
+    """Measure what each filter of a first layer answers to.
+
+    Args:
+        weights: (N, 3, side, side), as `filters` gives them.
+
+    Raises:
+        ValueError: the filters do not read three channels.
+
+    Source: Jones and Palmer (1987), who fitted Gabor functions to the receptive fields of a cat's visual cortex.
+    """
+    if weights.ndim != 4 or weights.shape[1] != 3:
+        raise ValueError(f"weights have shape {tuple(weights.shape)}; expected (N, 3, side, side)")
+    weights = weights.detach().double()
+    energy = weights.square().sum((1, 2, 3)).clamp(min=1e-30)
+    grey = weights.sum(1).square().sum((1, 2)) / 3
+    _, strengths, planes = torch.linalg.svd(weights.flatten(2), full_matrices=False)
+    plane = planes[:, 0].unflatten(1, weights.shape[2:])  # of the colour that explains most
+    share = strengths[:, 0].square() / energy
+    side = 32
+    fy, fx = torch.meshgrid(*[torch.fft.fftfreq(side, dtype=torch.float64)] * 2, indexing="ij")
+    spectrum = torch.fft.fft2(weights, s=(side, side)).abs().square().sum(1)
+    waves = torch.fft.fft2(plane - plane.mean((1, 2), keepdim=True), s=(side, side)).abs().square()
+    twice = 2 * torch.atan2(fy, fx)  # an orientation and its opposite are the same
+    along, across = ((waves * turn).sum((1, 2)) for turn in (twice.cos(), twice.sin()))
+    return Tuning(
+        (energy / weights[0].numel()).sqrt(),
+        _gabor_r2(plane, waves) * share,
+        torch.hypot(along, across) / waves.sum((1, 2)).clamp(min=1e-30),
+        1 - grey / energy,
+        spectrum[:, torch.hypot(fx, fy) < 0.2].sum(1) / spectrum.sum((1, 2)).clamp(min=1e-30),
+    )
+
+
+def _gabor_r2(planes, spectra, steps=300):
+    """(N,): the R2 of the Gabor function that gradient descent fits to each of (N, side, side), of unit energy.
+
+    A wave under an oval Gaussian: its centre, frequency, widths and turn are searched for, from where the energy and
+    the spectrum are; its amplitude and phase are the least squares.
+    """
+    side, frequencies = planes.shape[-1], torch.fft.fftfreq(spectra.shape[-1], dtype=planes.dtype)
+    pixels = torch.arange(side, dtype=planes.dtype) - (side - 1) / 2
+    peak = spectra.flatten(1).argmax(1)
+    wave = 2 * math.pi * torch.stack([frequencies[peak % len(frequencies)], frequencies[peak // len(frequencies)]], 1)
+    weight = planes.square()
+    centre = torch.stack([(weight.sum(1) * pixels).sum(1), (weight.sum(2) * pixels).sum(1)], 1)
+    widths = torch.full_like(centre, math.log(side / 5))
+    turn = torch.atan2(wave[:, 1], wave[:, 0])
+    searched = [each.clone().requires_grad_() for each in (centre, wave, widths, turn)]
+    optimizer, best = torch.optim.Adam(searched, 0.05), torch.zeros(len(planes), dtype=planes.dtype)
+    for _ in range(steps):
+        centre, wave, widths, turn = searched
+        x, y = (pixels - centre[:, :1])[:, None, :], (pixels - centre[:, 1:])[:, :, None]
+        cos, sin = turn.cos()[:, None, None], turn.sin()[:, None, None]
+        width, length = widths.clamp(math.log(0.6), math.log(side)).exp()[:, :, None, None].unbind(1)
+        envelope = (-(((cos * x + sin * y) / width) ** 2 + ((cos * y - sin * x) / length) ** 2) / 2).exp()
+        phase = wave[:, :1, None] * x + wave[:, 1:, None] * y
+        pair = torch.stack([envelope * phase.cos(), envelope * phase.sin()], 1).flatten(2)  # (N, 2, pixels)
+        fit = pair @ planes.flatten(1)[:, :, None]
+        within = pair @ pair.mT + 1e-6 * torch.eye(2, dtype=planes.dtype)
+        r2 = (fit * torch.linalg.solve(within, fit)).sum((1, 2))
+        best = torch.maximum(best, r2.detach())
+        optimizer.zero_grad()
+        (-r2.sum()).backward()
+        optimizer.step()
+    return best
+
+
 def parts(model: nn.Module) -> OrderedDict[str, nn.Module]:
     """Return the layers that a model applies, one after another, by name.
 

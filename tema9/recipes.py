@@ -48,6 +48,8 @@ class Recipe:
     crop, flip, lighting: of the augmentation: the side of a random square, in pixels (None shows
         the whole image); whether half of the images are mirrored; the deviation of PCA lighting.
         In evaluation, the central square, as it is.
+    shift, rotation, elastic: of the distortions, as for `augment.distort`: up to so many pixels and
+        degrees, and the deviation of the displacements, in pixels. 0 for none.
     rate_in_velocity: whether the rate multiplies the gradient as it enters the velocity,
         as the papers print it, or the velocity as it leaves, as torch does. The two are
         equal until the rate drops; then the printed one goes on with the old steps for a
@@ -69,6 +71,9 @@ class Recipe:
     crop: int | None = None
     flip: bool = False
     lighting: float = 0.0
+    shift: float = 0.0
+    rotation: float = 0.0
+    elastic: float = 0.0
     schedule: tuple[Change, ...] = ()
     seed: int = 0
 
@@ -88,7 +93,7 @@ class Recipe:
         for name in ("learning_rate", "factor", "bias_rate"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} {getattr(self, name)} is not positive")
-        for name in ("weight_decay", "lighting"):
+        for name in ("weight_decay", "lighting", "shift", "rotation", "elastic"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} {getattr(self, name)} is negative or no number")
         if not 0 <= self.momentum < 1:
@@ -174,7 +179,11 @@ ZFNET_2014 = Recipe(batch_size=128, epochs=70, learning_rate=1e-2, weight_decay=
 # Ours, for the 3,500 digits of `data.digits`: 2.4 % test error, 1.8 to 3.1 with seeds 0 to 4.
 LENET5_DIGITS = Recipe(batch_size=16, epochs=30, learning_rate=0.02, weight_decay=3e-3, patience=6)
 
-# The same for the network of 1998, whose outputs are squared distances of about 80: test error
+# The same with the distortions of Simard, Steinkraus and Platt (2003), a new one of each digit in every epoch: 1.2 %
+# test error, 0.7 to 1.5 with seeds 0 to 4.
+LENET5_DISTORTED = replace(LENET5_DIGITS, batch_size=32, learning_rate=0.04, shift=1.5, rotation=10.0, elastic=1.0)
+
+# The first for the network of 1998, whose outputs are squared distances of about 80: test error
 # 7.3 to 9.6 % with seeds 0 to 2.
 LENET5_1998_DIGITS = Recipe(batch_size=64, epochs=12, learning_rate=0.001)
 
@@ -183,7 +192,7 @@ ALEXNET_MINI = Recipe(batch_size=32, epochs=80, learning_rate=0.005, patience=8,
 
 # What `tema9 train NAME` uses; DECK for the rest.
 BY_ARCHITECTURE = {
-    "lenet5": LENET5_DIGITS,
+    "lenet5": LENET5_DISTORTED,
     "lenet5_1998": LENET5_1998_DIGITS,
     "alexnet_paper": ALEXNET_2012,
     "alexnet_2012_code": ALEXNET_2012_CODE,

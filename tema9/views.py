@@ -19,6 +19,7 @@ class Views:
 
     crop: side of the square that is cut out, in pixels; None keeps the complete image.
     flip: mirror half of the images, in training.
+    shift, rotation, elastic: of the distortions in training, as for `augment.distort`; 0 for none.
     lighting: deviation of the draws of PCA lighting, in training; 0 for none.
     mean, std: of each channel, white at 1; empty leave the values as they are.
     eigenvalues, eigenvectors: of the colours, for the lighting.
@@ -33,6 +34,9 @@ class Views:
     std: tuple[float, ...] = ()
     eigenvalues: tuple[float, ...] = ()
     eigenvectors: tuple[tuple[float, ...], ...] = ()
+    shift: float = 0.0
+    rotation: float = 0.0
+    elastic: float = 0.0
 
     @classmethod
     def of(cls, images: torch.Tensor | Batches, recipe: Recipe) -> "Views":
@@ -43,7 +47,7 @@ class Views:
 
         Args:
             images: (N, C, H, W), of the training part; a tensor or `prepared.Batches`.
-            recipe: its `crop`, `flip` and `lighting` count.
+            recipe: its `crop`, `flip`, `shift`, `rotation`, `elastic` and `lighting` count.
 
         Raises:
             ValueError: the crop does not fit, or the lighting has no three channels to work on.
@@ -72,7 +76,15 @@ class Views:
                 "mean": _plain(mean),
                 "std": _plain(std.clamp(min=1 / 255)),
             }  # one colour only: no division by 0
-        return cls(recipe.crop, recipe.flip, recipe.lighting, **colours)
+        return cls(
+            recipe.crop,
+            recipe.flip,
+            recipe.lighting,
+            **colours,
+            shift=recipe.shift,
+            rotation=recipe.rotation,
+            elastic=recipe.elastic,
+        )
 
     def training(self, images: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         """A random view of each image, drawn for each image on its own.
@@ -84,7 +96,7 @@ class Views:
 
     def draw(self, shape: Sequence[int], generator: torch.Generator) -> "Draws":
         """Draw, on the CPU, what `drawn` needs to show a batch of images of this shape, (N, C, H, W)."""
-        top = left = kept = shift = None
+        top = left = kept = affine = bends = shift = None
         if self.crop is not None:
             count, _, height, width = shape
             if self.crop > min(height, width):
@@ -93,10 +105,14 @@ class Views:
             left = torch.randint(width - self.crop + 1, (count, 1, 1), generator=generator)
         if self.flip:
             kept = torch.rand(shape[0], generator=generator) >= 0.5
+        if self.shift or self.rotation or self.elastic:
+            height, width = (self.crop or side for side in shape[2:])
+            amounts = (self.shift, self.rotation, self.elastic)
+            affine, bends = augment.distortions(shape[0], height, width, *amounts, generator)
         if self.lighting:
             a = torch.randn(shape[0], 1, 3, generator=generator)
             shift = augment.lighting_shift(a, self.eigenvalues, self.eigenvectors, self.lighting)
-        return Draws(top, left, kept, shift)
+        return Draws(top, left, kept, affine, bends, shift)
 
     def drawn(self, images: torch.Tensor, draws: "Draws") -> torch.Tensor:
         """The view of each image that was drawn, without waiting for a GPU.
@@ -110,6 +126,9 @@ class Views:
             images = augment.crop_at(images, self.crop, draws.top, draws.left)
         if draws.kept is not None:
             images = augment.flip_others(images, draws.kept)
+        if draws.affine is not None:
+            white = 1 if images.is_floating_point() else 255
+            images = augment.warp(images, draws.affine, draws.bends).div_(white)
         if draws.shift is not None:
             floats = images.float().div_(255) if images.dtype == torch.uint8 else images.clone()
             images = floats.add_(draws.shift.to(floats.dtype)[:, :, None, None])
@@ -144,12 +163,15 @@ class Draws(NamedTuple):
     """What chance decides of the views of some images; None where nothing is drawn. Its shapes depend on N alone.
 
     top, left: (N, 1, 1), of the crops. kept: (N,), bool, whether an image is not mirrored.
+    affine: (N, 2, 3), and bends: (N, 2, rows, columns), of `augment.distortions`.
     shift: (N, 3), what lighting adds to each colour.
     """
 
     top: torch.Tensor | None = None
     left: torch.Tensor | None = None
     kept: torch.Tensor | None = None
+    affine: torch.Tensor | None = None
+    bends: torch.Tensor | None = None
     shift: torch.Tensor | None = None
 
 

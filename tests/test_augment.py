@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision.transforms.functional as TF
+from scipy import ndimage
 from torch import nn
 
 from tema9 import augment
@@ -38,6 +39,7 @@ RANDOM = {
     "pca_lighting": lambda images, generator=None: augment.pca_lighting(
         images, augment.IMAGENET_EIGENVALUES, augment.IMAGENET_EIGENVECTORS, generator=generator
     ),
+    "distort": lambda images, generator=None: augment.distort(images, 1.5, 10.0, 1.0, generator),
 }
 every_random_one = pytest.mark.parametrize("change", RANDOM.values(), ids=RANDOM)
 
@@ -109,6 +111,71 @@ def test_centre_and_ten_crops_are_torchvision_s_odd_margins_too(height, width, s
     assert crops.shape == (10, 2, 3, size, size) and crops.dtype == dtype
     for n, image in enumerate(images):
         assert torch.equal(crops[:, n], torch.stack(TF.ten_crop(image, [size, size])))
+
+
+# Distortions
+
+
+def test_a_distortion_of_nothing_changes_nothing_and_bytes_become_floats_of_the_same_values():
+    for images in (pixels(), pixels(dtype=torch.float32), pixels(dtype=torch.float64)):
+        same = augment.distort(images, generator=seeded())
+        assert same.dtype == (torch.float32 if images.dtype == torch.uint8 else images.dtype)
+        torch.testing.assert_close(same, images.to(same.dtype), atol=1e-4 * float(images.max()), rtol=0)
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (9, 12), (21, 6)])
+def test_a_distorted_pixel_is_scipy_s_sample_at_the_place_that_the_draws_name(height, width):
+    images = pixels(3, 2, height, width, torch.float64)
+    affine, bends = augment.distortions(3, height, width, 2.0, 30.0, 1.5, seeded(4))
+    found = augment.warp(images, affine, bends)
+    rows, columns = np.indices((height, width))
+    y, x = rows - (height - 1) / 2, columns - (width - 1) / 2
+    for image, matrix, noise, warped in zip(images.numpy(), affine.numpy(), bends.numpy(), found, strict=True):
+        places = np.einsum("ij,jhw->ihw", matrix, np.stack([x, y, np.ones_like(x)]))  # to the right, down
+        down, right = (
+            np.array([[np.exp(-((pixel + 4 - 4 * bump) ** 2) / 32) for bump in range(count)] for pixel in range(side)])
+            for side, count in zip((height, width), noise.shape[1:], strict=True)
+        )
+        shares = np.einsum("ha,wb->hwab", down, right)
+        shares /= np.sqrt((shares**2).sum((2, 3), keepdims=True))  # the sum of the variances stays 1
+        places += np.einsum("hwab,iab->ihw", shares, noise)
+        at = [places[1] + (height - 1) / 2, places[0] + (width - 1) / 2]
+        expected = [ndimage.map_coordinates(channel, at, order=1, mode="nearest") for channel in image]
+        np.testing.assert_allclose(warped.numpy(), expected, atol=2e-5)
+
+
+def test_a_quarter_turn_and_a_whole_shift_are_numpy_s():
+    images = pixels(1, 3, 7, 7, torch.float64)
+    quarter = torch.tensor([[[0.0, -1.0, 0.0], [1.0, 0.0, 0.0]]])  # right and down are read at -down and right
+    expected = np.rot90(images.numpy(), 1, (2, 3))
+    np.testing.assert_allclose(augment.warp(images, quarter, None).numpy(), expected, atol=1e-6)
+    aside = torch.tensor([[[1.0, 0.0, 2.0], [0.0, 1.0, -1.0]]])  # read 2 px to the right and 1 px up
+    moved = augment.warp(images, aside, None).numpy()
+    np.testing.assert_allclose(moved[..., 1:, :-2], images.numpy()[..., :-1, 2:], atol=1e-6)
+    np.testing.assert_allclose(moved[..., -2:], np.broadcast_to(moved[..., -3:-2], moved[..., -2:].shape), atol=1e-6)
+
+
+def test_shifts_and_turns_fill_their_range_and_bends_have_their_deviation_everywhere_and_are_smooth():
+    side, elastic = 32, 1.5
+    affine, bends = augment.distortions(4000, side, side, 2.0, 30.0, elastic, seeded())
+    turns, shifts = torch.atan2(affine[:, 1, 0], affine[:, 0, 0]).rad2deg(), affine[:, :, 2]
+    for drawn, most in ((turns, 30), (shifts, 2)):
+        assert 0.99 * most < drawn.abs().max() <= most and abs(float(drawn.mean())) < 0.05 * most
+        assert float(drawn.std()) == pytest.approx(most / 3**0.5, rel=0.03)  # of uniform draws
+    flat = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]).repeat(4000, 1, 1)
+    ramp = torch.arange(side).float().expand(4000, 1, side, side)  # its values say how far a pixel moved
+    moved = (augment.warp(ramp, flat, bends) - ramp)[:, 0, :, 8:-8]  # so far inside, no place is outside
+    assert ((moved.std(0) / elastic - 1).abs() < 0.08).all()  # 4 deviations of that of 4,000 draws are 0.045
+    near = float((moved[..., 1:] * moved[..., :-1]).mean() / moved.square().mean())
+    far = float((moved[:, 24:] * moved[:, :8]).mean() / moved.square().mean())
+    assert near > 0.97 and abs(far) < 0.05
+
+
+@pytest.mark.parametrize("name", ["shift", "rotation", "elastic"])
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf")])
+def test_a_distortion_by_less_than_nothing_is_refused(name, value):
+    with pytest.raises(ValueError, match=f"{name} {value} is negative or no number; give 0 or more"):
+        augment.distort(pixels(), **{name: value})
 
 
 # Colours
@@ -290,6 +357,7 @@ def test_batches_of_none_and_of_one_keep_their_shape(n, dtype):
     assert augment.random_crop(images, 4, seeded()).shape == (n, 3, 4, 4)
     assert augment.random_crop(images, 4, seeded()).dtype == dtype
     assert augment.random_flip(images, seeded()).shape == images.shape
+    assert augment.distort(images, 1.0, 5.0, 1.0, seeded()).shape == images.shape
     assert RANDOM["pca_lighting"](images, seeded()).shape == images.shape
     assert augment.centre_crop(images, 4).shape == (n, 3, 4, 4)
     assert augment.ten_crops(images, 4).shape == (10, n, 3, 4, 4)

@@ -102,7 +102,7 @@ with mini.as_course(here), pytest.MonkeyPatch.context() as patch:
     patch.setattr(build, "lint_all", lambda: [])
     patch.setattr(build.build, "__defaults__", (here / "notebooks", iter))
     patch.setattr(slides, "fetch", no_packages)
-    patch.setattr(recipes, "LENET5_DIGITS", replace(recipes.LENET5_DIGITS, epochs=1))
+    patch.setattr(recipes, "LENET5_DISTORTED", replace(recipes.LENET5_DISTORTED, epochs=1))
     app()
 """
 

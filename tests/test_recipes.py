@@ -24,7 +24,11 @@ def test_what_has_to_be_positive_is_not_zero(name):
         replace(GOOD, **{name: 0})
 
 
-@pytest.mark.parametrize("name", ["learning_rate", "factor", "bias_rate", "weight_decay", "lighting", "momentum"])
+COEFFICIENTS = ["learning_rate", "factor", "bias_rate", "momentum"]
+COEFFICIENTS += ["weight_decay", "lighting", "shift", "rotation", "elastic"]
+
+
+@pytest.mark.parametrize("name", COEFFICIENTS)
 @pytest.mark.parametrize("value", [-0.1, math.nan, math.inf, -math.inf])
 def test_rates_and_coefficients_are_finite_and_not_negative(name, value):
     with pytest.raises(ValueError, match=f"{name} {value} is"):

@@ -24,8 +24,10 @@ from tema9.machine import Machine
 from tema9.recipes import Recipe
 
 CPU = torch.device("cpu")
-# Momentum, a rate that drops after an epoch without progress, and biases of their own: all that a state carries.
+# Momentum, a rate that drops after an epoch without progress, and biases of their own: all that a state carries. And
+# distortions, which an epoch draws anew.
 RECIPE = Recipe(batch_size=2, epochs=3, learning_rate=1e-3, patience=1, rate_in_velocity=True, bias_rate=2.0)
+RECIPE = replace(RECIPE, shift=1.0, rotation=5.0, elastic=0.5)
 FORMATS = ("contiguous", "channels last")
 PRECISIONS = ("float32", "bfloat16")
 

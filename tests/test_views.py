@@ -42,6 +42,21 @@ def test_a_training_view_is_crop_flip_light_and_normalise_in_that_order():
     torch.testing.assert_close(shown, by_hand)
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_a_view_is_distorted_after_the_crop_and_the_flip_and_before_the_light(dtype):
+    images = noise() if dtype == torch.uint8 else noise() / 255
+    views = Views.of(images, recipe(crop=7, flip=True, shift=1.0, rotation=20.0, elastic=0.5, lighting=0.1))
+    shown = views.training(images, torch.Generator().manual_seed(3))
+    generator = torch.Generator().manual_seed(3)
+    by_hand = augment.random_flip(augment.random_crop(images, 7, generator), generator).float()
+    by_hand = augment.distort(by_hand / (255 if dtype == torch.uint8 else 1), 1.0, 20.0, 0.5, generator)
+    by_hand = augment.pca_lighting(by_hand, *augment.pca_of(images), 0.1, generator)
+    if dtype == torch.uint8:  # floats are taken to be normalised
+        by_hand = augment.normalise(by_hand, *augment.colour_statistics(images))
+    torch.testing.assert_close(shown, by_hand, atol=1e-4, rtol=1e-4)
+    assert torch.equal(views.evaluation(images), Views.of(images, recipe(crop=7)).evaluation(images))
+
+
 def test_an_evaluation_view_is_the_centre_and_always_the_same():
     images = noise()
     views = Views.of(images, recipe(crop=5, flip=True, lighting=0.1))

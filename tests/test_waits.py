@@ -17,7 +17,7 @@ from tema9 import evaluation, models, training
 from tema9.data import Data, Split
 from tema9.machine import Machine
 from tema9.prepared import Batches
-from tema9.recipes import ALEXNET_2012, ALEXNET_MINI, LENET5_DIGITS, ZFNET_2014
+from tema9.recipes import ALEXNET_2012, ALEXNET_MINI, LENET5_DISTORTED, ZFNET_2014
 from tema9.views import Views
 
 META = torch.device("meta")
@@ -133,7 +133,7 @@ def on_disk(count):
 
 
 CASES = {
-    "lenet5": (LENET5_DIGITS, digits),
+    "lenet5": (LENET5_DISTORTED, digits),
     "alexnet_mini": (ALEXNET_MINI, patches),
     "alexnet_paper": (replace(ALEXNET_2012, crop=227), pixels),
     "zfnet_paper": (ZFNET_2014, pixels),

@@ -37,7 +37,7 @@ def course(
     console.rule("slides")
     table.add_row("The lecture's slides", *slides_or_why_not(DECK))
     console.rule("training")
-    trained = networks.train_and_print("lenet5", digits(), recipes.LENET5_DIGITS, SAMPLE_RUN, overwrite=True)
+    trained = networks.train_and_print("lenet5", digits(), recipes.LENET5_DISTORTED, SAMPLE_RUN, overwrite=True)
     error = f"test error {trained.score.top1:.1f} %"
     table.add_row("LeNet-5 on real digits", error, short(SAMPLE_RUN / "lenet5.png"))
     console.rule("a sample class")
