@@ -810,8 +810,8 @@ lines.append(f"| varias | Clarifai\\*, la que ganó en 2013 | | {percent(round(c
 Markdown("\n".join(lines) + "\n\n\\* algunas, entrenadas además con datos de fuera")
 
 # %% [markdown] notes=true
-# Igual con igual: una red, de 18,2 a 16,5 (o 16,0 la ancha); cinco redes, de 16,4 a 15,3. La mejor cifra del artículo
-# de Zeiler y Fergus es 14,8, de seis redes.
+# Se compara igual con igual: una red, de 18,2 a 16,5 (o 16,0 la ancha); cinco redes, de 16,4 a 15,3. El mejor resultado
+# del artículo de Zeiler y Fergus es 14,8, de seis redes.
 #
 # **Trampa.** El 11,7 y el 11,2 son de Clarifai, la empresa de Zeiler, con redes que no están en el artículo. Ganó la
 # del 11,2, que usa datos de fuera.
