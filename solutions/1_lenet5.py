@@ -1060,7 +1060,7 @@ for count, batch_size in ((12, 4), (10, 4), (23, 5), (5, 100)):
 # %% [markdown]
 # ## 9. Entrenar y leer los errores
 #
-# Ahora entrenamos en serio, con 3 500 dígitos, durante 12 épocas (*epochs*, vueltas completas a los datos) y con
+# Ahora entrenamos en serio, con 3 500 dígitos, durante 12 épocas (*epochs*, vueltas completas a los datos) y con
 # descenso de gradiente estocástico con momento. El bucle de `tema9.training.train` es el tuyo, con cuatro añadidos: en
 # cada paso encoge un poco los pesos (decaimiento de pesos, *weight decay*, de 0,003), mide en `validation` al final de
 # cada época, divide por 10 la tasa de aprendizaje (*learning rate*) cuando lleva 6 épocas sin mejorar, y se queda con

@@ -973,7 +973,7 @@ plt.show()
 # sin contar las imágenes, pasarían de 437,0 a 614,6 MiB.
 
 # %% [markdown]
-# ### Acertijo (no puntúa): los 253 440 de la figura 2
+# ### Acertijo (no puntúa): los 253 440 de la figura 2
 #
 # El pie de la figura 2 del artículo dice cuántas neuronas hay en cada capa con parámetros:
 #

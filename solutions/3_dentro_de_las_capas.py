@@ -459,7 +459,7 @@ for pair in ("relu, avg-pool", "lrn, max-pool", "lrn, relu", "double, lrn"):
 # Que no conmuten no quiere decir que un orden sea mejor. Krizhevsky probó los dos en la primera capa. Según sus notas
 # de 2012, los errores fueron, con el *pooling* delante (prueba 120), de 41,04 % (top-1) y 18,71 % (top-5), y con la LRN
 # delante (prueba 131), de 40,93 % y 18,57 % (ficheros `layer-params-120-2012.cfg` y `layer-params-131.cfg`). La
-# diferencia es de una décima, y con 50 000 imágenes de validación está dentro del ruido: el error estándar de un 18,6 %
+# diferencia es de una décima, y con 50 000 imágenes de validación está dentro del ruido: el error estándar de un 18,6 %
 # es
 
 # %% explore=true
@@ -749,7 +749,7 @@ for ax, image in zip(axes, seen, strict=True):
 #
 # Escribe dos funciones. La primera recorta un cuadrado de cada imagen, **cada una por su sitio**: `tops` y `lefts` son
 # las filas y columnas de las esquinas, y `flips` dice cuáles se reflejan después, izquierda por derecha. La segunda
-# cuenta cuántas vistas distintas hay. El artículo dice 2048 para 256 y 224; cuéntalas tú: ¿cuántas filas de partida
+# cuenta cuántas vistas distintas hay. El artículo dice 2 048 para 256 y 224; cuéntalas tú: ¿cuántas filas de partida
 # caben?
 
 
@@ -828,8 +828,8 @@ assert count(256, 227) == 1800, "con 227 quedan 30 filas y 30 columnas de partid
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# El 2048 del artículo es $32 \cdot 32 \cdot 2$: se deja un extremo. El código de 2012 sortea de 0 a 32, los dos
-# incluidos, así que son $33 \cdot 33 \cdot 2 = 2178$. Y no son imágenes nuevas de verdad: se parecen muchísimo entre sí.
+# El 2 048 del artículo es $32 \cdot 32 \cdot 2$: se deja un extremo. El código de 2012 sortea de 0 a 32, los dos
+# incluidos, así que son $33 \cdot 33 \cdot 2 = 2\,178$. Y no son imágenes nuevas de verdad: se parecen muchísimo entre sí.
 
 # %% [markdown]
 # ## 7. Aumento de datos: la luz
@@ -1158,7 +1158,7 @@ for name, ten in (("centro", False), ("diez recortes", True)):
 #   `alpha=1e-4, k=2`.
 # - ReLU y *max pooling* conmutan; LRN y *pooling*, no, aunque en 2012 el orden apenas cambió el error.
 # - El *dropout* de 2012 compensa al evaluar y el de hoy, al entrenar.
-# - Las vistas son $33 \cdot 33 \cdot 2 = 2178$, no 2048. El color se altera a lo largo de los vectores propios de los
+# - Las vistas son $33 \cdot 33 \cdot 2 = 2\,178$, no 2 048. El color se altera a lo largo de los vectores propios de los
 #   colores. Al evaluar no hay azar: el centro, o la media de diez *softmax*.
 #
 # **Fuentes.** Krizhevsky, Sutskever y Hinton (2012), *ImageNet Classification with Deep Convolutional Neural Networks*,

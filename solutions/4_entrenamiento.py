@@ -851,8 +851,8 @@ ax = figures.filters(tema9.models.pretrained("alexnet_mini").layers.conv1.weight
 #
 # Con tres semillas solo se distinguen efectos grandes. Para decidir los pequeños harían falta más semillas (el error de
 # la media baja con la raíz de su número) o más imágenes de test: con 400, un error del 20 % ya tiene un error estándar
-# de $\sqrt{0{,}2 \cdot 0{,}8 / 400}$, 2 puntos. Y nada de esto dice qué pasaría en ImageNet: la red es cien veces más
-# pequeña, hay 1 000 imágenes y las clases son texturas.
+# de $\sqrt{0{,}2 \cdot 0{,}8 / 400}$, 2 puntos. Y nada de esto dice qué pasaría en ImageNet: la red tiene 159 veces
+# menos parámetros, hay 1 000 imágenes y las clases son texturas.
 
 # %% [markdown] locked="n4-m1-one-factor-criteria"
 # *Se corrige a mano: 8 puntos.*

@@ -295,7 +295,7 @@ for row in rows:
     inputs = row.in_shape[0] if row.kernel_size else math.prod(row.in_shape)
     layers.append((row.kernel_size or 1, inputs, row.out_shape[0], row.groups != 2))
 whole = sum(row.parameters for row in rows)
-assert 2 * parameters(layers) == whole, "las dos GPU juntas no dan los 60 965 224 parámetros de AlexNet"
+assert 2 * parameters(layers) == whole, "las dos GPU juntas no dan los 60 965 224 parámetros de AlexNet"
 ### END HIDDEN TESTS
 
 
@@ -409,13 +409,13 @@ widgets.two_gpus(batch_size=128)
 # la de dos (prueba `145-half`, en ILSVRC-2010). Bastan seis líneas.
 
 # %% [markdown] answer="n5-m1-why-conv3" points=8
-# Comunicar cuesta y sirve. Cuesta lo que mide la entrada de la capa: antes de CONV3 cruzan 21 632 valores, porque los
-# mapas ya son de 13x13; antes de CONV2 serían 34 992, más de lo que cruza ahora en toda la red, y cada cruce obliga a
+# Comunicar cuesta y sirve. Cuesta lo que mide la entrada de la capa: antes de CONV3 cruzan 21 632 valores, porque los
+# mapas ya son de 13x13; antes de CONV2 serían 34 992, más de lo que cruza ahora en toda la red, y cada cruce obliga a
 # una GPU a esperar a la otra.
 #
 # Sirve porque sin ninguna comunicación el error sube 1,12 puntos: las dos mitades serían dos redes que solo se
 # encuentran al final. Con una comunicación a mitad de camino, CONV3 ya combina lo que vio cada una, y CONV4 y CONV5
-# trabajan sobre esa mezcla: repetirla en CONV4 (32 448 valores) añadiría tráfico a algo que ya está mezclado.
+# trabajan sobre esa mezcla: repetirla en CONV4 (32 448 valores) añadiría tráfico a algo que ya está mezclado.
 #
 # No es la única opción posible: el artículo (apartado 3.2) dice solo que elegir el patrón «is a problem for
 # cross-validation», y que así se ajusta la comunicación hasta que sea una parte aceptable del cálculo. La ganancia de
@@ -426,8 +426,8 @@ widgets.two_gpus(batch_size=128)
 #
 # === BEGIN MARK SCHEME ===
 #
-# - 2 puntos: el coste es la mitad de la entrada de la capa, con al menos un número (CONV3 21 632; CONV2 34 992; CONV4
-#   32 448).
+# - 2 puntos: el coste es la mitad de la entrada de la capa, con al menos un número (CONV3 21 632; CONV2 34 992; CONV4
+#   32 448).
 # - 2 puntos: en CONV3 los mapas son pequeños; en CONV2 el tráfico se más que duplicaría.
 # - 2 puntos: usa la prueba 150 (sin comunicación, +1,12 puntos de top-5) para decir que comunicar sirve.
 # - 1 punto: después de CONV3 los mapas ya están mezclados, luego en CONV4 se gana menos (o dice que es una hipótesis).
@@ -756,7 +756,7 @@ except NotImplementedError:
 # ## 6. ¿Mejora o ruido?
 #
 # La última línea, poner el *pooling* antes que la LRN, como hace la diapositiva, sube el error 0,14 puntos. ¿Es mucho?
-# Los errores se midieron con 50 000 imágenes de validación; con otras 50 000 habrían salido otros.
+# Los errores se midieron con 50 000 imágenes de validación; con otras 50 000 habrían salido otros.
 #
 # Si cada imagen se falla con probabilidad $p$, el tanto por uno de fallos en $n$ imágenes tiene un error estándar
 # (*standard error*, también llamado error típico) que vale $\sqrt{p (1 - p) / n}$. El de la **diferencia** de dos
@@ -796,7 +796,7 @@ compared = measuring.answer(
 )
 _, se, _ = compared(0.5, 0.5, 20000)
 assert contracts.close(se, 0.5), (
-    "dos errores de 0,5 en 20 000 imágenes: el error estándar es de 0,5 puntos"
+    "dos errores de 0,5 en 20 000 imágenes: el error estándar es de 0,5 puntos"
 )
 ### BEGIN HIDDEN TESTS
 import math
@@ -848,10 +848,10 @@ ax = gallery.draw("schedule_2012").axes[0]
 # ## Lo que te llevas
 #
 # - Dos GPU son `groups=2` en CONV2, CONV4 y CONV5: la mitad de pesos, y una matriz con bloques de ceros.
-# - Las GPU solo se comunican donde los mapas son pequeños: son 30 336 valores por imagen y sentido.
+# - Las GPU solo se comunican donde los mapas son pequeños: son 30 336 valores por imagen y sentido.
 # - Por la cuenta, AlexNet cabe en 3 GB; el artículo dice que no. La cuenta es un mínimo: di qué deja fuera.
 # - 15,3 o 16,4; 11,2 u 11,7: un error no se puede comparar si no se dice con qué datos y con cuántas redes se midió.
-# - Una mejora de 0,14 puntos en 50 000 imágenes no se distingue del ruido.
+# - Una mejora de 0,14 puntos en 50 000 imágenes no se distingue del ruido.
 #
 # **Fuentes.** Krizhevsky, Sutskever y Hinton (2012), *ImageNet Classification with Deep Convolutional Neural Networks*,
 # NIPS 25, apartados 2, 3.2 a 3.5, 5 y 6. Las pruebas y sus notas: `computerhistory/AlexNet-Source-Code`, `layers/`; el

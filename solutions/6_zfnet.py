@@ -89,7 +89,7 @@ SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimen
 # > 512, 1024, 512
 #
 # Hazlo al pie de la letra: toma AlexNet y cambia **solo** eso. **Predice** antes de calcular: ¿cuántos números entran
-# en FC6, si en AlexNet eran 9216? ¿Cuántos parámetros tendrá la red, si AlexNet tenía 62 millones?
+# en FC6, si en AlexNet eran 9 216? ¿Cuántos parámetros tendrá la red, si AlexNet tenía 62 millones?
 #
 # ### Ejercicio `n6-literal` (8 puntos)
 #
@@ -155,7 +155,7 @@ alexnet = [("conv", 11, 4, 0, 96), ("pool", 3, 2), ("conv", 5, 1, 2, 256), ("poo
 alexnet += [("conv", 3, 1, 1, 384), ("conv", 3, 1, 1, 384), ("conv", 3, 1, 1, 256), ("pool", 3, 2)]
 inputs, parameters = size(alexnet, [4096, 4096, 1000])
 assert inputs == 9216, "en AlexNet entran 6·6·256 = 9216 números en FC6"
-assert parameters == 62378344, "AlexNet, como la lista la diapositiva, tiene 62 378 344 parámetros"
+assert parameters == 62378344, "AlexNet, como la lista la diapositiva, tiene 62 378 344 parámetros"
 ### BEGIN HIDDEN TESTS
 changed = [("conv", 7, 2, 0, 96), *alexnet[1:]]
 assert size(changed, [4096, 4096, 1000]) == [43264, 201818216], "cambiando solo CONV1: no salen los números"
@@ -246,7 +246,7 @@ strides = [settings["stride"] for *_, settings in rows]
 assert strides == [2, 2, 2, 2, 1, 1, 1, 2], "CONV1, CONV2 y los poolings van con paso 2, y las demás, con paso 1"
 assert {settings["dilation"] for *_, settings in rows} == {1}, "ninguna capa salta píxeles: sin `dilation`"
 weights = sum(parameters for _, _, parameters, _ in rows)
-assert weights == 3726464, "las convoluciones tienen 3 726 464 parámetros: revisa que no haya grupos y que haya sesgos"
+assert weights == 3726464, "las convoluciones tienen 3 726 464 parámetros: revisa que no haya grupos y que haya sesgos"
 others = [kind for kind, *_ in layers if kind not in ("Conv2d", "MaxPool2d", "ReLU") and not kind.endswith("Pad2d")]
 assert not others, "se piden solo convoluciones, poolings, las ReLU y, si quieres, capas de relleno"
 pairs = itertools.pairwise(["the image", *(kind for kind, *_ in layers)])
@@ -256,7 +256,7 @@ assert before_relu <= {"Conv2d"}, "una ReLU solo puede ir justo detrás de una c
 
 
 # %% [markdown]
-# Ese paso de 2 en CONV2 es la línea que falta en la diapositiva: con él vuelven a entrar 9216 números en FC6. Y los
+# Ese paso de 2 en CONV2 es la línea que falta en la diapositiva: con él vuelven a entrar 9 216 números en FC6. Y los
 # 512, 1024, 512 no son la red base, sino otra que el artículo llama (b). La figura que la diapositiva deja pendiente
 # es la de arriba; debajo, lo que saldría al pie de la letra:
 
@@ -1097,7 +1097,7 @@ for row in records.read("results"):
 # %% [markdown]
 # ## Lo que te llevas
 #
-# - Al pie de la letra, la diapositiva da 386 548 840 parámetros. La línea que le falta es que CONV2 también va con paso
+# - Al pie de la letra, la diapositiva da 386 548 840 parámetros. La línea que le falta es que CONV2 también va con paso
 #   2.
 # - Con paso 4 se confunden frecuencias distintas; con paso 2, menos. Es uno de los dos defectos que vieron Zeiler y
 #   Fergus.

@@ -1044,7 +1044,7 @@ def compare(first, second, images):
 
 
 # %% probes="n5-noise"
-# Dos errores iguales, de 0,5, en 20 000 imágenes: la diferencia es 0; calcula el error estándar en papel.
+# Dos errores iguales, de 0,5, en 20 000 imágenes: la diferencia es 0; calcula el error estándar en papel.
 compare(0.5, 0.5, 20000)
 # Un 18 y un 21 %: la diferencia es de 3 puntos; calcula su error estándar con el enunciado delante.
 compare(0.18, 0.21, 5000)
