@@ -154,7 +154,7 @@ i.e. architecture is [CONV-POOL-CONV-POOL-FC-FC]
 #
 # **Trampa.** La línea [CONV-POOL-CONV-POOL-FC-FC] se deja una de las tres últimas (C5, F6 y la salida). El
 # submuestreo de 1998 sí tenía parámetros: un coeficiente y un sesgo por mapa, 12 en S2 y 32 en S4. La red impresa
-# tiene 60 000 parámetros entrenables; la que se escribe hoy, 61 706.
+# tiene 60 000 parámetros entrenables; la que se escribe hoy, 61 706.
 #
 # **Preguntar.** De 32 píxeles a 28 con un filtro de 5: ¿adónde van los otros 4?
 #
@@ -233,7 +233,7 @@ Markdown(FIRST_LAYER + f"\nOutput volume **{conv1.volume}**")
 # La respuesta de antes: 96 filtros, 96 mapas, de lado 55. Y la pregunta siguiente; la figura de abajo es un filtro.
 #
 # **Trampa.** Quien multiplica por el número de posiciones cuenta operaciones, no parámetros: el filtro es el mismo en
-# las 3025 posiciones.
+# las 3 025 posiciones.
 #
 # **Preguntar.** ¿Cuántos números tiene un solo filtro? ¿Depende del tamaño de la imagen?
 #
@@ -260,7 +260,7 @@ Markdown(FIRST_LAYER + f"\nOutput volume **{conv1.volume}**")
 # %% [markdown] notes=true
 # Primero la cuenta, después el redondeo, después los sesgos.
 #
-# **Trampa.** «35K» esconde dos números: 34 848 pesos, y 34 944 parámetros con los 96 sesgos. En los cuadernos se pide
+# **Trampa.** «35K» esconde dos números: 34 848 pesos, y 34 944 parámetros con los 96 sesgos. En los cuadernos se pide
 # siempre cuál de los dos.
 #
 # **Preguntar.** ¿Qué falta en la cuenta?
@@ -410,15 +410,15 @@ architecture(alexnet)
 
 # %% [markdown] notes=true
 # Leer la tabla de arriba abajo con los lados: 227, 55, 27, 13, 6. La columna de la derecha sale al pulsar: los
-# parámetros de cada capa. Las tres capas totalmente conectadas tienen el 94 % de los 62 378 344.
+# parámetros de cada capa. Las tres capas totalmente conectadas tienen el 94 % de los 62 378 344.
 #
-# **Trampa.** «Simplified»: es una sola torre. Con los dos grupos del artículo son 60 965 224, los «60 millones» que
+# **Trampa.** «Simplified»: es una sola torre. Con los dos grupos del artículo son 60 965 224, los «60 millones» que
 # imprime. Y *pooling* antes de la normalización es el orden de CaffeNet; el autor probó los dos en la primera capa y
 # la diferencia cabe en el ruido: 18,71 y 18,57 % de error top-5.
 #
 # **Preguntar.** ¿Qué capa tiene más parámetros, y por qué?
 #
-# **Respuesta.** FC6, con 37 752 832: cada una de sus 4096 neuronas lee las 9216 activaciones de POOL3, y no comparte
+# **Respuesta.** FC6, con 37 752 832: cada una de sus 4 096 neuronas lee las 9 216 activaciones de POOL3, y no comparte
 # los pesos con ninguna otra.
 #
 # **Cuaderno.** `n2-layer-table`, `n2-total-parameters`, `n2-alexnet-module`, `n3-order`.
@@ -532,7 +532,7 @@ Network spread across 2 GPUs, half the neurons (feature maps) on each GPU.
 #
 # **Preguntar.** Entrenando, ¿qué ocupa más: los parámetros o las activaciones?
 #
-# **Respuesta.** Con 128 imágenes, las activaciones: 1229 MiB con sus gradientes. Los parámetros, con sus gradientes y
+# **Respuesta.** Con 128 imágenes, las activaciones: 1 229 MiB con sus gradientes. Los parámetros, con sus gradientes y
 # el momento, son 698. Las activaciones crecen con el minilote; los parámetros, no.
 #
 # **Cuaderno.** `n5-grouped-conv`, `n5-training-bytes`, `n5-m2-three-gigabytes`.
@@ -565,7 +565,7 @@ Connections only with feature maps on same GPU
 #
 # **Preguntar.** ¿Cuántos pesos se ahorra CONV2 con dos grupos?
 #
-# **Respuesta.** La mitad: 307 200 de 614 400. Cada filtro lee 48 mapas en vez de 96.
+# **Respuesta.** La mitad: 307 200 de 614 400. Cada filtro lee 48 mapas en vez de 96.
 #
 # **Cuaderno.** `n5-block-diagonal`, `n5-gpu-parameters`.
 
@@ -589,15 +589,15 @@ across GPUs
 )
 
 # %% [markdown] notes=true
-# Las flechas que cruzan son lo que viaja: en CONV3, 21 632 números en cada sentido por imagen; en FC6, 4608; en FC7 y
+# Las flechas que cruzan son lo que viaja: en CONV3, 21 632 números en cada sentido por imagen; en FC6, 4 608; en FC7 y
 # FC8, 2048.
 #
-# **Trampa.** Si CONV2 también comunicara, serían 34 992 más, más que todo lo demás junto.
+# **Trampa.** Si CONV2 también comunicara, serían 34 992 más, más que todo lo demás junto.
 #
 # **Preguntar.** ¿Por qué en CONV3 y no en CONV2 o CONV4?
 #
-# **Respuesta.** Por la cuenta, porque es donde sale más barato: CONV2 leería 34 992 valores de la otra GPU y CONV4,
-# 32 448. El artículo no da esa razón: dice que el patrón se elige por validación cruzada, de modo que la comunicación
+# **Respuesta.** Por la cuenta, porque es donde sale más barato: CONV2 leería 34 992 valores de la otra GPU y CONV4,
+# 32 448. El artículo no da esa razón: dice que el patrón se elige por validación cruzada, de modo que la comunicación
 # sea una parte aceptable del cálculo.
 #
 # **Cuaderno.** `n5-traffic`, `n5-m1-why-conv3`.
@@ -635,10 +635,10 @@ drawing(figures.ranking(winners, (2012, 2013), canvas(1184, 560)), "Los ganadore
 # **Trampa.** El 16,4 es de cinco redes sin datos de fuera; con ellos, SuperVision bajó a 15,3. Y el 11,7 de 2013 es de
 # Clarifai, la empresa de Zeiler, no de la red del artículo: el equipo llamado ZF quedó en 13,51.
 #
-# **Preguntar.** Con 100 000 imágenes de test, ¿qué diferencia se puede tomar en serio?
+# **Preguntar.** Con 100 000 imágenes de test, ¿qué diferencia se puede tomar en serio?
 #
 # **Respuesta.** La que pase de dos errores estándar: con errores cerca del 14 %, unos 0,3 puntos. De 16,4 a 11,7 hay
-# 4,7. En las 50 000 de validación, el margen sube a 0,4.
+# 4,7. En las 50 000 de validación, el margen sube a 0,4.
 #
 # **Cuaderno.** `n5-winners`, `n5-ablation`, `n5-noise`.
 
@@ -679,7 +679,7 @@ ImageNet top 5 error: {chart[2012]}% -> {chart[2013]}% _de SuperVision, con cinc
 # **Preguntar.** ¿Qué lado sale de CONV1 con 7 y paso 2? ¿Y qué pasa con FC6?
 #
 # **Respuesta.** Con 227 píxeles, (227 − 7) / 2 + 1 = 111; en la figura 3, con 224 y redondeando hacia arriba, 110. Si
-# CONV2 no lleva paso 2, FC6 lee 86 528 números en vez de 9216.
+# CONV2 no lleva paso 2, FC6 lee 86 528 números en vez de 9 216.
 #
 # **Cuaderno.** `n6-literal`, `n6-figure-3`, `n6-aliasing`, `n6-occlusion`, `n6-deconvnet`.
 
@@ -751,11 +751,11 @@ Markdown(f"Lo que falta en la diapositiva: CONV2 con paso {strides[1]}, no {stri
 
 # %% [markdown] notes=true
 # Lo que sale si se cambia solo lo que dice la diapositiva: CONV1 deja 111 y POOL1 55, como en el artículo; pero CONV2,
-# con paso 1, se queda en 55 donde la del artículo baja a 26, y FC6 recibe 86 528 números en vez de 9216. Salen
-# 386 548 840 parámetros, 6,2 veces los de la figura 3.
+# con paso 1, se queda en 55 donde la del artículo baja a 26, y FC6 recibe 86 528 números en vez de 9 216. Salen
+# 386 548 840 parámetros, 6,2 veces los de la figura 3.
 #
 # **Trampa.** La diferencia no es de los filtros anchos: la red (b) del artículo, con los mismos 512, 1024, 512 y
-# paso 2 en CONV2, tiene 107 627 624.
+# paso 2 en CONV2, tiene 107 627 624.
 #
 # **Preguntar.** Con sus gradientes y su momento, ¿cabrían los parámetros en una tarjeta de 3 GB como las de AlexNet?
 #
@@ -810,8 +810,8 @@ lines.append(f"| varias | Clarifai\\*, la que ganó en 2013 | | {percent(round(c
 Markdown("\n".join(lines) + "\n\n\\* algunas, entrenadas además con datos de fuera")
 
 # %% [markdown] notes=true
-# Igual con igual: una red, de 18,2 a 16,5 (o 16,0 la ancha); cinco redes, de 16,4 a 15,3. La mejor cifra del artículo
-# de Zeiler y Fergus es 14,8, de seis redes.
+# Se compara igual con igual: una red, de 18,2 a 16,5 (o 16,0 la ancha); cinco redes, de 16,4 a 15,3. El mejor resultado
+# del artículo de Zeiler y Fergus es 14,8, de seis redes.
 #
 # **Trampa.** El 11,7 y el 11,2 son de Clarifai, la empresa de Zeiler, con redes que no están en el artículo. Ganó la
 # del 11,2, que usa datos de fuera.

@@ -15,18 +15,21 @@
 # la desmontas: repites a mano sus cuentas, escribes sus capas, la entrenas en pequeño con fotos reales, compruebas con
 # los apuntes de su autor qué parte de la victoria se debe a cada idea, y miras dentro, como hizo ZFNet un año después.
 #
-# Esta página no se entrega ni puntúa. Los seis cuadernos, sí:
+# Esta página no se entrega ni puntúa. Los seis cuadernos sí se entregan y puntúan:
 #
 # | Cuaderno | Minutos | Puntos |
 # |---|---|---|
-# | [1. Repaso: LeNet-5](1_lenet5.ipynb) | 150 | 100 |
-# | [2. AlexNet capa a capa](2_alexnet_capa_a_capa.ipynb) | 120 | 100 |
-# | [3. Dentro de las capas](3_dentro_de_las_capas.ipynb) | 150 | 100 |
-# | [4. Entrenar como en 2012](4_entrenamiento.ipynb) | 150 | 100 |
-# | [5. Dos GPU, ILSVRC y el cuaderno de Alex](5_dos_gpus_e_ilsvrc.ipynb) | 140 | 100 |
-# | [6. ZFNet: mirar dentro y cambiar la red](6_zfnet.ipynb) | 170 | 100 |
+# | [1. Repaso: LeNet-5](1_lenet5.ipynb) | 200 | 100 |
+# | [2. AlexNet capa a capa](2_alexnet_capa_a_capa.ipynb) | 225 | 100 |
+# | [3. Dentro de las capas](3_dentro_de_las_capas.ipynb) | 180 | 100 |
+# | [4. Entrenar como en 2012](4_entrenamiento.ipynb) | 170 | 100 |
+# | [5. Dos GPU, ILSVRC y el cuaderno de Alex](5_dos_gpus_e_ilsvrc.ipynb) | 160 | 100 |
+# | [6. ZFNet: mirar dentro y cambiar la red](6_zfnet.ipynb) | 180 | 100 |
 #
 # Ábrelos desde aquí o desde el panel de la izquierda, en este orden: cada uno se apoya en los anteriores.
+#
+# Los minutos son una estimación, y cada cuaderno los reparte por apartados: se cuentan 175 palabras y 5 líneas de código
+# leídas por minuto, 3 minutos por cada predicción y uno por cada punto. Puedes necesitar bastante más o bastante menos.
 
 # %% [markdown]
 # ## Cómo se trabaja
@@ -46,8 +49,8 @@
 #
 # ## Sin GPU, sin red
 #
-# No hace falta GPU: todo está pensado para un portátil con 2 núcleos. Tampoco red: los datos vienen con el paquete y los
-# experimentos largos traen sus resultados. Si tienes GPU, las mismas celdas la usan donde compensa.
+# No hace falta GPU: todo está pensado para un portátil con 2 núcleos. Tampoco hace falta red: los datos vienen con el
+# paquete y los experimentos largos traen sus resultados. Si tienes GPU, las mismas celdas la usan donde compensa.
 #
 # Para interrumpir una celda que tarda demasiado, pulsa el cuadrado ■ de la barra. El cuaderno sigue sirviendo.
 
@@ -75,3 +78,10 @@ _ = doctor.say(doctor.examine("."))
 
 # %%
 progress.report()
+
+# %% [markdown]
+# ## Glosario
+#
+# Los términos de los cuadernos, en español y como los encontrarás en los artículos y en el código:
+#
+# GLOSARIO

@@ -4,7 +4,7 @@
 #     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
-#   minutes: 150
+#   minutes: 200
 #   title: '1. Repaso: LeNet-5'
 # ---
 
@@ -29,7 +29,8 @@
 # | «Review: LeNet-5» | *i.e. architecture is [CONV-POOL-CONV-POOL-FC-FC]* | apartados 6 a 8 y 11 |
 # | «Case Study: AlexNet», POOL1 (un adelanto) | *Parameters: 0!* | apartado 4 |
 #
-# **Tiempo:** unos 150 minutos. **GPU:** no hace falta; el entrenamiento más largo dura unos segundos en 2 núcleos.
+# **Tiempo:** unos 200 minutos: 5 el apartado 1, 20 el 2, 35 el 3, 30 el 4, 20 el 5, 25 el 6, 20 el 7, 15 el 8, 10 el 9,
+# 10 el 10, 5 el 11 y 5 el resto. **GPU:** no hace falta; el entrenamiento más largo dura unos segundos en 2 núcleos.
 #
 # | Ejercicio | Puntos |
 # |---|---|
@@ -82,8 +83,9 @@ from tema9.arithmetic import spanish
 
 figures.describe_pictures()  # cada figura, con su texto alternativo
 torch.manual_seed(0)
-torch.set_num_threads(1)  # con redes tan pequeñas, más hilos no ganan tiempo y estorban en una máquina ocupada
-SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimentos largos se acortan
+# Con redes tan pequeñas, más hilos no ganan tiempo y estorban en una máquina ocupada.
+torch.set_num_threads(1)
+SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimentos se acortan
 
 # %% [markdown]
 # ## 1. La red de la diapositiva
@@ -109,8 +111,8 @@ ax = figures.volumes(tema9.layer_table("lenet5_1998"))
 
 # %% [markdown]
 # Compara la figura con la tercera línea de la diapositiva. Cuenta las cajas que hay detrás de S4: ¿cuántas son, y
-# cuántas letras FC hay en `[CONV-POOL-CONV-POOL-FC-FC]`? No te cuadrará. Apúntalo: volveremos a ello en el último
-# ejercicio.
+# cuántas letras FC hay en `[CONV-POOL-CONV-POOL-FC-FC]`? Los dos números no coinciden. Apunta la diferencia: volveremos
+# a ella en el último ejercicio.
 #
 # Los datos de hoy son 5 000 dígitos reales de MNIST, 500 de cada clase, que vienen con el paquete y no necesitan red.
 # Las repartimos en 3 500 para entrenar (*train*), 500 para decidir (*validation*) y 1 000 para informar (*test*),
@@ -120,13 +122,14 @@ ax = figures.volumes(tema9.layer_table("lenet5_1998"))
 digits = tema9.data.digits()
 for part in ("train", "validation", "test"):
     images = getattr(digits, part).images
-    print(f"{part:10}  {tuple(images.shape)}  valores de {spanish(images.min(), 1)} a {spanish(images.max(), 3)}")
+    low, high = spanish(images.min(), 1), spanish(images.max(), 3)
+    print(f"{part:10}  {tuple(images.shape)}  valores de {low} a {high}")
 ax = figures.digits(digits.train.images[:16], digits.train.labels[:16])
 
 # %% [markdown]
 # El fondo vale −0,1 y la tinta 1,175, como en el artículo, que busca así una entrada de media cercana a 0 y varianza
-# cercana a 1: acelera el aprendizaje. En nuestras imágenes la media lo cumple (0,03); la varianza, con tanto fondo, se
-# queda en 0,12. Los ejes son siempre `N, C, H, W`: imagen, canal, fila, columna.
+# cercana a 1, porque así se aprende antes. En nuestras imágenes la media lo cumple (0,03); la varianza, con tanto
+# fondo, se queda en 0,12. Los ejes son siempre `N, C, H, W`: imagen, canal, fila, columna.
 
 # %% [markdown]
 # ## 2. De 32 a 28: el tamaño de salida
@@ -192,7 +195,9 @@ import torch
 from tema9 import contracts, measuring
 
 side = measuring.answer(conv_output_size, contracts.integer)
-assert side(32, 5) == 28, "C1 de LeNet-5: con 32 px y una ventana de 5 deben salir 28; ¿cuentas la primera posición?"
+assert side(32, 5) == 28, (
+    "C1 de LeNet-5: con 32 px y una ventana de 5 deben salir 28; ¿cuentas la primera posición?"
+)
 assert side(28, 2, stride=2) == 14, "S2 de LeNet-5: con 28 px, ventana de 2 y paso 2 deben salir 14"
 ### BEGIN HIDDEN TESTS
 assert side(5, 5) == 1, "una ventana tan grande como la imagen cabe exactamente una vez"
@@ -224,8 +229,8 @@ assert measuring.raised_by(conv_output_size, 3, 5, padding=1) is None, "has olvi
 # ### ¿Por qué 32 × 32, si los dígitos son de 28 × 28?
 #
 # En MNIST el dibujo ocupa como mucho 20 × 20 píxeles, en el centro de 28 × 28. El artículo añade 2 píxeles por lado. La
-# razón (apartado II.B): los rasgos que distinguen un dígito, como el final de un trazo o una esquina, deben poder caer
-# en el **centro** de lo que ve una neurona de las capas altas, también cuando están en el borde del dibujo.
+# razón (apartado II.B) es que los rasgos que distinguen un dígito, como el final de un trazo o una esquina, deben poder
+# caer en el **centro** de lo que ve una neurona de las capas altas, también cuando están en el borde del dibujo.
 #
 # El trozo de imagen que ve una neurona es su campo receptivo (*receptive field*). El de C3 mide 14 × 14 píxeles. Con
 # 32 × 32 píxeles de entrada, los centros de esos campos se reparten por todo el dibujo; con 28 × 28 y sin relleno
@@ -259,7 +264,7 @@ for title, padding in (("28 px sin relleno", 0), ("28 px con padding=2", 2)):
 #
 # $$y_{o,i,j} = b_o + \sum_{c,u,v} w_{o,c,u,v} \, x_{c,i+u,j+v}$$
 #
-# Tres detalles que se olvidan:
+# Hay tres detalles que se olvidan:
 #
 # 1. hay **un** sesgo por mapa de salida, no uno por canal ni uno por peso;
 # 2. el núcleo **no se gira**. Los matemáticos llaman a esto *correlación cruzada*; la convolución de los libros le da
@@ -310,11 +315,15 @@ ready_made = measuring.uses(conv2d, *of_scipy) or measuring.calls_of_torch(
 )
 assert not ready_made, "aquí se pide escribir la convolución, no llamar a una ya hecha"
 image = torch.arange(16.0).view(1, 4, 4)
-corner = torch.tensor([[[[0.0, 0.0, 1.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]]])  # un 1 arriba a la derecha
+corner = torch.zeros(1, 1, 3, 3)
+corner[0, 0, 0, 2] = 1  # arriba a la derecha
 result = maps(image, corner, torch.zeros(1))
-assert result.shape == (1, 2, 2), "con 4 x 4 px y un núcleo de 3 x 3, la salida es de 2 x 2: (1, 2, 2)"
+assert result.shape == (1, 2, 2), (
+    "con 4 x 4 px y un núcleo de 3 x 3, la salida es de 2 x 2: (1, 2, 2)"
+)
 assert result.flatten().tolist() == [2, 3, 6, 7], (
-    "un núcleo con un solo 1, arriba a la derecha, copia ese píxel de cada ventana; ¿has girado el núcleo?"
+    "un núcleo con un solo 1, arriba a la derecha, copia ese píxel de cada ventana;"
+    " ¿has girado el núcleo?"
 )
 ### BEGIN HIDDEN TESTS
 generator = torch.Generator().manual_seed(1)
@@ -339,7 +348,9 @@ ready_made = measuring.uses(conv2d, *of_scipy) or measuring.calls_of_torch(
 )
 assert not ready_made, "aquí se pide escribir la convolución, no llamar a una ya hecha"
 result = maps(torch.ones(2, 3, 3), torch.ones(2, 2, 3, 3), torch.tensor([0.0, 10.0]))
-assert result.shape == (2, 1, 1), "dos mapas de salida de 1 x 1: ¿has sumado los canales de entrada?"
+assert result.shape == (2, 1, 1), (
+    "dos mapas de salida de 1 x 1: ¿has sumado los canales de entrada?"
+)
 assert result.flatten().tolist() == [18, 28], (
     "todo unos, 2 canales y 3 x 3: cada suma es 18, más el sesgo de su mapa (0 y 10), una sola vez"
 )
@@ -480,12 +491,14 @@ assert not measuring.changes_its_inputs(subsampling, maps, coefficient, bias), "
 
 # %% explore=true
 digit = digits.test.images[:1]
-then = tema9.layers.scaled_tanh(tema9.layers.Subsampling(1, 2)(digit)).detach()  # coeficiente 0,25 y sesgo 0
+layer_s = tema9.layers.Subsampling(1, 2)  # coeficiente 0,25 y sesgo 0
+then = tema9.layers.scaled_tanh(layer_s(digit)).detach()
 now = F.max_pool2d(digit, 2)
 ax = figures.maps(torch.cat([then, now, now - then])[:, 0])
 
 # %% [markdown]
-# En los bordes: basta un píxel de tinta para que el máximo sea tinta, mientras que la suma se queda a medias.
+# La diferencia es mayor en los bordes: basta un píxel de tinta para que el máximo valga lo que la tinta, mientras que
+# la suma se queda a medias.
 #
 # ### Ejercicio `n1-s2-parameters` (5 puntos)
 #
@@ -558,9 +571,10 @@ ax = figures.connections(C3_INPUTS)
 
 # %% solution="n1-c3-table"
 def c3_table(maps=6):
-    """Devuelve la tabla de conexiones de C3: True donde la columna (mapa de C3) lee la fila (mapa de S2).
+    """Devuelve la tabla de conexiones: True donde la columna (mapa de C3) lee la fila (mapa de S2).
 
-    maps: cuántos mapas tiene S2, par, 6 o más. Salida: lista de filas o matriz, (maps, 2 * maps + maps // 2 + 1).
+    maps: cuántos mapas tiene S2, par, 6 o más.
+    Salida: lista de filas o matriz, (maps, 2 * maps + maps // 2 + 1).
     """
     ### BEGIN SOLUTION
     half = maps // 2
@@ -585,9 +599,12 @@ table = measuring.answer(c3_table, contracts.array)()
 assert table.shape == (6, 16), "la tabla tiene 6 filas (mapas de S2) y 16 columnas (mapas de C3)"
 assert set(table.flatten().tolist()) <= {0, 1}, "en cada casilla va True o False"
 assert table.sum(axis=0).tolist() == [3] * 6 + [4] * 9 + [6], (
-    "sumando por columnas: seis de tres, nueve de cuatro y una de seis; ¿has cerrado el círculo detrás del mapa 5?"
+    "sumando por columnas: seis de tres, nueve de cuatro y una de seis;"
+    " ¿has cerrado el círculo detrás del mapa 5?"
 )
-assert table.sum(axis=1).tolist() == [10] * 6, "cada mapa de S2 lo leen diez mapas de C3; ¿hay columnas repetidas?"
+assert table.sum(axis=1).tolist() == [10] * 6, (
+    "cada mapa de S2 lo leen diez mapas de C3; ¿hay columnas repetidas?"
+)
 ### BEGIN HIDDEN TESTS
 assert len({tuple(column) for column in table.T.tolist()}) == 16, "hay columnas repetidas"
 paper = ["012", "123", "234", "345", "045", "015", "0123", "1234", "2345", "0345", "0145", "0125"]
@@ -604,7 +621,9 @@ from tema9 import contracts, measuring
 
 table_for = measuring.answer(c3_table, contracts.array)
 table = table_for(8)
-assert table.shape == (8, 21), "con 8 mapas hay 8 + 8 + 4 + 1 columnas: ¿usa tu regla el argumento `maps`?"
+assert table.shape == (8, 21), (
+    "con 8 mapas hay 8 + 8 + 4 + 1 columnas: ¿usa tu regla el argumento `maps`?"
+)
 ### BEGIN HIDDEN TESTS
 for maps in (8, 10, 12):
     table = table_for(maps)
@@ -653,7 +672,9 @@ for maps in (8, 10, 12):
 
 # %% solution="n1-parameter-count"
 def lenet5_parameters(modern, in_channels=1, num_classes=10):
-    """Devuelve los parámetros de cada capa de LeNet-5: un dict con las claves C1, S2, C3, S4, C5, F6 y OUTPUT.
+    """Devuelve los parámetros de cada capa de LeNet-5.
+
+    Salida: un dict con las claves C1, S2, C3, S4, C5, F6 y OUTPUT.
 
     modern: False para la de 1998, True para la moderna. in_channels, num_classes: enteros.
     """
@@ -680,7 +701,9 @@ from tema9 import contracts, measuring
 
 parameters = measuring.answer(lenet5_parameters, contracts.mapping(contracts.integer))
 counts = parameters(False)
-assert set(counts) == {"C1", "S2", "C3", "S4", "C5", "F6", "OUTPUT"}, "da un número por cada capa, también si es 0"
+assert set(counts) == {"C1", "S2", "C3", "S4", "C5", "F6", "OUTPUT"}, (
+    "da un número por cada capa, también si es 0"
+)
 assert counts["C1"] == 156, "C1: 6 núcleos de 5 x 5, cada uno con su sesgo: 6 · (25 + 1) = 156"
 ### BEGIN HIDDEN TESTS
 pieces = {900: "C3 completa", -44: "S2 y S4 sin parámetros", 850: "la salida entrenable"}
@@ -702,7 +725,9 @@ from tema9 import contracts, measuring
 
 parameters = measuring.answer(lenet5_parameters, contracts.mapping(contracts.integer))
 counts = parameters(True)
-assert set(counts) == {"C1", "S2", "C3", "S4", "C5", "F6", "OUTPUT"}, "da un número por cada capa, también si es 0"
+assert set(counts) == {"C1", "S2", "C3", "S4", "C5", "F6", "OUTPUT"}, (
+    "da un número por cada capa, también si es 0"
+)
 assert counts["C1"] == 156, "C1 es igual que en 1998: 6 · (25 + 1) = 156"
 ### BEGIN HIDDEN TESTS
 pieces = {-900: "la C3 de 1998, conectada a medias", 44: "S2 y S4 con parámetros", -850: "la salida fija de 1998"}
@@ -780,7 +805,7 @@ for name in ("lenet5_1998", "lenet5"):
 # ## 7. LeNet-5 en PyTorch
 #
 # Un modelo de PyTorch es una clase que hereda de `nn.Module`: en `__init__` se declaran las capas, y en `forward` se
-# usan. La red moderna, con la activación ReLU detrás de C1, C3, C5 y F6, pero **no** detrás de la salida:
+# usan. La red moderna lleva la activación ReLU detrás de C1, C3, C5 y F6, pero **no** detrás de la salida:
 #
 # | capa | qué hace | salida |
 # |---|---|---|
@@ -844,7 +869,9 @@ from tema9 import measuring
 
 measuring.require_own(LeNet5)
 sizes = [math.prod(shape) for shape in measuring.parameter_shapes(LeNet5)]
-assert sum(sizes) == 61706, "la LeNet-5 moderna tiene 61706 parámetros: ¿cinco capas con pesos, todas con sesgo?"
+assert sum(sizes) == 61706, (
+    "la LeNet-5 moderna tiene 61706 parámetros: ¿cinco capas con pesos, todas con sesgo?"
+)
 logits = measuring.model_output(LeNet5, torch.zeros(4, 1, 32, 32))
 assert tuple(logits.shape) == (4, 10), "para 4 imágenes deben salir (4, 10) puntuaciones"
 ### BEGIN HIDDEN TESTS
@@ -852,7 +879,7 @@ expected = [150, 6, 2400, 16, 48000, 120, 10080, 84, 840, 10]
 assert sizes == expected, "los pesos no son los de la tabla, o las capas no están declaradas en el orden en que se usan"
 for count in (1, 7):
     logits = measuring.model_output(LeNet5, torch.zeros(count, 1, 32, 32))
-    assert tuple(logits.shape) == (count, 10), "falla al cambiar el número de imágenes: ¿has fijado el tamaño del lote?"
+    assert tuple(logits.shape) == (count, 10), "falla al cambiar el número de imágenes: ¿has fijado el tamaño del minilote?"
 logits = measuring.model_output(LeNet5, torch.zeros(2, 1, 32, 32), num_classes=26)
 assert tuple(logits.shape) == (2, 26), "con num_classes=26 deben salir 26 puntuaciones por imagen"
 ### END HIDDEN TESTS
@@ -919,7 +946,7 @@ assert contracts.close(training, expected, tolerance=1e-3), "al entrenar calcula
 
 # %% solution="n1-train-step"
 def train_step(model, optimizer, images, labels):
-    """Da un paso de entrenamiento con un lote y devuelve su pérdida media en nats, un float.
+    """Da un paso de entrenamiento con un minilote y devuelve su pérdida media en nats, un float.
 
     images: (N, C, H, W). labels: (N,), enteros. model: devuelve logits, (N, clases).
     """
@@ -936,8 +963,9 @@ def train_step(model, optimizer, images, labels):
 def evaluate(model, data, batch_size=100):
     """Devuelve (pérdida media en nats, error en %) del modelo en el conjunto de test.
 
-    data: tiene data.train, data.validation y data.test; cada parte, .images (N, C, H, W) y .labels (N,).
-    batch_size: imágenes por lote; el último puede ser más corto.
+    data: tiene data.train, data.validation y data.test.
+    Cada parte tiene .images (N, C, H, W) y .labels (N,).
+    batch_size: imágenes por minilote; el último puede ser más corto.
     """
     ### BEGIN SOLUTION
     model.eval()
@@ -965,7 +993,9 @@ from tema9 import contracts, measuring
 
 measuring.require_own(train_step)
 run = measuring.training_run(train_step, steps=6, images=64)
-assert run["losses"][-1] < run["losses"][0], "tras 6 pasos con las mismas 64 imágenes, la pérdida tendría que bajar"
+assert run["losses"][-1] < run["losses"][0], (
+    "tras 6 pasos con las mismas 64 imágenes, la pérdida tendría que bajar"
+)
 ### BEGIN HIDDEN TESTS
 assert run["training"], "el modelo llegó en modo evaluación y lo has usado así: falta model.train()"
 
@@ -1022,7 +1052,7 @@ for count, batch_size in ((12, 4), (10, 4), (23, 5), (5, 100)):
     for part in ("train", "validation"):
         other_loss, _ = measuring.evaluation(in_one_go(part), images=count)["result"]
         assert not contracts.close(loss, other_loss, tolerance=1e-6), f"has medido en data.{part}; lo que se pide es data.test"
-    short = "" if count % batch_size == 0 else " cuando el último lote es más corto"
+    short = "" if count % batch_size == 0 else " cuando el último minilote es más corto"
     assert contracts.close(loss, expected_loss, tolerance=1e-5), f"la pérdida media no es correcta{short}"
     assert contracts.close(error, expected_error, tolerance=1e-3), f"el error no es correcto{short}: fallos de cada 100 imágenes"
 ### END HIDDEN TESTS
@@ -1030,14 +1060,14 @@ for count, batch_size in ((12, 4), (10, 4), (23, 5), (5, 100)):
 # %% [markdown]
 # ## 9. Entrenar y leer los errores
 #
-# Ahora, en serio: 3 500 dígitos, 12 épocas (*epochs*, vueltas completas a los datos), descenso por gradiente
-# estocástico con momento. El bucle de `tema9.training.train` es el tuyo, con cuatro añadidos: en cada paso encoge un
-# poco los pesos (decaimiento de pesos, *weight decay*, de 0,003), mide en `validation` al final de cada época, divide
-# por 10 la tasa de aprendizaje (*learning rate*) cuando lleva 6 épocas sin mejorar, y se queda con los pesos de la
-# mejor época.
+# Ahora entrenamos en serio, con 3 500 dígitos, durante 12 épocas (*epochs*, vueltas completas a los datos) y con
+# descenso de gradiente estocástico con momento. El bucle de `tema9.training.train` es el tuyo, con cuatro añadidos: en
+# cada paso encoge un poco los pesos (decaimiento de pesos, *weight decay*, de 0,003), mide en `validation` al final de
+# cada época, divide por 10 la tasa de aprendizaje (*learning rate*) cuando lleva 6 épocas sin mejorar, y se queda con
+# los pesos de la mejor época.
 #
 # **Predice** el error de test. El artículo informa de un 0,95 % en MNIST, con 60 000 imágenes para entrenar; aquí
-# tienes 17 veces menos. ¿1 %? ¿4 %? ¿15 %?
+# tienes 17 veces menos. ¿Será un 1 %, un 4 % o un 15 %?
 #
 # La red es la del paquete. Si tu `LeNet5` ya funciona, cambia `tema9.models.LeNet5()` por `LeNet5()` y entrena la tuya.
 
@@ -1063,7 +1093,7 @@ ax = figures.learning(history)
 # enseña cada dígito en cada época con otro desplazamiento, otro giro y otra deformación elástica, y en 30 épocas el
 # error medio de cinco semillas baja del 2,4 al 1,2 %.
 #
-# Un porcentaje no dice **en qué** se equivoca. Míralo: de cada dígito mal clasificado, lo que la red responde.
+# Un porcentaje no dice **en qué** se equivoca. Mira cada dígito mal clasificado, con lo que la red responde.
 
 # %% explore=true
 with torch.no_grad():
@@ -1074,8 +1104,8 @@ shown = wrong[:24]
 ax = figures.digits(digits.test.images[shown], digits.test.labels[shown], predictions[shown])
 
 # %% [markdown]
-# Clasifica los fallos en tres montones: los que tú también habrías fallado, los que se entienden (un 4 cerrado que
-# parece un 9) y los que no tienen excusa. ¿Qué confusiones se repiten?
+# Clasifica los fallos en tres grupos: los que tú también habrías cometido, los que se entienden (un 4 cerrado que
+# parece un 9) y los que no se entienden. ¿Qué confusiones se repiten?
 
 # %% explore=true
 pairs = torch.stack([digits.test.labels[wrong], predictions[wrong]], dim=1)
@@ -1085,8 +1115,8 @@ for place in counts.argsort(descending=True)[:5]:
     print(f"un {true} tomado por un {answered}: {int(counts[place])}")
 
 # %% [markdown]
-# ¿Y por dentro? Aquí está el mismo dígito en C1 (6 mapas de 28 × 28, detrás de la ReLU) y en C3 (16 mapas de 10 × 10).
-# **Predice** en cuál de las dos reconocerás todavía el dígito. ¿Hay algún mapa apagado?
+# ¿Qué pasa dentro de la red? Aquí está el mismo dígito en C1 (6 mapas de 28 × 28, detrás de la ReLU) y en C3 (16 mapas
+# de 10 × 10). **Predice** en cuál de las dos reconocerás todavía el dígito. ¿Hay algún mapa apagado?
 #
 # Después dibuja el tuyo con el ratón, o muévelo de sitio con los controles: ¿cuántos píxeles aguanta antes de que la
 # red se equivoque?
@@ -1114,7 +1144,10 @@ def scramble(split):
 
 
 scrambled = replace(
-    digits, train=scramble(digits.train), validation=scramble(digits.validation), test=scramble(digits.test)
+    digits,
+    train=scramble(digits.train),
+    validation=scramble(digits.validation),
+    test=scramble(digits.test),
 )
 ax = figures.digits(scrambled.train.images[:10], scrambled.train.labels[:10])
 
@@ -1156,14 +1189,14 @@ ax = figures.bars(errors, ylabel="error de test (%)")
 # | LeNet-5, 61 706 parámetros | de 2,4 a 3,5 | de 11,1 a 11,6 |
 # | MLP, 62 110 parámetros | de 6,6 a 7,1 | de 6,6 a 7,1 |
 #
-# Qué se puede decir con eso, y qué no:
+# Esto es lo que se puede decir con esos números, y lo que no:
 #
 # - **Al MLP le da igual.** Cada neurona lee todos los píxeles con pesos propios, así que cambiarlos de sitio solo
 #   cambia de sitio los pesos. Las diferencias que veas vienen del sorteo inicial y de que 1 000 imágenes son pocas.
 # - **LeNet-5 pierde toda su ventaja**, y algo más: desordenada es peor que el MLP. Con el mismo número de parámetros,
-#   lo que la hacía mejor era suponer que los vecinos importan. Cuando es mentira, estorba.
-# - **No cae hasta el azar.** Sus capas totalmente conectadas tienen el 96 % de los parámetros y sacan partido de
-#   lo que les llega.
+#   lo que la hacía mejor era suponer que los vecinos importan. Cuando esa suposición es falsa, estorba.
+# - **No cae hasta el azar.** Sus capas totalmente conectadas tienen el 96 % de los parámetros y aprovechan lo que les
+#   llega.
 # - Es una sola permutación, un solo tamaño de red y una receta ajustada para LeNet-5. Con más datos o más épocas, las
 #   distancias serían otras.
 
@@ -1206,7 +1239,7 @@ ax = figures.bars(errors, ylabel="error de test (%)")
 # === END MARK SCHEME ===
 
 # %% [markdown]
-# ## Para llevarse
+# ## Lo que te llevas
 #
 # - El lado de la salida: $\left\lfloor \frac{n + 2p - k}{s} \right\rfloor + 1$. Lo usarás en cada capa de AlexNet.
 # - Los parámetros están en las capas totalmente conectadas; las multiplicaciones, en las convoluciones.

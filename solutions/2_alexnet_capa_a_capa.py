@@ -4,7 +4,7 @@
 #     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
-#   minutes: 120
+#   minutes: 225
 #   title: 2. AlexNet capa a capa
 # ---
 
@@ -19,7 +19,7 @@
 # - qué trozo de la imagen ve cada neurona (campo receptivo, *receptive field*);
 # - por qué el artículo dice 224 píxeles y la diapositiva 227, y cómo se escribe la red en PyTorch.
 #
-# | Diapositiva | Sección |
+# | Diapositiva | Apartado |
 # |---|---|
 # | Case Study: AlexNet · Architecture: CONV1, MAX POOL1, NORM1, ... | 1. La lista de capas |
 # | Q: what is the output volume size? Hint: (227-11)/4+1 = 55 | 2. CONV1: el volumen de salida |
@@ -45,7 +45,8 @@
 # | `n2-m1-60-million`: ¿60 millones? (se corrige a mano) | 5 |
 # | **Total** | **100** |
 #
-# **Tiempo:** unas 2 horas. **GPU:** no hace falta; tampoco red.
+# **Tiempo:** unos 225 minutos: 5 el apartado 1, 10 el 2, 20 el 3, 10 el 4, 30 el 5, 15 el 6, 20 el 7, 30 el 8, 20 el 9,
+# 30 el 10, 15 el 11, 10 el 12 y 10 el resto. **GPU:** no hace falta; tampoco red.
 #
 # **Cómo se comprueba.** Detrás de cada ejercicio hay una celda `tema9.check("...")`: ejecútala tantas veces como
 # quieras; si tu respuesta tiene un fallo conocido, te dirá cuál. Después viene la celda que puntúa, con algunas
@@ -82,22 +83,28 @@ figures.describe_pictures()  # cada figura, con su texto alternativo
 
 # La lista de la diapositiva "Full (simplified) AlexNet architecture", capa por capa.
 SLIDE = [
-    {"name": "CONV1", "kind": "conv", "out_channels": 96, "kernel_size": 11, "stride": 4, "padding": 0, "groups": 1},
+    {"name": "CONV1", "kind": "conv", "out_channels": 96,
+     "kernel_size": 11, "stride": 4, "padding": 0, "groups": 1},
     {"name": "POOL1", "kind": "pool", "kernel_size": 3, "stride": 2, "padding": 0},
     {"name": "NORM1", "kind": "norm", "size": 5},
-    {"name": "CONV2", "kind": "conv", "out_channels": 256, "kernel_size": 5, "stride": 1, "padding": 2, "groups": 1},
+    {"name": "CONV2", "kind": "conv", "out_channels": 256,
+     "kernel_size": 5, "stride": 1, "padding": 2, "groups": 1},
     {"name": "POOL2", "kind": "pool", "kernel_size": 3, "stride": 2, "padding": 0},
     {"name": "NORM2", "kind": "norm", "size": 5},
-    {"name": "CONV3", "kind": "conv", "out_channels": 384, "kernel_size": 3, "stride": 1, "padding": 1, "groups": 1},
-    {"name": "CONV4", "kind": "conv", "out_channels": 384, "kernel_size": 3, "stride": 1, "padding": 1, "groups": 1},
-    {"name": "CONV5", "kind": "conv", "out_channels": 256, "kernel_size": 3, "stride": 1, "padding": 1, "groups": 1},
+    {"name": "CONV3", "kind": "conv", "out_channels": 384,
+     "kernel_size": 3, "stride": 1, "padding": 1, "groups": 1},
+    {"name": "CONV4", "kind": "conv", "out_channels": 384,
+     "kernel_size": 3, "stride": 1, "padding": 1, "groups": 1},
+    {"name": "CONV5", "kind": "conv", "out_channels": 256,
+     "kernel_size": 3, "stride": 1, "padding": 1, "groups": 1},
     {"name": "POOL3", "kind": "pool", "kernel_size": 3, "stride": 2, "padding": 0},
     {"name": "FC6", "kind": "linear", "out_features": 4096},
     {"name": "FC7", "kind": "linear", "out_features": 4096},
     {"name": "FC8", "kind": "linear", "out_features": 1000},
 ]
 
-# La tabla de esa red, calculada por el paquete, y las mismas capas con las formas que entran y salen de cada una.
+# La tabla de esa red, calculada por el paquete, y las mismas capas con las formas que entran y
+# salen de cada una.
 table = tema9.layer_table("alexnet_slide")
 ROWS = []
 for layer, row in zip(SLIDE, table, strict=True):
@@ -168,8 +175,8 @@ plt.show()
 def conv_output_shape(in_shape, out_channels, kernel_size, stride=1, padding=0):
     """Devuelve la forma (C, H, W) de lo que sale de una convolución.
 
-    in_shape: (C, H, W) de lo que entra. kernel_size, stride y padding, en píxeles. No hace falta comprobar que la
-    ventana cabe.
+    in_shape: (C, H, W) de lo que entra. kernel_size, stride y padding, en píxeles.
+    No hace falta comprobar que la ventana cabe.
     """
     ### BEGIN SOLUTION
     _, height, width = in_shape
@@ -189,9 +196,15 @@ from tema9 import contracts, measuring
 
 volume = measuring.answer(conv_output_shape, contracts.integers(3))
 shape = volume((3, 227, 227), 96, 11, stride=4)
-assert shape[0] != 3 and shape[2] != 3, "CONV1: los 3 canales no sobreviven; cada filtro los suma todos en un solo mapa"
-assert shape != [55, 55, 96], "CONV1: los números están bien, pero el orden es el de PyTorch, (C, H, W)"
-assert shape == [96, 55, 55], "CONV1: revisa cuántos mapas salen y el lado, con la pista de la diapositiva"
+assert shape[0] != 3 and shape[2] != 3, (
+    "CONV1: los 3 canales no sobreviven; cada filtro los suma todos en un solo mapa"
+)
+assert shape != [55, 55, 96], (
+    "CONV1: los números están bien, pero el orden es el de PyTorch, (C, H, W)"
+)
+assert shape == [96, 55, 55], (
+    "CONV1: revisa cuántos mapas salen y el lado, con la pista de la diapositiva"
+)
 ### BEGIN HIDDEN TESTS
 import random
 
@@ -271,8 +284,12 @@ tema9.check("n2-conv-params")
 from tema9 import contracts, measuring
 
 parameters = measuring.answer(conv_params, contracts.integer)
-assert parameters(3, 96, 11, bias=False) == 34848, "CONV1 sin sesgos: ¿cuentas los 3 canales y los dos lados?"
-assert parameters(3, 96, 11) == 34944, "CONV1 con sesgos: hay un sesgo por filtro, y por defecto se cuentan"
+assert parameters(3, 96, 11, bias=False) == 34848, (
+    "CONV1 sin sesgos: ¿cuentas los 3 canales y los dos lados?"
+)
+assert parameters(3, 96, 11) == 34944, (
+    "CONV1 con sesgos: hay un sesgo por filtro, y por defecto se cuentan"
+)
 ### BEGIN HIDDEN TESTS
 import random
 
@@ -291,7 +308,9 @@ for _ in range(6):
 from tema9 import contracts, measuring
 
 parameters = measuring.answer(conv_params, contracts.integer)
-assert parameters(2, 2, 1, bias=False, groups=2) == 2, "2 filtros de 1x1 en 2 grupos: cada uno lee un solo canal"
+assert parameters(2, 2, 1, bias=False, groups=2) == 2, (
+    "2 filtros de 1x1 en 2 grupos: cada uno lee un solo canal"
+)
 ### BEGIN HIDDEN TESTS
 import random
 
@@ -373,9 +392,13 @@ tema9.check("n2-pool1")
 # %% tests="n2-pool1" case="volume" points=2
 from tema9 import contracts, measuring
 
-layer = measuring.answer(max_pool_layer, contracts.together(contracts.integers(3), contracts.integer))
+layer = measuring.answer(
+    max_pool_layer, contracts.together(contracts.integers(3), contracts.integer)
+)
 shape, _ = layer((96, 55, 55), 3, 2)
-assert shape[0] == 96, "POOL1: el pooling trata cada mapa por separado; salen tantos mapas como entran"
+assert shape[0] == 96, (
+    "POOL1: el pooling trata cada mapa por separado; salen tantos mapas como entran"
+)
 assert shape == [96, 27, 27], "POOL1: revisa el lado con la pista de la diapositiva"
 ### BEGIN HIDDEN TESTS
 import random
@@ -395,7 +418,9 @@ for _ in range(8):
 # %% tests="n2-pool1" case="parameters" points=1
 from tema9 import contracts, measuring
 
-layer = measuring.answer(max_pool_layer, contracts.together(contracts.integers(3), contracts.integer))
+layer = measuring.answer(
+    max_pool_layer, contracts.together(contracts.integers(3), contracts.integer)
+)
 _, parameters = layer((96, 55, 55), 3, 2)
 assert parameters >= 0, "no puede haber un número negativo de parámetros"
 ### BEGIN HIDDEN TESTS
@@ -417,8 +442,8 @@ assert parameters == 0 and others == 0, "¿qué aprende un máximo? Cuenta los n
 # >
 # > ...
 #
-# Los puntos suspensivos son tuyos. Cada capa recibe lo que ha dejado la anterior, así que la tabla se calcula en un
-# bucle que lleva consigo la forma actual. Las reglas:
+# Los puntos suspensivos los completas tú. Cada capa recibe lo que ha dejado la anterior, así que la tabla se calcula en
+# un bucle que lleva consigo la forma actual. Estas son las reglas:
 #
 # | `kind` | qué hace con la forma |
 # |---|---|
@@ -441,7 +466,8 @@ def trace_shapes(in_shape, layers):
     """Devuelve una lista con un diccionario por capa: {"name", "in_shape", "out_shape"}.
 
     in_shape: (C, H, W) de la imagen. layers: lista de diccionarios como SLIDE.
-    Las formas son tuplas: (C, H, W) en los volúmenes, (números,) en lo que entra y sale de una capa "linear".
+    Las formas son tuplas: (C, H, W) en los volúmenes; (números,) en lo que entra y sale de una
+    capa "linear".
     """
     ### BEGIN SOLUTION
     rows = []
@@ -474,18 +500,23 @@ from tema9 import contracts, measuring
 trace = measuring.answer(
     trace_shapes,
     contracts.sequence(
-        contracts.record(name=contracts.text, in_shape=contracts.integers(), out_shape=contracts.integers())
+        contracts.record(
+            name=contracts.text, in_shape=contracts.integers(), out_shape=contracts.integers()
+        )
     ),
 )
 first_three = [
-    {"name": "CONV1", "kind": "conv", "out_channels": 96, "kernel_size": 11, "stride": 4, "padding": 0, "groups": 1},
+    {"name": "CONV1", "kind": "conv", "out_channels": 96,
+     "kernel_size": 11, "stride": 4, "padding": 0, "groups": 1},
     {"name": "POOL1", "kind": "pool", "kernel_size": 3, "stride": 2, "padding": 0},
     {"name": "NORM1", "kind": "norm", "size": 5},
 ]
 rows = trace((3, 227, 227), first_three)
 assert len(rows) == 3, "hay que devolver un diccionario por capa"
-assert [row["name"] for row in rows] == ["CONV1", "POOL1", "NORM1"], "cada fila lleva el nombre de su capa"
-assert rows[0]["out_shape"] == [96, 55, 55], "CONV1: mira la sección 2"
+assert [row["name"] for row in rows] == ["CONV1", "POOL1", "NORM1"], (
+    "cada fila lleva el nombre de su capa"
+)
+assert rows[0]["out_shape"] == [96, 55, 55], "CONV1: mira el apartado 2"
 assert rows[1]["out_shape"] == [96, 27, 27], "POOL1: ¿le llega lo que sale de CONV1?"
 assert rows[2]["out_shape"] == [96, 27, 27], "NORM1: una capa de normalización no cambia la forma"
 ### BEGIN HIDDEN TESTS
@@ -541,11 +572,15 @@ from tema9 import contracts, measuring
 trace = measuring.answer(
     trace_shapes,
     contracts.sequence(
-        contracts.record(name=contracts.text, in_shape=contracts.integers(), out_shape=contracts.integers())
+        contracts.record(
+            name=contracts.text, in_shape=contracts.integers(), out_shape=contracts.integers()
+        )
     ),
 )
 rows = trace((2, 4, 3), [{"name": "FC", "kind": "linear", "out_features": 10}])
-assert rows[0]["in_shape"] == [24], "a una capa FC le llega el volumen aplanado: todos sus números en fila"
+assert rows[0]["in_shape"] == [24], (
+    "a una capa FC le llega el volumen aplanado: todos sus números en fila"
+)
 assert rows[0]["out_shape"] == [10], "de una capa FC salen out_features números"
 ### BEGIN HIDDEN TESTS
 layers = [
@@ -567,8 +602,8 @@ assert [given for given, _ in pairs[1:]] == outputs[:-1], "en otra red no entra 
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Ahora la tabla entera, la de la diapositiva, con las cuentas que harás en los apartados siguientes. Compárala con lo
-# que da tu función: `trace_shapes((3, 227, 227), SLIDE)`.
+# Esta es la tabla entera de la diapositiva, con las cuentas que harás en los apartados siguientes. Compárala con lo que
+# da tu función: `trace_shapes((3, 227, 227), SLIDE)`.
 
 # %% explore=true
 table
@@ -578,8 +613,8 @@ table
 # *pooling* después; su código, también. El orden de la diapositiva es el de CaffeNet, la versión de la biblioteca
 # Caffe. Con las formas se ve una ventaja: NORM1 trabaja sobre 27×27×96 = 69 984 valores en vez de 55×55×96 = 290 400,
 # que son 4,15 veces más. ¿Y se pierde precisión? El autor comparó los dos órdenes en la primera capa de una red
-# anterior: según sus notas, el error top-5 de validación fue de 18,57 % normalizando primero (red 131) y de 18,71 % con
-# el *pooling* primero (red 120). ¿Es mucho o es ruido? Lo mediremos en el cuaderno 5.
+# anterior: según sus notas, el error top-5 de validación fue de 18,57 % normalizando primero (prueba 131) y de 18,71 %
+# con el *pooling* primero (prueba 120). ¿Es mucho o es ruido? Lo mediremos en el cuaderno 5.
 
 # %% [markdown]
 # **Juega.** Cambia un hiperparámetro y mira qué se recalcula; un lado que no es entero se pone en rojo, y lo dice.
@@ -642,7 +677,9 @@ count = measuring.answer(count_parameters, contracts.integers(3))
 conv3 = {"name": "CONV3", "kind": "conv", "kernel_size": 3, "stride": 1, "padding": 1, "groups": 1}
 conv3.update({"out_channels": 384, "in_shape": (256, 13, 13), "out_shape": (384, 13, 13)})
 weights, _, _ = count([conv3])
-assert weights == 884736, "CONV3: los pesos no dependen del lado del mapa, sino del núcleo, los canales y los filtros"
+assert weights == 884736, (
+    "CONV3: los pesos no dependen del lado del mapa, sino del núcleo, los canales y los filtros"
+)
 ### BEGIN HIDDEN TESTS
 import random
 
@@ -690,7 +727,7 @@ assert biases == 384 + 77 + 12 + 77 and total == weights + biases, "al sumar var
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Ahora sí, mira el reparto (y lo que da `count_parameters(ROWS)`):
+# Mira ahora cómo se reparten los parámetros, y compáralo con lo que da `count_parameters(ROWS)`:
 
 # %% explore=true
 ax = figures.per_layer(table, "parameters")
@@ -711,8 +748,8 @@ print(f"solo en FC6: {spanish(100 * table['FC6'].parameters / total, 2)} %")
 #
 # Contar parámetros no dice cuánto se calcula. Una multiplicación-suma (*multiply-add* o *multiply-accumulate*, MAC) es
 # un producto que se suma a lo acumulado; **una** multiplicación-suma son **dos** operaciones en coma flotante (FLOP).
-# Convenio, el habitual: se cuentan solo las de las convoluciones y las FC; el sesgo, el *pooling*, la normalización y
-# la ReLU no se cuentan.
+# Seguimos el convenio habitual: se cuentan solo las de las convoluciones y las FC; el sesgo, el *pooling*, la
+# normalización y la ReLU no se cuentan.
 #
 # Para obtener **un** valor de un mapa de CONV1, el filtro hace $11 \times 11 \times 3 = 363$ multiplicaciones-suma.
 # ¿Cuántos valores salen de la capa? Predice después qué capa será la más cara de toda la red. ¿FC6, que tiene más
@@ -758,7 +795,9 @@ conv1.update({"out_channels": 96, "in_shape": (3, 227, 227), "out_shape": (96, 5
 found = counts([conv1])
 assert len(found) == 1, "hay que devolver un número por capa"
 assert found != [2 * 105415200], "CONV1: eso son FLOP; una multiplicación-suma cuenta una sola vez"
-assert found != [34848], "CONV1: esos son los pesos; cada uno se usa en todas las posiciones de la salida"
+assert found != [34848], (
+    "CONV1: esos son los pesos; cada uno se usa en todas las posiciones de la salida"
+)
 assert found == [105415200], "CONV1: las de un valor de salida, por el número de valores que salen"
 ### BEGIN HIDDEN TESTS
 import random
@@ -781,7 +820,8 @@ for _ in range(5):
 from tema9 import contracts, measuring
 
 counts = measuring.answer(multiply_adds, contracts.integers())
-fc8 = {"name": "FC8", "kind": "linear", "out_features": 1000, "in_shape": (4096,), "out_shape": (1000,)}
+fc8 = {"name": "FC8", "kind": "linear", "out_features": 1000}
+fc8.update({"in_shape": (4096,), "out_shape": (1000,)})
 assert counts([fc8]) == [4096000], "FC8: cada neurona hace un producto por cada número que entra"
 ### BEGIN HIDDEN TESTS
 pool = {"name": "POOL", "kind": "pool", "kernel_size": 3, "stride": 2, "padding": 0}
@@ -902,7 +942,10 @@ for batch_size in (1, 128):
     memory = table.memory(batch_size)
     fixed = (memory.parameters + memory.gradients + memory.momentum) / MIB
     growing = (memory.input + memory.activations) / MIB
-    print(f"minilote de {batch_size}: {spanish(fixed, 1)} MiB fijos y {spanish(growing, 1)} MiB que crecen")
+    print(
+        f"minilote de {batch_size}: {spanish(fixed, 1)} MiB fijos"
+        f" y {spanish(growing, 1)} MiB que crecen"
+    )
 
 quantities = {
     "parameters": "Parámetros",
@@ -921,8 +964,8 @@ plt.show()
 # Con 128 imágenes ocupan más los 713,9 MiB fijos que los 512,5 MiB que crecen (75,5 de las imágenes y 437,0 de las
 # activaciones). Lo que crece gana desde los minilotes de 179 imágenes.
 #
-# Y tres preguntas con tres respuestas distintas: los **parámetros** están en FC6, el **cálculo** en CONV2 y las
-# **activaciones** en CONV1. Por eso los remedios también son distintos: para una red que ocupe menos en disco se
+# Cada una de las tres figuras señala una capa distinta: los **parámetros** están en FC6, el **cálculo**, en CONV2, y
+# las **activaciones**, en CONV1. Por eso los remedios también son distintos: para una red que ocupe menos en disco se
 # adelgazan las FC, para que corra más se adelgazan las convoluciones, y para que quepa un minilote mayor se mira a las
 # primeras capas.
 #
@@ -930,7 +973,7 @@ plt.show()
 # sin contar las imágenes, pasarían de 437,0 a 614,6 MiB.
 
 # %% [markdown]
-# ### Acertijo (no puntúa): los 253 440 de la figura 2
+# ### Acertijo (no puntúa): los 253 440 de la figura 2
 #
 # El pie de la figura 2 del artículo dice cuántas neuronas hay en cada capa con parámetros:
 #
@@ -972,9 +1015,9 @@ print("suma con el pie:  ", spanish(sum(neurons.values()) - neurons["CONV1"] + 2
 #
 # $$\frac{224 - 11}{4} + 1 = 54{,}25$$
 #
-# No es entero. Redondeando hacia abajo, como hace PyTorch, salen 54, y la cadena ya no es 55, 27, 13, 6, sino 54, 26,
-# 12, 5: a FC6 llegarían 6 400 números y no 9 216. Por eso los apuntes de CS231n, de donde viene la diapositiva, dan el
-# 224 por incorrecto.
+# El resultado no es entero. Redondeando hacia abajo, como hace PyTorch, salen 54, y la cadena ya no es 55, 27, 13, 6,
+# sino 54, 26, 12, 5: a FC6 llegarían 6 400 números y no 9 216. Por eso los apuntes de CS231n, de donde viene la
+# diapositiva, dan el 224 por incorrecto.
 #
 # **Predice**: con 224 y sin relleno, ¿qué píxeles de la imagen no lee ninguna ventana? Elige la ruta del artículo y mira
 # los dos extremos de la fila; después, las demás, que verás en el código de otros.
@@ -1010,7 +1053,7 @@ widgets.input_224()
 def conv_output_size(size, kernel_size, stride=1, padding=0, rounding="floor"):
     """Devuelve el lado de la salida de una convolución, en píxeles (un entero).
 
-    rounding: "floor" redondea la división hacia abajo; "ceil", hacia arriba, como el código de 2012.
+    rounding: "floor" redondea la división hacia abajo; "ceil", hacia arriba, como en 2012.
     A diferencia del cuaderno 1, no hace falta comprobar que la ventana cabe.
     """
     ### BEGIN SOLUTION
@@ -1021,7 +1064,10 @@ def conv_output_size(size, kernel_size, stride=1, padding=0, rounding="floor"):
 
 
 def pad_like_2012(images):
-    """Devuelve las imágenes con los ceros que les faltan, y ninguno más. Entra un tensor (N, C, 224, 224)."""
+    """Devuelve las imágenes con los ceros que les faltan, y ninguno más.
+
+    images: tensor (N, C, 224, 224).
+    """
     ### BEGIN SOLUTION
     return F.pad(images, (0, 3, 0, 3))
     ### END SOLUTION
@@ -1036,7 +1082,9 @@ tema9.check("n2-input-224")
 from tema9 import contracts, measuring
 
 side_of = measuring.answer(conv_output_size, contracts.integer)
-assert side_of(227, 11, stride=4) == 55, "con 227 la división es exacta, y por defecto se redondea hacia abajo"
+assert side_of(227, 11, stride=4) == 55, (
+    "con 227 la división es exacta, y por defecto se redondea hacia abajo"
+)
 assert side_of(224, 11, stride=4) == 54, "con 224, hacia abajo: la ventana que no cabe no existe"
 ### BEGIN HIDDEN TESTS
 import random
@@ -1056,7 +1104,9 @@ for _ in range(8):
 from tema9 import contracts, measuring
 
 side_of = measuring.answer(conv_output_size, contracts.integer)
-assert side_of(224, 11, stride=4, rounding="ceil") == 55, "con 224, hacia arriba: la última ventana sobresale"
+assert side_of(224, 11, stride=4, rounding="ceil") == 55, (
+    "con 224, hacia arriba: la última ventana sobresale"
+)
 ### BEGIN HIDDEN TESTS
 import random
 
@@ -1080,7 +1130,9 @@ from tema9 import contracts, measuring
 padded_2012 = measuring.answer(pad_like_2012, contracts.array)
 ramp = 1 + torch.arange(224.0).view(1, 1, 1, 224) + 1000 * torch.arange(224.0).view(1, 1, 224, 1)
 padded = padded_2012(ramp)
-assert padded.ndim == 4 and padded.shape[:2] == (1, 1), "entra un tensor (1, 1, 224, 224) y sale otro de cuatro ejes"
+assert padded.ndim == 4 and padded.shape[:2] == (1, 1), (
+    "entra un tensor (1, 1, 224, 224) y sale otro de cuatro ejes"
+)
 assert min(padded.shape[2:]) >= 224, "al añadir ceros, la imagen no puede hacerse más pequeña"
 window = torch.ones(1, 1, 11, 11).double()
 shape = tuple(torch.nn.functional.conv2d(torch.tensor(padded), window, stride=4).shape)
@@ -1153,7 +1205,10 @@ for side in (224, 227):
 
 # %% solution="n2-alexnet-module"
 def alexnet_slide(num_classes=1000):
-    """Devuelve AlexNet como la lista la diapositiva: un nn.Module de (N, 3, 227, 227) a (N, num_classes)."""
+    """Devuelve AlexNet como la lista la diapositiva.
+
+    Es un nn.Module de (N, 3, 227, 227) a (N, num_classes).
+    """
 
     ### BEGIN SOLUTION
     def norm():
@@ -1187,7 +1242,7 @@ from tema9 import measuring
 measuring.require_own(alexnet_slide)
 sizes = [math.prod(shape) for shape in measuring.parameter_shapes(alexnet_slide)]
 assert len(sizes) == 16, "debe haber 8 capas con parámetros, cada una con sus pesos y sus sesgos"
-assert sizes[:2] == [34848, 96], "CONV1: los pesos o los sesgos no son los de la sección 3"
+assert sizes[:2] == [34848, 96], "CONV1: los pesos o los sesgos no son los del apartado 3"
 ### BEGIN HIDDEN TESTS
 expected = [96 * 3 * 121, 96, 256 * 96 * 25, 256, 384 * 256 * 9, 384, 384 * 384 * 9, 384, 256 * 384 * 9, 256]
 assert sizes[2:10] == expected[2:], "los pesos o los sesgos de alguna convolución no son los de la diapositiva"
@@ -1209,7 +1264,9 @@ reached = measuring.layer_inputs(alexnet_slide, images, num_classes=10)
 assert len(reached) == 9, "debe haber 8 capas con parámetros, y cada una debe usarse una vez"
 values = [154587, 69984, 43264, 64896, 64896, 9216]
 for name, given, count in zip(names, reached[:6], values, strict=True):
-    assert given.numel() == count, f"a {name} no le llega un volumen del tamaño que dice la diapositiva"
+    assert given.numel() == count, (
+        f"a {name} no le llega un volumen del tamaño que dice la diapositiva"
+    )
 ### BEGIN HIDDEN TESTS
 relu, pool = torch.relu, torch.nn.functional.max_pool2d
 
@@ -1249,7 +1306,9 @@ images = 60 * torch.randn(2, 3, 227, 227, generator=torch.Generator().manual_see
 images = images[[0, 1, 0]]  # la tercera es la primera otra vez
 reached = measuring.layer_inputs(alexnet_slide, images, num_classes=10)
 scores = reached[-1]
-assert scores.dim() == 2 and len(scores) == 3, "con tres imágenes salen tres filas de puntuaciones: (N, num_classes)"
+assert scores.dim() == 2 and len(scores) == 3, (
+    "con tres imágenes salen tres filas de puntuaciones: (N, num_classes)"
+)
 assert contracts.close(scores[0], scores[2], tolerance=1e-3), (
     "al evaluar, de la misma imagen salen dos respuestas: el dropout tiene que apagarse"
 )
@@ -1290,7 +1349,8 @@ with torch.inference_mode():
         seconds.append(time.perf_counter() - start)
 best = min(seconds)
 print(f"{1000 * best:.0f} ms por imagen; hilos: {torch.get_num_threads()}")
-print(f"{spanish(table.total('multiply_adds') / best / 1e9, 1)} mil millones de multiplicaciones-suma por segundo")
+rate = table.total("multiply_adds") / best / 1e9
+print(f"{spanish(rate, 1)} mil millones de multiplicaciones-suma por segundo")
 
 # %% [markdown]
 # ## 11. El campo receptivo
@@ -1307,7 +1367,8 @@ print(f"{spanish(table.total('multiply_adds') / best / 1e9, 1)} mil millones de 
 #
 # $$r' = r + (k - 1) \cdot j \qquad j' = j \cdot s$$
 #
-# El *pooling* cuenta, que también tiene ventana. ReLU y LRN no: miran un solo píxel. El relleno tampoco cambia nada.
+# El *pooling* también cuenta, porque tiene ventana. La ReLU y la LRN no cuentan, porque miran un solo píxel. El relleno
+# tampoco cambia nada.
 #
 # Predice: ¿una neurona de POOL3 ve la imagen entera?
 #
@@ -1319,10 +1380,10 @@ print(f"{spanish(table.total('multiply_adds') / best / 1e9, 1)} mil millones de 
 
 # %% solution="n2-receptive-field"
 def receptive_fields(layers):
-    """Devuelve una lista de pares (campo receptivo, paso efectivo), uno por capa, en píxeles de la imagen.
+    """Devuelve una lista de pares (campo receptivo, paso efectivo), uno por capa.
 
-    layers: lista de diccionarios como SLIDE, sin las capas "linear". Una capa que no es "conv" ni "pool"
-    repite el par de la anterior.
+    Los dos, en píxeles de la imagen. layers: lista de diccionarios como SLIDE, sin las capas
+    "linear". Una capa que no es "conv" ni "pool" repite el par de la anterior.
     """
     ### BEGIN SOLUTION
     pairs = []
@@ -1345,7 +1406,8 @@ tema9.check("n2-receptive-field")
 from tema9 import contracts, measuring
 
 fields = measuring.answer(receptive_fields, contracts.sequence(contracts.integers(2)))
-conv1 = {"name": "CONV1", "kind": "conv", "out_channels": 96, "kernel_size": 11, "stride": 4, "padding": 0, "groups": 1}
+conv1 = {"name": "CONV1", "kind": "conv", "out_channels": 96, "groups": 1}
+conv1.update({"kernel_size": 11, "stride": 4, "padding": 0})
 pool1 = {"name": "POOL1", "kind": "pool", "kernel_size": 3, "stride": 2, "padding": 0}
 pairs = fields([conv1, pool1])
 assert len(pairs) == 2, "hay que devolver un par por capa"
@@ -1380,9 +1442,9 @@ ax = figures.receptive_fields(table)
 plt.show()
 
 # %% [markdown]
-# POOL3 llega a 195 píxeles de los 227, con un paso efectivo de 32: casi toda la imagen, pero no toda. Quien lo junta
-# todo es FC6, que lee las 36 posiciones de POOL3. En el cuaderno 6 verás que el cambio de ZFNet en CONV1, tomado al pie
-# de la letra, encoge mucho este campo.
+# POOL3 llega a 195 píxeles de los 227, con un paso efectivo de 32: casi toda la imagen, pero no toda. La primera capa
+# que ve la imagen entera es FC6, que lee las 36 posiciones de POOL3. En el cuaderno 6 verás que el cambio de ZFNet en
+# CONV1, tomado al pie de la letra, encoge mucho este campo.
 
 # %% [markdown]
 # ## 12. La diapositiva y el artículo
@@ -1393,7 +1455,8 @@ plt.show()
 
 # %% explore=true
 paper = tema9.layer_table("alexnet_paper")
-lines = ["| capa | grupos (diapositiva) | parámetros | grupos (artículo) | parámetros | % del total |"]
+heads = "grupos (diapositiva)", "parámetros", "grupos (artículo)", "parámetros", "% del total"
+lines = [f"| capa | {' | '.join(heads)} |"]
 lines.append("|---|---|---|---|---|---|")
 for left, right, different in tema9.compare(table, paper):
     if not left.parameters:
@@ -1404,7 +1467,8 @@ for left, right, different in tema9.compare(table, paper):
         f"| {mark}{left.name}{mark} | {left.groups} | {spanish(left.parameters)} "
         f"| {right.groups} | {spanish(right.parameters)} | {spanish(share, 2)} |"
     )
-lines.append(f"| Total | | {spanish(table.total('parameters'))} | | {spanish(paper.total('parameters'))} | |")
+totals = [spanish(one.total("parameters")) for one in (table, paper)]
+lines.append(f"| Total | | {totals[0]} | | {totals[1]} | |")
 Markdown("\n".join(lines))
 
 # %% [markdown]
@@ -1447,10 +1511,10 @@ Markdown("\n".join(lines))
 # === END MARK SCHEME ===
 
 # %% [markdown]
-# ## Resumen
+# ## Lo que te llevas
 #
-# - Volumen: tantos mapas como filtros; el lado, $\left\lfloor (n + 2p - k) / s \right\rfloor + 1$. Formas en orden (C,
-#   H, W).
+# - Volumen: tantos mapas como filtros; el lado, $\left\lfloor (n + 2p - k) / s \right\rfloor + 1$. Las formas van en el
+#   orden (C, H, W).
 # - CONV1 tiene 34 848 pesos y 34 944 parámetros; «35K» no distingue. El *max pooling* no tiene ninguno.
 # - La red de la diapositiva tiene 62 378 344 parámetros, el 94 % en las FC, y cuesta 1 135 256 096
 #   multiplicaciones-suma por imagen, el 95 % en las convoluciones.

@@ -4,7 +4,7 @@
 #     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
-#   minutes: 150
+#   minutes: 180
 #   title: 3. Dentro de las capas
 # ---
 
@@ -30,7 +30,8 @@
 # | *dropout 0.5* | apartado 5 |
 # | *heavy data augmentation* | apartados 6 a 8 |
 #
-# **Tiempo:** unos 150 minutos. **GPU:** no hace falta; la celda más larga dura unos segundos en 2 núcleos.
+# **Tiempo:** unos 180 minutos: 20 el apartado 1, 30 el 2, 15 el 3, 20 el 4, 20 el 5, 15 el 6, 25 el 7, 20 el 8, 10 el 9
+# y 5 el resto. **GPU:** no hace falta; la celda más larga dura unos segundos en 2 núcleos.
 #
 # | Ejercicio | Puntos |
 # |---|---|
@@ -79,8 +80,9 @@ from tema9.arithmetic import spanish
 
 figures.describe_pictures()  # cada figura, con su texto alternativo
 torch.manual_seed(0)
-torch.set_num_threads(1)  # con redes tan pequeñas, más hilos no ganan tiempo y estorban en una máquina ocupada
-SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimentos largos se acortan
+# Con redes tan pequeñas, más hilos no ganan tiempo y estorban en una máquina ocupada.
+torch.set_num_threads(1)
+SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimentos se acortan
 
 # Las operaciones del apartado 3.
 OPERATIONS = {
@@ -102,7 +104,8 @@ OPERATIONS = {
 # %% explore=true
 x = np.linspace(-4, 4, 200)
 ax = figures.curves(x, {"ReLU": np.maximum(x, 0), "tanh": np.tanh(x)}, "a", "f(a)")
-ax = figures.curves(x, {"ReLU": (x > 0).astype(float), "tanh": 1 - np.tanh(x) ** 2}, "a", "pendiente f′(a)")
+slopes = {"ReLU": (x > 0).astype(float), "tanh": 1 - np.tanh(x) ** 2}
+ax = figures.curves(x, slopes, "a", "pendiente f′(a)")
 
 # %% [markdown]
 # La figura 1 del artículo dice que una red de cuatro capas con ReLU llega al 25 % de error de entrenamiento en CIFAR-10
@@ -130,16 +133,18 @@ for name in ("ReLU", "tanh"):
 ax = figures.curves([epoch for epoch, _ in path], paths, "época", "error de entrenamiento (%)")
 
 # %% [markdown]
-# Eso es una carrera, con una tasa y una semilla. Esta es la comparación completa: cinco tasas para cada función y tres
-# semillas de cada; los puntos son las semillas, y la línea es su media. No tienen punto las que no llegaron en 16
-# épocas. Lo hizo `python -m tema9.experiments.relu_or_tanh` con 3 500 dígitos, y el registro viene con el curso.
+# La figura anterior es una sola carrera, con una tasa y una semilla. Esta es la comparación completa: cinco tasas para
+# cada función y tres semillas de cada una. Los puntos son las semillas, y la línea es su media; las carreras que no
+# llegaron en 16 épocas no tienen punto. Lo hizo `python -m tema9.experiments.relu_or_tanh` con 3 500 dígitos, y el
+# registro viene con el curso.
 
 # %% explore=true
 log = experiments.read("relu_or_tanh")
 times = {"ReLU": {}, "tanh": {}}
 for row in log:
     place = f"{row['rate']:g}".replace(".", ",")
-    times[row["nonlinearity"]].setdefault(place, []).append(row["epochs"] if row["reached"] else float("nan"))
+    epochs = row["epochs"] if row["reached"] else float("nan")
+    times[row["nonlinearity"]].setdefault(place, []).append(epochs)
 ax = figures.seeds(times, "tasa de aprendizaje", "épocas hasta el 5 % de error")
 for name, by_rate in times.items():
     for rate, epochs in by_rate.items():
@@ -160,10 +165,11 @@ for name, by_rate in times.items():
 # de época, de modo que la diferencia son dos o tres medidas: poco más se puede afirmar.
 #
 # Con la tasa 0,003 habría concluido lo contrario: la ReLU llega en unas 11 épocas y la tanh no llega en 16 con ninguna
-# semilla. Y con 0,3 la ReLU no aprende nada y la tanh llega una vez. Cada tasa cuenta una historia.
+# semilla. Y con 0,3 la ReLU no aprende nada y la tanh llega una vez. La conclusión depende de la tasa.
 #
-# No hay por qué obtener un 6: nuestra red es más pequeña, los dígitos son más fáciles que CIFAR-10, la meta es otra
-# (5 % en vez de 25 %) y PyTorch parte de otros pesos, pensados para no saturar. Lo que el artículo afirma es de su red.
+# No hay por qué obtener un 6: nuestra red es más pequeña, los dígitos son más fáciles que CIFAR-10, la meta es otra (5
+# % en vez de 25 %) y PyTorch parte de otros pesos, pensados para no saturar. Lo que el artículo afirma vale para su
+# red.
 
 # %% [markdown] locked="n3-m1-relu-sweep-criteria"
 # *Se corrige a mano: 8 puntos.*
@@ -189,13 +195,13 @@ for name, by_rate in times.items():
 #
 # $$b_i = \frac{a_i}{\left(k + \alpha \sum_{j} a_j^2\right)^{\beta}}$$
 #
-# donde $j$ va de $\max(0, i - n/2)$ a $\min(N - 1, i + n/2)$, con $n/2$ redondeado hacia abajo; $N$ es el número de
+# donde $j$ va de $\max(0, i - n/2)$ a $\min(M - 1, i + n/2)$, con $n/2$ redondeado hacia abajo; $M$ es el número de
 # mapas. En el artículo (apartado 3.3), $k = 2$, $n = 5$, $\alpha = 10^{-4}$ y $\beta = 0{,}75$.
 #
-# Fíjate: la suma recorre **mapas**, no píxeles vecinos. En los extremos hay menos de cinco.
+# Fíjate en que la suma recorre **mapas**, no píxeles vecinos. En los extremos entran en ella menos de cinco mapas.
 #
 # **Predice**: los nueve mapas valen 50. Si los vecinos suben a 200, ¿qué le pasa al mapa 4? ¿Y al 0, que está en un
-# extremo? ¿Y si compite uno solo, con n = 1?
+# extremo? ¿Y si compite un solo mapa, con n = 1?
 
 # %% explore=true
 from tema9 import widgets
@@ -203,21 +209,22 @@ from tema9 import widgets
 widgets.lrn(neighbours=50, alpha=0.002)
 
 # %% [markdown]
-# Un vecino fuerte apaga a los demás. Es la inhibición lateral de las neuronas reales, según el artículo. Con la alfa
-# impresa, $10^{-4}$, hacen falta activaciones de decenas para que se note; con activaciones pequeñas solo queda dividir
-# por $2^{0{,}75}$.
+# Un vecino fuerte apaga a los demás. Según el artículo, la fórmula imita la inhibición lateral de las neuronas reales.
+# Con la alfa impresa, $10^{-4}$, hacen falta activaciones de decenas para que se note; con activaciones pequeñas solo
+# queda dividir por $2^{0{,}75}$.
 #
 # ### Ejercicio `n3-lrn` (15 puntos)
 #
-# Escribe la fórmula para un array `a` de forma (N, alto, ancho). Devuelve otro de la misma forma sin cambiar el que te
-# dan. Cuidado: las energías se calculan todas con los valores **de entrada**.
+# Escribe la fórmula para un array `a` de forma (mapas, alto, ancho). Devuelve otro de la misma forma sin cambiar el que
+# te dan. Cuidado: las energías se calculan todas con los valores **de entrada**.
 
 
 # %% solution="n3-lrn"
 def lrn(a, n=5, alpha=1e-4, beta=0.75, k=2.0):
     """Normalización de respuesta local, como la imprime el artículo.
 
-    a: array (mapas, alto, ancho). n: mapas de la ventana, impar. Devuelve un array de la misma forma.
+    a: array (mapas, alto, ancho). n: mapas de la ventana, impar.
+    Devuelve un array de la misma forma.
     """
     ### BEGIN SOLUTION
     energies = [(a[max(0, i - n // 2) : i + n // 2 + 1] ** 2).sum(axis=0) for i in range(len(a))]
@@ -239,7 +246,9 @@ normalized = measuring.answer(lrn, contracts.array)
 a = np.array([1.0, 2.0, 3.0]).reshape(3, 1, 1)
 b = normalized(a, n=3, alpha=1.0, beta=1.0, k=1.0)
 assert b.shape == (3, 1, 1), "devuelve un array de la misma forma que el de entrada"
-assert contracts.close(b[1, 0, 0], 2 / 15, tolerance=1e-5), "mapa del medio: 2 / (1 + 1² + 2² + 3²) = 2/15"
+assert contracts.close(b[1, 0, 0], 2 / 15, tolerance=1e-5), (
+    "mapa del medio: 2 / (1 + 1² + 2² + 3²) = 2/15"
+)
 ### BEGIN HIDDEN TESTS
 assert contracts.close(b[0, 0, 0], 1 / 6, tolerance=1e-5), (
     "en el extremo la ventana es más corta: 1 / (1 + 1² + 2²) = 1/6"
@@ -257,7 +266,9 @@ import numpy as np
 from tema9 import contracts, measuring
 
 normalized = measuring.answer(lrn, contracts.array)
-assert normalized(np.ones((6, 2, 3))).shape == (6, 2, 3), "devuelve un array de la misma forma que el de entrada"
+assert normalized(np.ones((6, 2, 3))).shape == (6, 2, 3), (
+    "devuelve un array de la misma forma que el de entrada"
+)
 ### BEGIN HIDDEN TESTS
 draw = np.random.default_rng(3)
 for maps, n, alpha, beta, k in (
@@ -282,7 +293,7 @@ assert not changed, "has modificado el array que te dan: los vecinos leerían va
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### La de PyTorch no es la misma
+# ### La normalización de PyTorch no es la misma
 #
 # `nn.LocalResponseNorm(size, alpha, beta, k)` divide alfa por el tamaño de la ventana: usa $\alpha / n$ donde la
 # fórmula impresa usa $\alpha$. Y su `k` vale 1 si no dices otra cosa. Lo curioso es que el **código** de 2012 también
@@ -315,7 +326,9 @@ from tema9 import contracts, measuring
 
 arguments = measuring.answer(
     torch_arguments,
-    contracts.exactly(size=contracts.integer, alpha=contracts.number, beta=contracts.number, k=contracts.number),
+    contracts.exactly(
+        size=contracts.integer, alpha=contracts.number, beta=contracts.number, k=contracts.number
+    ),
 )
 assert arguments()["size"] == 5, "la ventana de AlexNet es de 5 mapas"
 ### BEGIN HIDDEN TESTS
@@ -348,9 +361,9 @@ assert [one["k"] for one in default] == [2, 2], "las constantes por defecto son 
 # %% [markdown]
 # ## 3. ¿Importa el orden?
 #
-# El artículo pone ReLU, LRN y *pooling*, en ese orden. La diapositiva (y CaffeNet) ponen el *pooling* antes que la
-# LRN. ¿Da lo mismo? Dos operaciones **conmutan** si al cambiarlas de orden sale siempre lo mismo. Un ejemplo en que
-# coinciden no demuestra nada; **un** contraejemplo lo demuestra todo.
+# El artículo pone ReLU, LRN y *pooling*, en ese orden. La diapositiva (y CaffeNet) ponen el *pooling* antes que la LRN.
+# ¿Da lo mismo? Dos operaciones **conmutan** si al cambiarlas de orden sale siempre lo mismo. Un ejemplo en que
+# coinciden no demuestra nada; **un** solo contraejemplo demuestra que no conmutan.
 #
 # Antes de probar, el coste: cuenta cuántos valores hay que normalizar en cada caso.
 
@@ -378,7 +391,8 @@ print("diferencia:", (second(first(a)) - first(second(a))).abs().max().item())
 def counterexamples():
     """Devuelve, para cada pareja, None si conmutan o un array (1, 5, 4, 4) en el que no.
 
-    Parejas: "relu, max-pool"; "relu, avg-pool"; "lrn, max-pool"; "lrn, relu"; "double, max-pool"; "double, lrn".
+    Parejas: "relu, max-pool"; "relu, avg-pool"; "lrn, max-pool"; "lrn, relu";
+    "double, max-pool"; "double, lrn".
     """
     ### BEGIN SOLUTION
     mixed = np.random.default_rng(0).normal(size=(1, 5, 4, 4))
@@ -402,7 +416,8 @@ tema9.check("n3-order")
 from tema9 import contracts, measuring
 
 found = measuring.answer(counterexamples, contracts.mapping(contracts.optional(contracts.array)))()
-pairs = {"relu, max-pool", "relu, avg-pool", "lrn, max-pool", "lrn, relu", "double, max-pool", "double, lrn"}
+pairs = {"relu, max-pool", "relu, avg-pool", "lrn, max-pool"}
+pairs |= {"lrn, relu", "double, max-pool", "double, lrn"}
 assert set(found) == pairs, "devuelve un diccionario con las seis parejas del enunciado"
 ### BEGIN HIDDEN TESTS
 assert found["relu, max-pool"] is None, (
@@ -427,7 +442,9 @@ operations = {
     "double": lambda a: 2 * a,
 }
 for pair, example in found.items():
-    assert example is None or example.shape == (1, 5, 4, 4), f"{pair}: se pide None o un array de forma (1, 5, 4, 4)"
+    assert example is None or example.shape == (1, 5, 4, 4), (
+        f"{pair}: se pide None o un array de forma (1, 5, 4, 4)"
+    )
 ### BEGIN HIDDEN TESTS
 for pair in ("relu, avg-pool", "lrn, max-pool", "lrn, relu", "double, lrn"):
     example = found.get(pair)
@@ -439,17 +456,18 @@ for pair in ("relu, avg-pool", "lrn, max-pool", "lrn, relu", "double, lrn"):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Que no conmuten no quiere decir que un orden sea mejor. Krizhevsky probó los dos en la primera capa. Sus notas de
-# 2012: con el *pooling* delante (red 120), 41,04 % de top-1 y 18,71 % de top-5; con la LRN delante (red 131), 40,93 % y
-# 18,57 % (ficheros `layer-params-120-2012.cfg` y `layer-params-131.cfg`). Una décima, que con 50 000 imágenes de
-# validación está dentro del ruido: el error estándar de un 18,6 % es
+# Que no conmuten no quiere decir que un orden sea mejor. Krizhevsky probó los dos en la primera capa. Según sus notas
+# de 2012, los errores fueron, con el *pooling* delante (prueba 120), de 41,04 % (top-1) y 18,71 % (top-5), y con la LRN
+# delante (prueba 131), de 40,93 % y 18,57 % (ficheros `layer-params-120-2012.cfg` y `layer-params-131.cfg`). La
+# diferencia es de una décima, y con 50 000 imágenes de validación está dentro del ruido: el error estándar de un 18,6 %
+# es
 
 # %% explore=true
 p = 0.186
 print(f"{spanish(100 * (p * (1 - p) / 50_000) ** 0.5, 2)} puntos")
 
 # %% [markdown]
-# Y cuesta cuatro veces menos.
+# Además, normalizar después del *pooling* cuesta cuatro veces menos.
 
 # %% [markdown]
 # ## 4. *Pooling* solapado
@@ -472,7 +490,10 @@ ax = figures.windows(13, 2, 2)
 
 # %% solution="n3-max-pool"
 def max_pool(maps, kernel_size, stride=None, padding=0):
-    """Max pooling de un array (mapas, alto, ancho). Las posiciones que no caben enteras se descartan."""
+    """Max pooling de un array (mapas, alto, ancho).
+
+    Las posiciones que no caben enteras se descartan.
+    """
     ### BEGIN SOLUTION
     stride = kernel_size if stride is None else stride
     edge = (padding, padding)
@@ -503,7 +524,9 @@ from tema9 import contracts, measuring
 pooled = measuring.answer(max_pool, contracts.array)
 image = np.arange(16.0).reshape(1, 4, 4)
 expected = [[[5, 7], [13, 15]]]
-assert contracts.close(pooled(image, 2), expected), "ventanas de 2 × 2 que no se pisan: 5, 7, 13 y 15"
+assert contracts.close(pooled(image, 2), expected), (
+    "ventanas de 2 × 2 que no se pisan: 5, 7, 13 y 15"
+)
 assert not measuring.calls_of_torch(max_pool, "max_pool", image, 2), "escríbelo con bucles"
 ### BEGIN HIDDEN TESTS
 draw = np.random.default_rng(4)
@@ -536,7 +559,7 @@ assert not measuring.changes_its_inputs(max_pool, maps, 2), "has modificado el a
 
 # %% solution="n3-overlapping"
 def pooled_sides(side, kernel_size, stride, times=3, ceil=False):
-    """Devuelve la lista de los lados después de cada uno de los `times` poolings seguidos, en píxeles."""
+    """Devuelve la lista de los lados, en píxeles, después de cada uno de los `times` poolings."""
     ### BEGIN SOLUTION
     sides = []
     for _ in range(times):
@@ -580,9 +603,9 @@ for side, kernel_size, stride, times in ((110, 3, 2, 3), (224, 2, 2, 4), (40, 5,
 # %% [markdown]
 # Si se redondea hacia abajo, 2 × 2 y 3 × 3 dan los mismos lados en AlexNet: 27, 13 y 6. El artículo (apartado 3.4) dice
 # que las salidas de los dos esquemas tienen dimensiones equivalentes. Pero redondeando hacia arriba, como hace el
-# código de 2012, con 2 × 2 saldrían 28, 14 y 7. Según las notas de Krizhevsky, sin solape (red 147) los errores son
-# 41,06 % y 18,51 %; con solape (red 145), 40,66 % y 18,21 %. En el cuaderno 5 verás si esa diferencia se distingue del
-# ruido.
+# código de 2012, con 2 × 2 saldrían 28, 14 y 7. Según las notas de Krizhevsky, sin solape (prueba 147) los errores son
+# 41,06 % y 18,51 %; con solape (prueba 145), 40,66 % y 18,21 %. En el cuaderno 5 verás si esa diferencia se distingue
+# del ruido.
 
 # %% [markdown]
 # ## 5. Los dos *dropouts*
@@ -605,7 +628,10 @@ for side, kernel_size, stride, times in ((110, 3, 2, 3), (224, 2, 2, 4), (40, 5,
 
 # %% solution="n3-dropout"
 def dropout_2012(x, p, u, training):
-    """El dropout de 2012. x, u: arrays de la misma forma. p: la probabilidad de apagar. training: si se entrena."""
+    """El dropout de 2012.
+
+    x, u: arrays de la misma forma. p: la probabilidad de apagar. training: si se entrena.
+    """
     ### BEGIN SOLUTION
     return np.where(u < p, 0.0, x) if training else (1 - p) * x
     ### END SOLUTION
@@ -662,7 +688,9 @@ from tema9 import contracts, measuring
 dropped = measuring.answer(dropout_inverted, contracts.array)
 x, u = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.1, 0.6, 0.3, 0.9])
 result = dropped(x, 0.5, u, True)
-assert contracts.close(result, [0, 4, 0, 8], tolerance=1e-6), "entrenando, lo que queda encendido se divide por 1 - p"
+assert contracts.close(result, [0, 4, 0, 8], tolerance=1e-6), (
+    "entrenando, lo que queda encendido se divide por 1 - p"
+)
 ### BEGIN HIDDEN TESTS
 assert contracts.close(dropped(x, 0.5, u, False), x, tolerance=1e-6), "al evaluar no se toca nada"
 expected = [0, 2.5, 3.75, 5]
@@ -681,9 +709,9 @@ for training in (True, False):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# La media coincide en las dos fases; lo demás, no. Mira la entrada de **una** neurona de la capa siguiente: la suma de
-# 100 activaciones por 100 pesos, mil veces con *dropout* y una sin él. **Predice**: ¿cuánto se aparta una vez
-# cualquiera de la media?
+# La media coincide en las dos fases, pero el resto de la distribución no coincide. Mira la entrada de **una** neurona
+# de la capa siguiente: la suma de 100 activaciones por 100 pesos, mil veces con *dropout* y una sin él. **Predice**:
+# ¿cuánto se aparta una vez cualquiera de la media?
 
 # %% explore=true
 widgets.dropout(p=0.5, inputs=100)
@@ -705,7 +733,8 @@ widgets.dropout(p=0.5, inputs=100)
 # %% explore=true
 from tema9 import augment
 
-photograph = torch.tensor(np.array(tema9.data.photograph("coffee")[:256, 100:356])).permute(2, 0, 1)[None]
+pixels = np.array(tema9.data.photograph("coffee")[:256, 100:356])  # (256, 256, 3)
+photograph = torch.tensor(pixels).permute(2, 0, 1)[None]  # (1, 3, 256, 256)
 draws = torch.Generator().manual_seed(1)
 many = photograph.repeat(8, 1, 1, 1)
 seen = augment.random_flip(augment.random_crop(many, 224, draws), draws)
@@ -720,13 +749,17 @@ for ax, image in zip(axes, seen, strict=True):
 #
 # Escribe dos funciones. La primera recorta un cuadrado de cada imagen, **cada una por su sitio**: `tops` y `lefts` son
 # las filas y columnas de las esquinas, y `flips` dice cuáles se reflejan después, izquierda por derecha. La segunda
-# cuenta cuántas vistas distintas hay. El artículo dice 2048 para 256 y 224; cuéntalas tú: ¿cuántas filas de partida
+# cuenta cuántas vistas distintas hay. El artículo dice 2 048 para 256 y 224; cuéntalas tú: ¿cuántas filas de partida
 # caben?
 
 
 # %% solution="n3-random-views"
 def views(images, size, tops, lefts, flips):
-    """Recorta y refleja. images: array (N, C, alto, ancho). tops, lefts, flips: N valores. Sale (N, C, size, size)."""
+    """Recorta y refleja.
+
+    images: array (N, C, alto, ancho). tops, lefts, flips: N valores.
+    Devuelve un array (N, C, size, size).
+    """
     ### BEGIN SOLUTION
     cut = []
     for image, top, left, flip in zip(images, tops, lefts, flips, strict=True):
@@ -757,7 +790,9 @@ seen = measuring.answer(views, contracts.array)
 images = np.arange(32.0).reshape(2, 1, 4, 4)
 result = seen(images, 2, [0, 0], [0, 2], [False, False])
 assert result.shape == (2, 1, 2, 2), "de dos imágenes sale un array (2, 1, 2, 2)"
-assert contracts.close(result[0, 0], [[0, 1], [4, 5]]), "la primera, desde la esquina de arriba a la izquierda"
+assert contracts.close(result[0, 0], [[0, 1], [4, 5]]), (
+    "la primera, desde la esquina de arriba a la izquierda"
+)
 ### BEGIN HIDDEN TESTS
 assert contracts.close(result[1, 0], [[18, 19], [22, 23]]), (
     "cada imagen tiene su propia esquina: la segunda, otra columna"
@@ -793,8 +828,8 @@ assert count(256, 227) == 1800, "con 227 quedan 30 filas y 30 columnas de partid
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# El 2048 del artículo es $32 \cdot 32 \cdot 2$: se deja un extremo. El código de 2012 sortea de 0 a 32, los dos
-# incluidos, así que son $33 \cdot 33 \cdot 2 = 2178$. Y no son imágenes nuevas de verdad: se parecen muchísimo entre sí.
+# El 2 048 del artículo es $32 \cdot 32 \cdot 2$: se deja un extremo. El código de 2012 sortea de 0 a 32, los dos
+# incluidos, así que son $33 \cdot 33 \cdot 2 = 2\,178$. Y no son imágenes nuevas de verdad: se parecen muchísimo entre sí.
 
 # %% [markdown]
 # ## 7. Aumento de datos: la luz
@@ -812,12 +847,14 @@ assert count(256, 227) == 1800, "con 227 quedan 30 filas y 30 columnas de partid
 # %% explore=true
 values, vectors = augment.pca_of(photograph)
 print("valores propios:", ", ".join(spanish(value.item(), 4) for value in values))
-for name, column in zip(("primero", "segundo", "tercero"), vectors.T, strict=True):
-    print(
-        f"{name}: rojo {spanish(column[0].item(), 2)}, verde {spanish(column[1].item(), 2)}, azul {spanish(column[2].item(), 2)}"
-    )
+for name, column in zip(("primero", "segundo", "tercero"), vectors.T.tolist(), strict=True):
+    red, green, blue = (spanish(part, 2) for part in column)
+    print(f"{name}: rojo {red}, verde {green}, azul {blue}")
 figure, axes = plt.subplots(3, 5, figsize=(12, 7), layout="constrained")
-figure.set_label("Una fotografía con cinco alfas de cada componente de color: la primera la aclara u oscurece; las otras la tiñen")
+figure.set_label(
+    "Una fotografía con cinco alfas de cada componente de color: la primera la aclara u oscurece;"
+    " las otras la tiñen"
+)
 for component in range(3):
     for column, alpha in enumerate((-3, -1.5, 0, 1.5, 3)):
         shift = vectors[:, component] * alpha * values[component]
@@ -840,7 +877,8 @@ for component in range(3):
 def colour_pca(images):
     """Componentes principales de los colores. images: array (N, 3, alto, ancho).
 
-    Devuelve (valores, vectores): los valores propios de mayor a menor, (3,), y los vectores en columnas, (3, 3).
+    Devuelve (valores, vectores): los valores propios de mayor a menor, (3,), y los vectores
+    propios en columnas, (3, 3).
     """
     ### BEGIN SOLUTION
     colours = np.moveaxis(images, 1, 0).reshape(3, -1)
@@ -850,7 +888,10 @@ def colour_pca(images):
 
 
 def light(images, values, vectors, alphas):
-    """Suma a cada imagen su desplazamiento de color. alphas: array (N, 3). Sale un array como images."""
+    """Suma a cada imagen su desplazamiento de color.
+
+    alphas: array (N, 3). Devuelve un array de la forma de images.
+    """
     ### BEGIN SOLUTION
     shift = (alphas * values) @ vectors.T
     return images + shift[:, :, None, None]
@@ -905,7 +946,9 @@ grey = np.full((1, 3, 2, 2), 0.5)
 result = lit(grey, np.array([1.0, 0.0, 0.0]), np.eye(3), np.array([[0.1, 0.0, 0.0]]))
 assert result.shape == (1, 3, 2, 2), "sale un array con la forma de las imágenes"
 red, others = np.full((2, 2), 0.6), np.full((2, 2, 2), 0.5)
-assert contracts.close(result[0, 0], red, tolerance=1e-6), "con el primer componente en el rojo, solo el rojo sube 0,1"
+assert contracts.close(result[0, 0], red, tolerance=1e-6), (
+    "con el primer componente en el rojo, solo el rojo sube 0,1"
+)
 assert contracts.close(result[0, 1:], others, tolerance=1e-6), (
     "con el primer componente en el rojo, verde y azul se quedan como están"
 )
@@ -931,10 +974,10 @@ assert not changed, "has modificado las imágenes que te dan"
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Una duda que el artículo deja: multiplica por $\lambda$, que es una **varianza**, así que el resultado depende de las
+# El artículo deja una duda: multiplica por $\lambda$, que es una **varianza**, así que el resultado depende de las
 # unidades. Con los valores de 0 a 1 es un cambio suave; con valores de 0 a 255 sería enorme. El código de 2012 parece
-# usar la raíz, la desviación (lo cuenta `tema9.augment.pca_lighting`). Y un detalle que se olvida: esto es solo para
-# entrenar. Al evaluar, la imagen se ve como es.
+# usar la raíz, la desviación (lo cuenta `tema9.augment.pca_lighting`). Y no olvides un detalle: la luz se cambia solo
+# al entrenar. Al evaluar, la red ve la imagen como es.
 
 # %% [markdown]
 # ## 8. Diez recortes al evaluar
@@ -946,7 +989,9 @@ assert not changed, "has modificado las imágenes que te dan"
 # %% explore=true
 crops = augment.ten_crops(photograph, 160)[:, 0]
 figure, axes = plt.subplots(2, 5, figsize=(11, 4.6), layout="constrained")
-figure.set_label("Diez recortes de una fotografía: cuatro esquinas y centro, arriba; sus espejos, abajo")
+figure.set_label(
+    "Diez recortes de una fotografía: cuatro esquinas y centro, arriba; sus espejos, abajo"
+)
 for ax, crop in zip(axes.flat, crops, strict=True):
     ax.imshow(crop.permute(1, 2, 0))
     ax.axis("off")
@@ -961,7 +1006,10 @@ for ax, crop in zip(axes.flat, crops, strict=True):
 
 # %% solution="n3-ten-crops"
 def ten_views(images, size):
-    """Las diez vistas. images: array (N, C, alto, ancho). Sale un array (10, N, C, size, size)."""
+    """Las diez vistas.
+
+    images: array (N, C, alto, ancho). Devuelve un array (10, N, C, size, size).
+    """
     ### BEGIN SOLUTION
     height, width = images.shape[2:]
     bottom, right = height - size, width - size
@@ -972,7 +1020,10 @@ def ten_views(images, size):
 
 
 def average_answer(logits):
-    """La respuesta de las diez. logits: array (10, N, clases). Sale un array (N, clases) de probabilidades."""
+    """La respuesta de las diez vistas.
+
+    logits: array (10, N, clases). Devuelve un array (N, clases) de probabilidades.
+    """
     ### BEGIN SOLUTION
     return torch.tensor(logits).softmax(dim=2).mean(dim=0).numpy()
     ### END SOLUTION
@@ -1033,8 +1084,8 @@ assert not measuring.changes_its_inputs(average_answer, logits), "has modificado
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ¿Y se nota? Con la miniatura de AlexNet que viene con el curso, entrenada con recortes de 59 píxeles de trozos de
-# fotografías de 64. **Predice** si los diez recortes bajarán el error, y cuánto más se tarda.
+# ¿Se nota la mejora? Mídela con la miniatura de AlexNet que viene con el curso, que se entrenó con recortes de 59
+# píxeles de trozos de fotografías de 64. **Predice** si los diez recortes bajarán el error, y cuánto más se tarda.
 
 # %% explore=true
 import time
@@ -1045,9 +1096,12 @@ import tema9.training
 mini, textures = tema9.models.pretrained("alexnet_mini"), tema9.data.textures()
 for name, ten in (("centro", False), ("diez recortes", True)):
     started = time.perf_counter()
-    score = tema9.training.evaluate(mini, textures.test, ten_crops=ten, progress=True, batch_size=50)
+    score = tema9.training.evaluate(
+        mini, textures.test, ten_crops=ten, progress=True, batch_size=50
+    )
     seconds = time.perf_counter() - started
-    print(f"{name:14} error {spanish(score.top1, 1)} %, pérdida {spanish(score.loss, 3)} nats, {spanish(seconds, 1)} s")
+    error, loss = spanish(score.top1, 1), spanish(score.loss, 3)
+    print(f"{name:14} error {error} %, pérdida {loss} nats, {spanish(seconds, 1)} s")
 
 # %% [markdown]
 # Con 400 imágenes el error estándar ronda los 2 puntos, así que no esperes distinguir una décima. La **pérdida** sí
@@ -1104,7 +1158,7 @@ for name, ten in (("centro", False), ("diez recortes", True)):
 #   `alpha=1e-4, k=2`.
 # - ReLU y *max pooling* conmutan; LRN y *pooling*, no, aunque en 2012 el orden apenas cambió el error.
 # - El *dropout* de 2012 compensa al evaluar y el de hoy, al entrenar.
-# - Las vistas son $33 \cdot 33 \cdot 2 = 2178$, no 2048. El color se altera a lo largo de los vectores propios de los
+# - Las vistas son $33 \cdot 33 \cdot 2 = 2\,178$, no 2 048. El color se altera a lo largo de los vectores propios de los
 #   colores. Al evaluar no hay azar: el centro, o la media de diez *softmax*.
 #
 # **Fuentes.** Krizhevsky, Sutskever y Hinton (2012), *ImageNet Classification with Deep Convolutional Neural Networks*,

@@ -4,7 +4,7 @@
 #     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
-#   minutes: 140
+#   minutes: 160
 #   title: 5. Dos GPU, ILSVRC y el cuaderno de Alex
 # ---
 
@@ -30,7 +30,8 @@
 # | *ILSVRC winners* (las tres diapositivas) | apartado 4 |
 # | *Details/Retrospectives*: *used Norm layers*, *Learning rate 1e-2, reduced by 10 manually* | apartados 5 y 6 |
 #
-# **Tiempo:** unos 140 minutos. **GPU:** no hace falta ninguna; las «dos GPU» pueden ser tu procesador dos veces.
+# **Tiempo:** unos 160 minutos: 45 el apartado 1, 30 el 2, 25 el 3, 15 el 4, 20 el 5, 20 el 6 y 5 el resto. **GPU:** no
+# hace falta ninguna; las «dos GPU» pueden ser tu procesador dos veces.
 #
 # | Ejercicio | Puntos |
 # |---|---|
@@ -75,7 +76,7 @@ from tema9.arithmetic import MIB, crossing_values, layer_table, spanish
 figures.describe_pictures()  # cada figura, con su texto alternativo
 torch.manual_seed(0)
 torch.set_num_threads(1)  # con tan poco trabajo, más hilos no ganan tiempo
-SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimentos largos se acortan
+SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimentos se acortan
 
 # %% [markdown]
 # ## 1. Una red en dos tarjetas
@@ -157,7 +158,9 @@ maps = measuring.answer(grouped_conv, contracts.array)
 images, filters, biases = torch.ones(1, 6, 5, 5), torch.ones(3, 2, 3, 3), torch.zeros(3)
 y = maps(images, filters, biases, parts=3, stride=2, padding=1)
 assert y.shape == (1, 3, 3, 3), "con relleno 1 y paso 2, de 5 px salen 3"
-in_groups = measuring.convolves_in_groups(grouped_conv, images, filters, biases, parts=3, stride=2, padding=1)
+in_groups = measuring.convolves_in_groups(
+    grouped_conv, images, filters, biases, parts=3, stride=2, padding=1
+)
 assert not in_groups, "escríbela sin el argumento groups: reparte tú los mapas"
 ### BEGIN HIDDEN TESTS
 generator = torch.Generator().manual_seed(52)
@@ -185,7 +188,10 @@ for parts, channels, kernels, stride, padding in ((1, 3, 4, 1, 0), (3, 6, 9, 2, 
 
 # %% solution="n5-block-diagonal"
 def as_matrix(weight, parts=2):
-    """Devuelve la matriz (K, C) de una convolución 1x1 por grupos; weight es un array (K, C / parts)."""
+    """Devuelve la matriz (K, C) de una convolución 1x1 por grupos.
+
+    weight: array (K, C / parts).
+    """
     ### BEGIN SOLUTION
     kernels, depth = weight.shape
     matrix = np.zeros((kernels, depth * parts))
@@ -251,8 +257,8 @@ except NotImplementedError:
 def gpu_parameters(layers):
     """Parámetros (pesos y sesgos) que guarda una de las dos GPU.
 
-    layers: lista de (kernel_size, in_channels, out_channels, both). out_channels es par, y también in_channels si both
-    es False. Devuelve un número entero.
+    layers: lista de (kernel_size, in_channels, out_channels, both). out_channels es par, y
+    también in_channels si both es False. Devuelve un número entero.
     """
     ### BEGIN SOLUTION
     total = 0
@@ -277,7 +283,9 @@ from tema9.arithmetic import layer_table
 parameters = measuring.answer(gpu_parameters, contracts.integer)
 conv1, conv2 = (11, 3, 96, True), (5, 96, 256, False)
 assert parameters([conv1]) == 48 * (11 * 11 * 3 + 1), "CONV1: 48 filtros de 11x11x3 y 48 sesgos"
-assert parameters([conv1, conv2]) == 17472 + 128 * (5 * 5 * 48 + 1), "CONV2: cada uno de sus 128 filtros lee 48 mapas"
+assert parameters([conv1, conv2]) == 17472 + 128 * (5 * 5 * 48 + 1), (
+    "CONV2: cada uno de sus 128 filtros lee 48 mapas"
+)
 ### BEGIN HIDDEN TESTS
 three = [conv1, conv2, (3, 256, 384, True)]
 assert parameters(three) == 17472 + 153728 + 192 * (3 * 3 * 256 + 1), "CONV3: cada filtro lee los 256 mapas"
@@ -287,7 +295,7 @@ for row in rows:
     inputs = row.in_shape[0] if row.kernel_size else math.prod(row.in_shape)
     layers.append((row.kernel_size or 1, inputs, row.out_shape[0], row.groups != 2))
 whole = sum(row.parameters for row in rows)
-assert 2 * parameters(layers) == whole, "las dos GPU juntas no dan los 60 965 224 parámetros de AlexNet"
+assert 2 * parameters(layers) == whole, "las dos GPU juntas no dan los 60 965 224 parámetros de AlexNet"
 ### END HIDDEN TESTS
 
 
@@ -312,7 +320,10 @@ assert 2 * parameters(layers) == whole, "las dos GPU juntas no dan los 60 965 22
 
 # %% solution="n5-traffic"
 def received(layers):
-    """Devuelve un diccionario {capa: valores que recibe cada GPU por imagen}, solo con las capas que comunican."""
+    """Devuelve un diccionario {capa: valores que recibe cada GPU por imagen}.
+
+    Solo con las capas que comunican.
+    """
     ### BEGIN SOLUTION
     values = {}
     for name, input_shape, both in layers[1:]:
@@ -334,9 +345,11 @@ tema9.check("n5-traffic")
 from tema9 import contracts, measuring
 
 values = measuring.answer(received, contracts.mapping(contracts.integer))
-layers = [("CONV1", (3, 227, 227), True), ("CONV2", (96, 27, 27), False), ("CONV3", (256, 13, 13), True)]
-found = values(layers)
-assert found.get("CONV3") == 128 * 13 * 13, "antes de CONV3 cada GPU recibe los 128 mapas de 13x13 de la otra"
+layers = [("CONV1", (3, 227, 227), True), ("CONV2", (96, 27, 27), False)]
+found = values([*layers, ("CONV3", (256, 13, 13), True)])
+assert found.get("CONV3") == 128 * 13 * 13, (
+    "antes de CONV3 cada GPU recibe los 128 mapas de 13x13 de la otra"
+)
 ### BEGIN HIDDEN TESTS
 assert "CONV1" not in found, "la imagen está en las dos GPU: CONV1 no comunica"
 assert "CONV2" not in found, "CONV2 lee solo los mapas de su GPU: no va en el diccionario"
@@ -374,12 +387,13 @@ images = 1 if SHORT else 4
 model(torch.randn(images, 3, 227, 227)).sum().backward()
 expected = crossing_values(paper)
 for layer, (forward, backward) in model.traffic.per_image().items():
+    there, back = f"{spanish(forward):>7}", f"{spanish(backward):>7}"
     arithmetic = f"; por la aritmética, 2 × {spanish(expected[layer])}" if layer in expected else ""
-    print(f"{layer:7} {spanish(forward):>7} valores de ida y {spanish(backward):>7} de vuelta por imagen{arithmetic}")
+    print(f"{layer:7} {there} valores de ida y {back} de vuelta por imagen{arithmetic}")
 
 # %% [markdown]
-# **Predice**: si también CONV2 leyera los mapas de las dos, ¿cuánto subiría lo que cruza? ¿Y si lo hicieran CONV4 y
-# CONV5? Márcalas; después, cambia el minilote.
+# Comprueba tu predicción: marca CONV2 y mira cuánto sube lo que cruza. Después **predice** lo mismo para CONV4 y CONV5,
+# márcalas y cambia el minilote.
 
 # %% explore=true
 from tema9 import widgets
@@ -395,13 +409,13 @@ widgets.two_gpus(batch_size=128)
 # la de dos (prueba `145-half`, en ILSVRC-2010). Bastan seis líneas.
 
 # %% [markdown] answer="n5-m1-why-conv3" points=8
-# Comunicar cuesta y sirve. Cuesta lo que mide la entrada de la capa: antes de CONV3 cruzan 21 632 valores, porque los
-# mapas ya son de 13x13; antes de CONV2 serían 34 992, más de lo que cruza ahora en toda la red, y cada cruce obliga a
+# Comunicar cuesta y sirve. Cuesta lo que mide la entrada de la capa: antes de CONV3 cruzan 21 632 valores, porque los
+# mapas ya son de 13x13; antes de CONV2 serían 34 992, más de lo que cruza ahora en toda la red, y cada cruce obliga a
 # una GPU a esperar a la otra.
 #
 # Sirve porque sin ninguna comunicación el error sube 1,12 puntos: las dos mitades serían dos redes que solo se
 # encuentran al final. Con una comunicación a mitad de camino, CONV3 ya combina lo que vio cada una, y CONV4 y CONV5
-# trabajan sobre esa mezcla: repetirla en CONV4 (32 448 valores) añadiría tráfico a algo que ya está mezclado.
+# trabajan sobre esa mezcla: repetirla en CONV4 (32 448 valores) añadiría tráfico a algo que ya está mezclado.
 #
 # No es la única opción posible: el artículo (apartado 3.2) dice solo que elegir el patrón «is a problem for
 # cross-validation», y que así se ajusta la comunicación hasta que sea una parte aceptable del cálculo. La ganancia de
@@ -412,8 +426,8 @@ widgets.two_gpus(batch_size=128)
 #
 # === BEGIN MARK SCHEME ===
 #
-# - 2 puntos: el coste es la mitad de la entrada de la capa, con al menos un número (CONV3 21 632; CONV2 34 992; CONV4
-#   32 448).
+# - 2 puntos: el coste es la mitad de la entrada de la capa, con al menos un número (CONV3 21 632; CONV2 34 992; CONV4
+#   32 448).
 # - 2 puntos: en CONV3 los mapas son pequeños; en CONV2 el tráfico se más que duplicaría.
 # - 2 puntos: usa la prueba 150 (sin comunicación, +1,12 puntos de top-5) para decir que comunicar sirve.
 # - 1 punto: después de CONV3 los mapas ya están mezclados, luego en CONV4 se gana menos (o dice que es una hipótesis).
@@ -464,8 +478,12 @@ tema9.check("n5-training-bytes")
 from tema9 import contracts, measuring
 
 needed = measuring.answer(training_bytes, contracts.integer)
-assert needed([(0, 10, False)], 0, 1) == 120, "10 parámetros, sus gradientes y la velocidad: 30 valores"
-assert needed([(5, 0, False)], 0, 2) == 80, "5 activaciones y 5 gradientes de cada una de 2 imágenes"
+assert needed([(0, 10, False)], 0, 1) == 120, (
+    "10 parámetros, sus gradientes y la velocidad: 30 valores"
+)
+assert needed([(5, 0, False)], 0, 2) == 80, (
+    "5 activaciones y 5 gradientes de cada una de 2 imágenes"
+)
 ### BEGIN HIDDEN TESTS
 assert needed([], 7, 3) == 84, "las imágenes del minilote también ocupan, y no tienen gradiente"
 assert needed([(5, 0, True)], 0, 1) == 40, "una ReLU que escribe encima no ocupa nada más"
@@ -498,8 +516,8 @@ for name in ("alexnet_slide", "alexnet_paper"):
         print(f"{name:14} {how}: {spanish(gib, 2)} GiB con un minilote de 128")
 
 # %% [markdown]
-# Ahora con el deslizador: ¿a partir de qué minilote no cabría en 3 GiB? ¿Y repartida en dos, con la mitad de todo menos
-# las imágenes?
+# Responde ahora con el deslizador: ¿a partir de qué minilote no cabría la red en 3 GiB? ¿Y si se reparte en dos, con la
+# mitad de todo menos las imágenes?
 
 # %% explore=true
 widgets.memory(batch_size=128)
@@ -687,7 +705,9 @@ from tema9 import contracts, measuring, records
 points = measuring.answer(increase, contracts.number)
 rows = records.read("runs")
 found = points(rows, "145-2010", "145-2010", changed_views="centre")
-assert contracts.close(found, 1.2966), "con un recorte central en vez de diez vistas, el top-5 sube 1,2966 puntos"
+assert contracts.close(found, 1.2966), (
+    "con un recorte central en vez de diez vistas, el top-5 sube 1,2966 puntos"
+)
 ### BEGIN HIDDEN TESTS
 assert contracts.close(points(rows, "145-half", "145-2010"), 1.23), "sin decir vistas, las dos pruebas son con diez"
 made = [
@@ -706,7 +726,9 @@ from tema9 import measuring, records
 measuring.require_own(increase)
 rows = records.read("runs")
 error = measuring.raised_by(increase, rows, "145-half", "145")
-assert error == "ValueError", "145-half se evaluó en ILSVRC-2010 y 145 en ILSVRC-2012: no se pueden comparar"
+assert error == "ValueError", (
+    "145-half se evaluó en ILSVRC-2010 y 145 en ILSVRC-2012: no se pueden comparar"
+)
 ### BEGIN HIDDEN TESTS
 assert measuring.raised_by(increase, rows, "148", "145") is None, "148 y 145 sí se pueden comparar"
 assert measuring.raised_by(increase, rows, "999", "145") == "ValueError", "una prueba que no está: ValueError"
@@ -719,12 +741,14 @@ assert error == "ValueError", "148 no se evaluó con un recorte central: ValueEr
 
 
 # %% explore=true
-printed = {"148": "1,2", "147": "0,3", "145-half": "1,2", "150": "no lo dice", "120-2012": "no lo dice"}
+pairs = {"148": "145", "147": "145", "145-half": "145-2010", "150": "145", "120-2012": "131"}
+printed = {"148": "1,2", "147": "0,3", "145-half": "1,2"}  # en el artículo
 try:
-    for changed, base in (("148", "145"), ("147", "145"), ("145-half", "145-2010"), ("150", "145"), ("120-2012", "131")):
+    for changed, base in pairs.items():
         what = next(row["spanish"] for row in runs if str(row["run"]) == changed)
         points = spanish(increase(runs, changed, base), 2)
-        print(f"{changed:9} sube {points} puntos de top-5 (el artículo: {printed[changed]})  {what}")
+        said = printed.get(changed, "no lo dice")
+        print(f"{changed:9} sube {points} puntos de top-5 (el artículo: {said})  {what}")
 except NotImplementedError:
     print("escribe antes `increase`")
 
@@ -732,12 +756,12 @@ except NotImplementedError:
 # ## 6. ¿Mejora o ruido?
 #
 # La última línea, poner el *pooling* antes que la LRN, como hace la diapositiva, sube el error 0,14 puntos. ¿Es mucho?
-# Los errores se midieron con 50 000 imágenes de validación; con otras 50 000 habrían salido otros.
+# Los errores se midieron con 50 000 imágenes de validación; con otras 50 000 habrían salido otros.
 #
 # Si cada imagen se falla con probabilidad $p$, el tanto por uno de fallos en $n$ imágenes tiene un error estándar
-# (*standard error*, también llamado error típico) de $\sqrt{p (1 - p) / n}$. El de la **diferencia** de dos medidas
-# independientes es la raíz de la suma de los cuadrados de los suyos. Una diferencia menor que unas dos veces su error
-# estándar no se distingue del ruido.
+# (*standard error*, también llamado error típico) que vale $\sqrt{p (1 - p) / n}$. El de la **diferencia** de dos
+# medidas independientes es la raíz de la suma de los cuadrados de los suyos. Una diferencia menor que unas dos veces su
+# error estándar no se distingue del ruido.
 #
 # **Predice:** con $n = 50\,000$ y un error del 18 %, ¿el error estándar de una diferencia será de 0,02, de 0,25 o de 2
 # puntos?
@@ -751,7 +775,7 @@ except NotImplementedError:
 
 # %% solution="n5-noise"
 def compare(first, second, images):
-    """Devuelve (diferencia, error típico, si se distinguen); first y second en tanto por uno."""
+    """Devuelve (diferencia, error estándar, si se distinguen); first y second en tanto por uno."""
     ### BEGIN SOLUTION
     difference = 100 * (second - first)
     se = 100 * (first * (1 - first) / images + second * (1 - second) / images) ** 0.5
@@ -767,9 +791,13 @@ tema9.check("n5-noise")
 # %% tests="n5-noise" points=10
 from tema9 import contracts, measuring
 
-compared = measuring.answer(compare, contracts.together(contracts.number, contracts.number, contracts.boolean))
+compared = measuring.answer(
+    compare, contracts.together(contracts.number, contracts.number, contracts.boolean)
+)
 _, se, _ = compared(0.5, 0.5, 20000)
-assert contracts.close(se, 0.5), "dos errores de 0,5 en 20 000 imágenes: el error típico es de 0,5 puntos"
+assert contracts.close(se, 0.5), (
+    "dos errores de 0,5 en 20 000 imágenes: el error estándar es de 0,5 puntos"
+)
 ### BEGIN HIDDEN TESTS
 import math
 
@@ -780,11 +808,11 @@ for first, second, images in cases:
     expected = 100 * math.sqrt((first * (1 - first) + second * (1 - second)) / images)
     case = f"{first} y {second} en {images} imágenes"
     assert contracts.close(difference, 100 * (second - first)), f"la diferencia, en puntos y con su signo: {case}"
-    assert contracts.close(se, expected), f"el error típico de la diferencia: {case}"
+    assert contracts.close(se, expected), f"el error estándar de la diferencia: {case}"
     far = 100 * max(second - first, first - second) > 2 * expected
-    assert clear == far, f"se distinguen si la diferencia pasa de dos errores típicos: {case}"
+    assert clear == far, f"se distinguen si la diferencia pasa de dos errores estándar: {case}"
 _, _, clear = compared(0.0, 0.5, 4)
-assert not clear, "50 puntos con un error típico de 25: la diferencia no pasa de dos errores típicos, los iguala"
+assert not clear, "50 puntos con un error estándar de 25: la diferencia no pasa de dos errores estándar, los iguala"
 ### END HIDDEN TESTS
 
 
@@ -811,18 +839,19 @@ ax = gallery.ablation()
 ax = gallery.draw("schedule_2012").axes[0]
 
 # %% [markdown]
-# Casi como lo cuenta el artículo («reduced three times»): las bajadas de las épocas 25 y 51 son de los pesos de toda la
-# red; la tercera llega antes a CONV1 (67) que a las demás (79). CONV1 se congela del todo en la 72, y en la 67 se apaga
-# el ruido de color. Eso último no lo dice el artículo, como tampoco que la tasa de los sesgos no se bajó (cuaderno 4).
+# Las notas coinciden casi del todo con el artículo («reduced three times»): las bajadas de las épocas 25 y 51 son de
+# los pesos de toda la red; la tercera llega antes a CONV1 (67) que a las demás (79). CONV1 se congela del todo en la
+# 72, y en la 67 se apaga el ruido de color. Eso último no lo dice el artículo, como tampoco que la tasa de los sesgos
+# no se bajó (cuaderno 4).
 
 # %% [markdown]
 # ## Lo que te llevas
 #
 # - Dos GPU son `groups=2` en CONV2, CONV4 y CONV5: la mitad de pesos, y una matriz con bloques de ceros.
-# - Solo se comunica donde los mapas son pequeños: 30 336 valores por imagen y sentido.
+# - Las GPU solo se comunican donde los mapas son pequeños: son 30 336 valores por imagen y sentido.
 # - Por la cuenta, AlexNet cabe en 3 GB; el artículo dice que no. La cuenta es un mínimo: di qué deja fuera.
-# - 15,3 o 16,4; 11,2 u 11,7: un error sin «con qué datos» y «cuántas redes» no es un dato.
-# - Una mejora de 0,14 puntos en 50 000 imágenes no se distingue del ruido.
+# - 15,3 o 16,4; 11,2 u 11,7: un error no se puede comparar si no se dice con qué datos y con cuántas redes se midió.
+# - Una mejora de 0,14 puntos en 50 000 imágenes no se distingue del ruido.
 #
 # **Fuentes.** Krizhevsky, Sutskever y Hinton (2012), *ImageNet Classification with Deep Convolutional Neural Networks*,
 # NIPS 25, apartados 2, 3.2 a 3.5, 5 y 6. Las pruebas y sus notas: `computerhistory/AlexNet-Source-Code`, `layers/`; el

@@ -4,7 +4,7 @@
 #     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
-#   minutes: 170
+#   minutes: 180
 #   title: '6. ZFNet: mirar dentro y cambiar la red'
 # ---
 
@@ -31,7 +31,8 @@
 # | *ImageNet top 5 error: 16.4% -> 11.7%* | apartado 6 |
 # | [Zeiler and Fergus, 2013], lo que la diapositiva no cuenta | apartados 2, 4 y 5 |
 #
-# **Tiempo:** unos 170 minutos. **GPU:** no hace falta; la celda más larga dura unos segundos en 2 núcleos.
+# **Tiempo:** unos 180 minutos: 55 el apartado 1, 15 el 2, 15 el 3, 30 el 4, 50 el 5, 10 el 6 y 5 el resto. **GPU:** no
+# hace falta; la celda más larga dura unos segundos en 2 núcleos.
 #
 # | Ejercicio | Puntos |
 # |---|---|
@@ -77,8 +78,9 @@ from tema9.arithmetic import layer_table, spanish
 
 figures.describe_pictures()  # cada figura, con su texto alternativo
 torch.manual_seed(0)
-torch.set_num_threads(1)  # con redes tan pequeñas, más hilos no ganan tiempo y estorban en una máquina ocupada
-SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimentos largos se acortan
+# Con redes tan pequeñas, más hilos no ganan tiempo y estorban en una máquina ocupada.
+torch.set_num_threads(1)
+SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimentos se acortan
 
 # %% [markdown]
 # ## 1. Lo que dice la diapositiva, y lo que calla
@@ -86,8 +88,8 @@ SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimen
 # > AlexNet but: CONV1: change from (11x11 stride 4) to (7x7 stride 2). CONV3,4,5: instead of 384, 384, 256 filters use
 # > 512, 1024, 512
 #
-# Hazlo al pie de la letra: coge AlexNet y cambia **solo** eso. **Predice** antes de calcular: ¿cuántos números entran
-# en FC6, si en AlexNet eran 9216? ¿Cuántos parámetros tendrá la red, si AlexNet tenía 62 millones?
+# Hazlo al pie de la letra: toma AlexNet y cambia **solo** eso. **Predice** antes de calcular: ¿cuántos números entran
+# en FC6, si en AlexNet eran 9 216? ¿Cuántos parámetros tendrá la red, si AlexNet tenía 62 millones?
 #
 # ### Ejercicio `n6-literal` (8 puntos)
 #
@@ -103,7 +105,10 @@ SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))  # al corregir, los experimen
 
 # %% solution="n6-literal"
 def network_size(layers, dense, side=227, channels=3):
-    """Devuelve (entradas de la primera capa densa, parámetros de la red entera), dos números enteros."""
+    """Devuelve dos números enteros: (entradas de la primera capa totalmente conectada, parámetros).
+
+    Los parámetros son los de la red entera.
+    """
     ### BEGIN SOLUTION
     parameters = 0
     for kind, kernel_size, stride, *rest in layers:
@@ -137,7 +142,7 @@ assert size([("conv", 3, 1, 0, 2)], [5], side=4, channels=1) == [8, 65], (
 assert size([("conv", 3, 1, 1, 2)], [5], side=4, channels=1) == [32, 185], "con relleno 1 salen 4x4x2"
 assert size([("pool", 2, 2)], [3], side=5, channels=2) == [8, 27], "el pooling no tiene parámetros ni relleno"
 assert size([("conv", 3, 2, 0, 4), ("conv", 1, 1, 0, 6)], [2, 3], side=8, channels=1) == [54, 189], (
-    "cada convolución lee los canales que deja la anterior, y cada capa densa, las neuronas de la anterior"
+    "cada convolución lee los canales que deja la anterior, y cada capa totalmente conectada, las neuronas de la anterior"
 )
 ### END HIDDEN TESTS
 
@@ -146,11 +151,11 @@ assert size([("conv", 3, 2, 0, 4), ("conv", 1, 1, 0, 6)], [2, 3], side=8, channe
 from tema9 import contracts, measuring
 
 size = measuring.answer(network_size, contracts.integers(2))
-alexnet = [("conv", 11, 4, 0, 96), ("pool", 3, 2), ("conv", 5, 1, 2, 256), ("pool", 3, 2), ("conv", 3, 1, 1, 384)]
-alexnet += [("conv", 3, 1, 1, 384), ("conv", 3, 1, 1, 256), ("pool", 3, 2)]
+alexnet = [("conv", 11, 4, 0, 96), ("pool", 3, 2), ("conv", 5, 1, 2, 256), ("pool", 3, 2)]
+alexnet += [("conv", 3, 1, 1, 384), ("conv", 3, 1, 1, 384), ("conv", 3, 1, 1, 256), ("pool", 3, 2)]
 inputs, parameters = size(alexnet, [4096, 4096, 1000])
 assert inputs == 9216, "en AlexNet entran 6·6·256 = 9216 números en FC6"
-assert parameters == 62378344, "AlexNet, como la lista la diapositiva, tiene 62 378 344 parámetros"
+assert parameters == 62378344, "AlexNet, como la lista la diapositiva, tiene 62 378 344 parámetros"
 ### BEGIN HIDDEN TESTS
 changed = [("conv", 7, 2, 0, 96), *alexnet[1:]]
 assert size(changed, [4096, 4096, 1000]) == [43264, 201818216], "cambiando solo CONV1: no salen los números"
@@ -160,8 +165,8 @@ assert size(wider, [4096, 4096, 1000]) == [86528, 386548840], "con los dos cambi
 
 
 # %% explore=true
-alexnet = [("conv", 11, 4, 0, 96), ("pool", 3, 2), ("conv", 5, 1, 2, 256), ("pool", 3, 2), ("conv", 3, 1, 1, 384)]
-alexnet += [("conv", 3, 1, 1, 384), ("conv", 3, 1, 1, 256), ("pool", 3, 2)]
+alexnet = [("conv", 11, 4, 0, 96), ("pool", 3, 2), ("conv", 5, 1, 2, 256), ("pool", 3, 2)]
+alexnet += [("conv", 3, 1, 1, 384), ("conv", 3, 1, 1, 384), ("conv", 3, 1, 1, 256), ("pool", 3, 2)]
 literal = [("conv", 7, 2, 0, 96), *alexnet[1:4]]
 literal += [("conv", 3, 1, 1, 512), ("conv", 3, 1, 1, 1024), ("conv", 3, 1, 1, 512), ("pool", 3, 2)]
 try:
@@ -172,9 +177,10 @@ except NotImplementedError:
     print("escribe antes `network_size`")
 
 # %% [markdown]
-# Seis veces más parámetros, casi todos en FC6; solo guardarlos para entrenar (parámetros, gradientes y momento) pasa de
-# 4 GiB, y ZFNet se entrenó en **una** sola GTX 580 (el artículo no dice con cuánta memoria; el de AlexNet da 3 GB para
-# ese modelo). Así que la red del artículo no puede ser esa. Algo más cambió.
+# La red literal tiene seis veces más parámetros que AlexNet, casi todos en FC6. Solo guardarlos para entrenar
+# (parámetros, gradientes y momento) pide más de 4 GiB, y ZFNet se entrenó en **una** sola GTX 580 (el artículo no dice
+# con cuánta memoria; el de AlexNet da 3 GB para ese modelo). Así que la red del artículo no puede ser esa. Algo más
+# cambió.
 #
 # ### Ejercicio `n6-figure-3` (10 puntos)
 #
@@ -223,7 +229,9 @@ measuring.require_own(zfnet_maps)
 layers = measuring.module_rows(zfnet_maps, (1, 3, 224, 224))
 rows = [row for row in layers if row[0] in ("Conv2d", "MaxPool2d")]
 kinds = ["Conv2d", "MaxPool2d", "Conv2d", "MaxPool2d", "Conv2d", "Conv2d", "Conv2d", "MaxPool2d"]
-assert [kind for kind, *_ in rows] == kinds, "el orden es CONV1, POOL1, CONV2, POOL2, CONV3, CONV4, CONV5, POOL3"
+assert [kind for kind, *_ in rows] == kinds, (
+    "el orden es CONV1, POOL1, CONV2, POOL2, CONV3, CONV4, CONV5, POOL3"
+)
 assert rows[0][1] == (96, 110, 110), "CONV1 deja 96 mapas de 110x110"
 ### BEGIN HIDDEN TESTS
 import itertools
@@ -238,7 +246,7 @@ strides = [settings["stride"] for *_, settings in rows]
 assert strides == [2, 2, 2, 2, 1, 1, 1, 2], "CONV1, CONV2 y los poolings van con paso 2, y las demás, con paso 1"
 assert {settings["dilation"] for *_, settings in rows} == {1}, "ninguna capa salta píxeles: sin `dilation`"
 weights = sum(parameters for _, _, parameters, _ in rows)
-assert weights == 3726464, "las convoluciones tienen 3 726 464 parámetros: revisa que no haya grupos y que haya sesgos"
+assert weights == 3726464, "las convoluciones tienen 3 726 464 parámetros: revisa que no haya grupos y que haya sesgos"
 others = [kind for kind, *_ in layers if kind not in ("Conv2d", "MaxPool2d", "ReLU") and not kind.endswith("Pad2d")]
 assert not others, "se piden solo convoluciones, poolings, las ReLU y, si quieres, capas de relleno"
 pairs = itertools.pairwise(["the image", *(kind for kind, *_ in layers)])
@@ -248,7 +256,7 @@ assert before_relu <= {"Conv2d"}, "una ReLU solo puede ir justo detrás de una c
 
 
 # %% [markdown]
-# Ese paso de 2 en CONV2 es la línea que falta en la diapositiva: con él vuelven a entrar 9216 números en FC6. Y los
+# Ese paso de 2 en CONV2 es la línea que falta en la diapositiva: con él vuelven a entrar 9 216 números en FC6. Y los
 # 512, 1024, 512 no son la red base, sino otra que el artículo llama (b). La figura que la diapositiva deja pendiente
 # es la de arriba; debajo, lo que saldría al pie de la letra:
 
@@ -291,7 +299,9 @@ from tema9 import contracts, measuring
 from tema9.arithmetic import layer_table
 
 first = measuring.answer(first_to_see, contracts.plain)
-assert first([("A", 3, 1), ("B", 3, 1)], 5) == "B", "dos capas de 3x3 ven 5 píxeles: la segunda llega"
+assert first([("A", 3, 1), ("B", 3, 1)], 5) == "B", (
+    "dos capas de 3x3 ven 5 píxeles: la segunda llega"
+)
 ### BEGIN HIDDEN TESTS
 assert first([("A", 3, 1), ("B", 3, 1)], 6) is None, "si ninguna llega, None"
 assert first([("A", 3, 2), ("B", 3, 2), ("C", 3, 1)], 15) == "C", "3, 7 y 15 píxeles: el paso se acumula"
@@ -311,7 +321,8 @@ for name in ("alexnet_slide", "zfnet_paper", "zfnet_slide"):
         half = first_to_see([(row.name, row.kernel_size, row.stride) for row in rows], 112)
     except NotImplementedError:
         break
-    print(f"{name}: POOL3 ve {rows[-1].receptive_field} px; la primera que ve media imagen (112 px): {half}")
+    sees = rows[-1].receptive_field
+    print(f"{name}: POOL3 ve {sees} px; la primera que ve media imagen (112 px): {half}")
 
 # %% [markdown]
 # En la lectura literal ninguna unidad ve media imagen antes de las capas totalmente conectadas. La del artículo, con su
@@ -323,8 +334,8 @@ for name in ("alexnet_slide", "zfnet_paper", "zfnet_slide"):
 # > CONV3,4,5: instead of 384, 384, 256 filters use 512, 1024, 512
 #
 # La red ancha, (b), yerra el 18,8 % de top-1 **en entrenamiento**; la de la figura 3, el 33,1 % (tabla 3 del artículo).
-# En validación, 37,5 y 38,4 %. Y el artículo de AlexNet (apartado 7) dice que quitar cualquiera de las convoluciones
-# intermedias sube el error top-1 unos 2 puntos. Pon al lado los parámetros de cada capa:
+# En validación los errores son 37,5 y 38,4 %. Y el artículo de AlexNet (apartado 7) dice que quitar cualquiera de las
+# convoluciones intermedias sube el error top-1 unos 2 puntos. Pon al lado los parámetros de cada capa:
 
 # %% explore=true
 ax = figures.per_layer(layer_table("zfnet_paper"), "parameters")
@@ -332,36 +343,43 @@ for name in ("zfnet_paper", "zfnet_paper_512"):
     table = layer_table(name)
     convs = sum(row.parameters for row in table if row.kind == "Conv")
     total = table.total("parameters")
-    print(f"{name}: {spanish(total)} parámetros, {spanish(convs)} en convoluciones ({spanish(100 * convs / total, 1)} %)")
+    share = spanish(100 * convs / total, 1)
+    print(f"{name}: {spanish(total)} parámetros, {spanish(convs)} en convoluciones ({share} %)")
 
 # %% [markdown]
 # Para que no todo sea leer, esto lo puedes medir tú, con una AlexNet pequeña que viene con el curso y distingue figuras
-# dibujadas (círculo, anillo, cuadrado...): ¿cuánto pierde si se apaga un tercio de una capa? Se ponen a cero un tercio
-# de sus mapas o neuronas, elegidos con un solo sorteo (la semilla de `manual_seed`), y se mira el error. Es otra
-# pregunta que la del artículo (ellos volvían a entrenar), pero dice de qué capas depende esta red ya entrenada.
+# dibujadas (círculo, anillo, cuadrado...): ¿cuánto pierde si se apaga un tercio de una capa? La celda pone a cero un
+# tercio de los mapas o neuronas de cada capa, elegidos al azar, y mide el error; lo repite con diez sorteos. Cada punto
+# es un sorteo, y la línea es la media de los diez. La pregunta no es la misma que la del artículo (ellos volvían a
+# entrenar), pero la respuesta dice de qué capas depende esta red ya entrenada.
 
 # %% explore=true
 honest = models.pretrained("alexnet_mini_shapes")
-held = tema9.data.shapes(train=1, validation=1, test=5 if SHORT else 40, side=64, seed=1).test
+held = tema9.data.shapes(train=1, validation=1, test=5 if SHORT else 20, side=64, seed=1).test
 inputs = honest.views.evaluation(held.images)
 lost = {}
 for name in ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7"):
     part = getattr(honest.layers, name)
-    off = torch.randperm(len(part.bias), generator=torch.Generator().manual_seed(0))[: len(part.bias) // 3]
+    for seed in range(2 if SHORT else 10):
+        order = torch.randperm(len(part.bias), generator=torch.Generator().manual_seed(seed))
+        off = order[: len(order) // 3]
 
-    def silence(module, given, output, off=off):
-        output[:, off] = 0
+        def silence(module, given, output, off=off):
+            output[:, off] = 0
 
-    hook = part.register_forward_hook(silence)
-    with torch.no_grad():
-        lost[name.upper()] = 100 * (honest(inputs).argmax(1) != held.labels).float().mean().item()
-    hook.remove()
-ax = figures.bars(lost, "error con un tercio apagado (%)")
+        hook = part.register_forward_hook(silence)
+        with torch.no_grad():
+            error = 100 * (honest(inputs).argmax(1) != held.labels).float().mean().item()
+        hook.remove()
+        lost.setdefault(name.upper(), []).append(error)
+ax = figures.seeds({"": lost}, "capa", "error con un tercio apagado (%)")
+for name, errors in lost.items():
+    print(f"{name}: de media, {spanish(sum(errors) / len(errors), 1)} %")
 
 # %% [markdown]
-# Un solo sorteo engaña: con diez (semillas 0 a 9), el error con un tercio de CONV5 apagado va del 3,0 al 44,5 %. Las
-# medias de los diez dicen más: 18,4 % en CONV1; 13,1 en CONV2; 12,5 en CONV3; 9,5 en CONV4; 14,7 en CONV5; 4,9 en FC6
-# y 4,4 en FC7.
+# Con la red entera el error es del 3,0 %. Un solo sorteo engaña: según cuál sea, el error con un tercio de CONV5 apagado
+# va del 5,0 al 40,0 %. Las medias de los diez dicen más: 16,4 % en CONV1; 12,3 en CONV2; 10,5 en CONV3; 8,0 en CONV4;
+# 14,4 en CONV5; 4,4 en FC6 y 4,7 en FC7.
 
 # %% [markdown]
 # ### Pregunta `n6-m1-capacity` (10 puntos, se corrige a mano)
@@ -417,7 +435,10 @@ ax = figures.bars(lost, "error con un tercio apagado (%)")
 
 # %% solution="n6-filter-grid"
 def filter_grid(weights, columns, shared=True):
-    """Devuelve la imagen (filas · lado, columns · lado, 3) de los filtros; weights es un array (n, 3, lado, lado)."""
+    """Devuelve la imagen (filas · lado, columns · lado, 3) de los filtros.
+
+    weights: array (n, 3, lado, lado).
+    """
     ### BEGIN SOLUTION
     count, channels, side, _ = weights.shape
     rows = -(-count // columns)
@@ -445,8 +466,12 @@ grid = measuring.answer(filter_grid, contracts.array)
 weights = np.zeros((2, 3, 1, 1))
 weights[0, :, 0, 0], weights[1, :, 0, 0] = (1.0, 0.0, -1.0), (0.5, 0.0, 0.0)
 image = grid(weights, columns=2)
-assert image.shape == (1, 2, 3), "dos filtros de 1x1 en dos columnas: una imagen de 1x2 con 3 canales al final"
-assert contracts.close(image[0, 0], [1.0, 0.5, 0.0]), "el peso 1 es blanco, el 0 gris medio y el -1 negro"
+assert image.shape == (1, 2, 3), (
+    "dos filtros de 1x1 en dos columnas: una imagen de 1x2 con 3 canales al final"
+)
+assert contracts.close(image[0, 0], [1.0, 0.5, 0.0]), (
+    "el peso 1 es blanco, el 0 gris medio y el -1 negro"
+)
 ### BEGIN HIDDEN TESTS
 assert contracts.close(image[0, 1], [0.75, 0.5, 0.5]), "con una escala para todos, el peso 0,5 es 0,75"
 assert contracts.close(grid(weights, 2, shared=False)[0, 1], [1.0, 0.5, 0.5]), "con una por filtro, es 1"
@@ -471,8 +496,9 @@ for count, columns, side, height, width in ((5, 3, 4, 8, 12), (4, 2, 3, 6, 6), (
 # %% explore=true
 kernels = looking.filters(models.pretrained("alexnet_mini")).numpy()
 try:
-    grids = [(words, filter_grid(kernels, 8, shared)) for words, shared in (("una escala", True), ("una por filtro", False))]
-    ax = figures.pictures([(words, grid.transpose(2, 0, 1)) for words, grid in grids])
+    scales = {"una escala": True, "una por filtro": False}
+    grids = {words: filter_grid(kernels, 8, shared) for words, shared in scales.items()}
+    ax = figures.pictures([(words, grid.transpose(2, 0, 1)) for words, grid in grids.items()])
 except NotImplementedError:
     print("escribe antes `filter_grid`")
 
@@ -499,7 +525,10 @@ except NotImplementedError:
 
 # %% solution="n6-aliasing"
 def apparent_frequency(frequency, stride):
-    """Frecuencia, en ciclos por píxel, que parece tener una onda de `frequency` mirada cada `stride` píxeles."""
+    """Frecuencia que parece tener una onda de `frequency` mirada cada `stride` píxeles.
+
+    Las dos, en ciclos por píxel.
+    """
     ### BEGIN SOLUTION
     folded = frequency % (1 / stride)
     return min(folded, 1 / stride - folded)
@@ -517,7 +546,9 @@ import numpy as np
 from tema9 import contracts, measuring
 
 seems = measuring.answer(apparent_frequency, contracts.number)
-assert contracts.close(seems(0.2, 4), 0.05, tolerance=1e-5), "con paso 4, una onda de 0,2 parece de 0,05 ciclos por píxel"
+assert contracts.close(seems(0.2, 4), 0.05, tolerance=1e-5), (
+    "con paso 4, una onda de 0,2 parece de 0,05 ciclos por píxel"
+)
 ### BEGIN HIDDEN TESTS
 assert contracts.close(seems(0.2, 2), 0.2, tolerance=1e-5), "con paso 2 la de 0,2 se ve como es: no llega a 1/4"
 assert contracts.close(seems(0.1, 4), 0.1, tolerance=1e-5), "la de 0,1 se ve bien con paso 4: no llega a 1/8"
@@ -537,7 +568,8 @@ for stride in (1, 2, 3, 4, 8):
 try:
     frequencies = np.linspace(0, 0.5, 201)
     seen = {f"paso {s}": [apparent_frequency(f, s) for f in frequencies] for s in (1, 2, 4)}
-    ax = figures.curves(frequencies, seen, "frecuencia de la imagen (ciclos por píxel)", "la que parece")
+    axes = "frecuencia de la imagen (ciclos por píxel)", "la que parece"
+    ax = figures.curves(frequencies, seen, *axes)
 except NotImplementedError:
     print("escribe antes `apparent_frequency`")
 
@@ -648,10 +680,12 @@ assert not changed, "has modificado la imagen que te dan: haz una copia"
 # %% explore=true
 shapes = tema9.data.shapes(train=1, validation=1, test=2 if SHORT else 20, side=64)
 marked = shapes.test_marked
-for name, words in (("alexnet_mini_shapes", "la honrada"), ("alexnet_mini_shortcut", "la tramposa")):
+both = {"la honrada": "alexnet_mini_shapes", "la tramposa": "alexnet_mini_shortcut"}
+for words, name in both.items():
     model = models.pretrained(name)
     for split, which in ((shapes.test, "sin marca"), (marked, "con marca")):
-        right = (model(model.views.evaluation(split.images)).argmax(1) == split.labels).float().mean().item()
+        answers = model(model.views.evaluation(split.images)).argmax(1)
+        right = (answers == split.labels).float().mean().item()
         print(f"{words} acierta {which} el {spanish(100 * right, 0)} %")
 
 # %% explore=true
@@ -663,7 +697,8 @@ try:
         mine = occlusion_map(model, inputs[0], label, size=9, stride=2)
         edge = (64 - inputs.shape[-1]) // 2
         image = marked.images[0, :, edge : edge + inputs.shape[-1], edge : edge + inputs.shape[-1]]
-        shown = looking.Sensitivity(mine, None, 9, 2, None, model(inputs[:1]).softmax(1)[0, label].item())
+        uncovered = model(inputs[:1]).softmax(1)[0, label].item()
+        shown = looking.Sensitivity(mine, None, 9, 2, None, uncovered)
         figures.occlusion(image, shown, gallery.SHAPES[shapes.classes[label]])
 except NotImplementedError:
     print("escribe antes `occlusion_map`")
@@ -671,8 +706,8 @@ except NotImplementedError:
 # %% [markdown]
 # A la tramposa la delata el mapa: solo le importa la marca. Su acierto con marca parecía excelente.
 #
-# Ahora lleva tú el cuadrado. **Predice**: ¿dónde hay que ponerlo para engañar a cada una de las dos redes? Cambia también
-# su tamaño: si es pequeño, tapa poco y la red ni se entera; si es grande, tapa también lo de al lado.
+# Ahora lleva tú el cuadrado. **Predice**: ¿dónde hay que ponerlo para engañar a cada una de las dos redes? Cambia
+# también su tamaño: si es pequeño, tapa poco y la respuesta no cambia; si es grande, tapa también lo de al lado.
 
 # %% explore=true
 from tema9 import widgets
@@ -736,7 +771,9 @@ from tema9 import contracts, measuring
 
 pooled = measuring.answer(pool, contracts.together(contracts.array, contracts.array))
 values, places = pooled(np.array([[1.0, 2.0], [4.0, 3.0]]), size=2, stride=2)
-assert contracts.close(values, [[4.0]]) and contracts.close(places, [[2]]), "el máximo es 4 y está en el sitio 2"
+assert contracts.close(values, [[4.0]]) and contracts.close(places, [[2]]), (
+    "el máximo es 4 y está en el sitio 2"
+)
 ### BEGIN HIDDEN TESTS
 draw = np.random.default_rng(7)
 for height, width, size, stride in ((7, 7, 3, 2), (6, 9, 2, 2), (8, 5, 3, 1), (5, 6, 4, 3), (7, 8, 2, 3)):
@@ -762,7 +799,9 @@ from tema9 import contracts, measuring
 
 back = measuring.answer(unpool, contracts.array)
 found = back(np.array([[5.0]]), np.array([[2]]), (2, 2))
-assert contracts.close(found, [[0.0, 0.0], [5.0, 0.0]]), "el 5 va al sitio 2: fila 1, columna 0; los demás, cero"
+assert contracts.close(found, [[0.0, 0.0], [5.0, 0.0]]), (
+    "el 5 va al sitio 2: fila 1, columna 0; los demás, cero"
+)
 ### BEGIN HIDDEN TESTS
 found = back(np.array([[99.0, 99.0], [99.0, 99.0]]), np.array([[12, 12], [12, 12]]), (5, 5))
 assert found.shape == (5, 5), "el mapa tiene la forma pedida"
@@ -805,7 +844,8 @@ assert not measuring.changes_its_inputs(unpool, values, places, (2, 2)), "tu fun
 def keep_strongest(before, map):
     """Deja solo la activación más fuerte de un mapa después del pooling, en el sitio donde estaba.
 
-    before: tensor (K, alto, ancho), lo que sale de la convolución. Devuelve un tensor de la misma forma.
+    before: tensor (K, alto, ancho), lo que sale de la convolución.
+    Devuelve un tensor de la misma forma.
     """
     ### BEGIN SOLUTION
     pooled, places = F.max_pool2d(F.relu(before), 3, 2, return_indices=True)
@@ -817,8 +857,9 @@ def keep_strongest(before, map):
 
 
 def relu_back(signal, before, rule):
-    """Devuelve la señal después de deshacer la ReLU; before es lo que entró en ella. Tensores de la misma forma.
+    """Devuelve la señal después de deshacer la ReLU.
 
+    signal, before: tensores de la misma forma; before es lo que entró en la ReLU.
     rule: "gradient", "deconvnet" o "guided".
     """
     ### BEGIN SOLUTION
@@ -830,8 +871,8 @@ def relu_back(signal, before, rule):
 def project(signal, weight, stride=2):
     """Lleva la señal de los mapas de una convolución con ese paso y sin relleno a los píxeles.
 
-    signal: tensor (K, alto, ancho). weight: (K, C, lado, lado). Devuelve un tensor (C, (alto - 1) · stride + lado,
-    (ancho - 1) · stride + lado): los píxeles que leyeron los filtros.
+    signal: tensor (K, alto, ancho). weight: (K, C, lado, lado). Devuelve los píxeles que leyeron
+    los filtros, un tensor (C, (alto - 1) · stride + lado, (ancho - 1) · stride + lado).
     """
     ### BEGIN SOLUTION
     return F.conv_transpose2d(signal[None], weight, stride=stride)[0]
@@ -850,7 +891,9 @@ from tema9 import contracts, measuring
 
 kept = measuring.answer(keep_strongest, contracts.array)
 before = torch.tensor([[[1.0, 2.0, 0.0], [5.0, 3.0, 4.0], [0.0, 1.0, 2.0]]])
-assert contracts.close(kept(before, 0), [[[0, 0, 0], [5, 0, 0], [0, 0, 0]]]), "el máximo de la única ventana es 5: queda solo"
+assert contracts.close(kept(before, 0), [[[0, 0, 0], [5, 0, 0], [0, 0, 0]]]), (
+    "el máximo de la única ventana es 5: queda solo"
+)
 ### BEGIN HIDDEN TESTS
 generator = torch.Generator().manual_seed(10)
 for maps, height, width in ((1, 7, 7), (3, 9, 12), (4, 10, 5), (2, 3, 8), (5, 6, 11)):
@@ -886,7 +929,9 @@ from tema9 import contracts, measuring
 back = measuring.answer(relu_back, contracts.array)
 signal, before = torch.tensor([2.0, -3.0, 5.0, -7.0]), torch.tensor([1.0, 1.0, -1.0, -1.0])
 found = back(signal, before, "gradient")
-assert contracts.close(found, [2, -3, 0, 0]), "gradiente: pasa donde entró algo positivo, con su signo"
+assert contracts.close(found, [2, -3, 0, 0]), (
+    "gradiente: pasa donde entró algo positivo, con su signo"
+)
 ### BEGIN HIDDEN TESTS
 assert contracts.close(back(signal, before, "deconvnet"), [2, 0, 5, 0]), "deconvnet: pasa lo positivo de la señal"
 assert contracts.close(back(signal, before, "guided"), [2, 0, 0, 0]), "guiada: las dos condiciones a la vez"
@@ -913,8 +958,12 @@ from tema9 import contracts, measuring
 pixels = measuring.answer(project, contracts.array)
 signal, weight = torch.tensor([[[0.0, 3.0]]]), torch.tensor([[[[1.0, 2.0], [4.0, 5.0]]]])
 found = pixels(signal, weight)
-assert found.shape == (1, 2, 4), "con un filtro de 2x2 y paso 2, una señal de 1x2 sale de 2x4 píxeles: (1, 2, 4)"
-assert contracts.close(found, [[[0, 0, 3, 6], [0, 0, 12, 15]]]), "el valor 3 pinta el filtro, tres veces mayor, a la derecha"
+assert found.shape == (1, 2, 4), (
+    "con un filtro de 2x2 y paso 2, una señal de 1x2 sale de 2x4 píxeles: (1, 2, 4)"
+)
+assert contracts.close(found, [[[0, 0, 3, 6], [0, 0, 12, 15]]]), (
+    "el valor 3 pinta el filtro, tres veces mayor, a la derecha"
+)
 ### BEGIN HIDDEN TESTS
 generator = torch.Generator().manual_seed(9)
 for channels, kernels, side, stride, height, width in (
@@ -941,8 +990,8 @@ assert not measuring.changes_its_inputs(project, signal, weight), "`project` esc
 
 
 # %% [markdown]
-# Júntalos: CONV1 de la red de fotografías, y los tres mapas que más responden a una imagen. **Predice** qué se verá en
-# cada uno: ¿la imagen, un trozo de ella, u otra cosa?
+# Junta los tres pasos en CONV1 de la red de fotografías, con los tres mapas que más responden a una imagen. **Predice**
+# qué se verá en cada uno: ¿la imagen, un trozo de ella, u otra cosa?
 
 # %% explore=true
 photographs = models.pretrained("alexnet_mini")
@@ -954,7 +1003,8 @@ try:
         tiles = [("la imagen", (image - image.amin()) / (image.amax() - image.amin()))]
         for map in before.amax(dim=(1, 2)).topk(3).indices.tolist():
             signal = relu_back(keep_strongest(before, map), before, "deconvnet")
-            tiles.append((f"mapa {map}", gallery.signed(project(signal, conv1.weight, conv1.stride[0]))))
+            pixels = project(signal, conv1.weight, conv1.stride[0])
+            tiles.append((f"mapa {map}", gallery.signed(pixels)))
     ax = figures.pictures(tiles)
 except NotImplementedError:
     print("escribe antes `keep_strongest`, `relu_back` y `project`")
@@ -1047,8 +1097,10 @@ for row in records.read("results"):
 # %% [markdown]
 # ## Lo que te llevas
 #
-# - Al pie de la letra, la diapositiva da 386 548 840 parámetros. La línea que falta: CONV2 también va con paso 2.
-# - Con paso 4 se confunden frecuencias; con paso 2, menos. Ese era el defecto que vieron.
+# - Al pie de la letra, la diapositiva da 386 548 840 parámetros. La línea que le falta es que CONV2 también va con paso
+#   2.
+# - Con paso 4 se confunden frecuencias distintas; con paso 2, menos. Es uno de los dos defectos que vieron Zeiler y
+#   Fergus.
 # - Un mapa de oclusión dice de qué depende la respuesta, y descubre atajos que el acierto esconde.
 # - Gradiente, *deconvnet* y retropropagación guiada solo se diferencian en la ReLU.
 # - Antes de comparar dos errores, mira de qué red son, cuántas redes se promediaron y con qué datos.

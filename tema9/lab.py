@@ -14,7 +14,14 @@ from tema9 import files, outline
 from tema9.streams import use_utf8
 
 SETTINGS = Path(__file__).with_name("jupyter")
-EXPORT = "--HTMLExporter.filters=markdown2html=tema9.formulas.exported"  # pictures of formulas, which need no network
+# What a notebook is exported to asks nothing of the network: formulas are pictures, and where the page would load
+# MathJax, RequireJS and the controls of widgets, whose last pictures it has, it loads an empty script.
+EXPORT = (
+    "--HTMLExporter.filters=markdown2html=tema9.formulas.exported",
+    "--HTMLExporter.mathjax_url=data:,",
+    "--HTMLExporter.require_js_url=data:,",
+    "--HTMLExporter.widget_renderer_url=data:,",
+)
 QUIET = ("--LabApp.extension_manager=readonly", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate")
 # tema9.validate answers the Validate button; the other extensions of nbgrader are for teachers.
 EXTENSIONS = {
@@ -48,7 +55,7 @@ def settings(folder: str | Path, *arguments: str) -> list[str]:
         f"--LabApp.default_url=/lab/tree/{outline.START}.ipynb",
         f"--LabApp.app_settings_dir={SETTINGS}",
         *QUIET,
-        EXPORT,
+        *EXPORT,
         *(f"--ServerApp.jpserver_extensions={name}={on}" for name, on in EXTENSIONS.items()),
         *arguments,
     ]

@@ -20,10 +20,14 @@ SOURCE = '''# ---
 #     language: python
 #     name: python3
 #   title: "1. Mini"
-#   minutes: 5
+#   minutes: 105
 # ---
 
 # %% [markdown]
+# **Tiempo:** unos 105 minutos: 100 el apartado 1 y 5 el resto.
+#
+# ## 1. El lado
+#
 # La salida mide $\\\\left\\\\lfloor \\\\frac{n + 2p - f}{s} \\\\right\\\\rfloor + 1$.
 
 # %%

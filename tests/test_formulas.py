@@ -7,6 +7,7 @@ import nbformat
 import pytest
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_markdown_cell, new_notebook
+from traitlets.config.loader import KVArgParseConfigLoader
 
 from tema9 import formulas, lab
 from tema9.classroom import sources
@@ -45,6 +46,18 @@ def test_an_export_of_ones_own_notebook_keeps_its_html_and_its_attachments():
     body = page[page.index("<body") :]
     assert "<details>más</details>" in body and "data:image/png;base64,iVBORw0KGgo=" in body
     assert 'alt="x^2"' in body and "$x^2$" not in body
+
+
+def test_an_export_asks_nothing_of_the_network():
+    """With the arguments that JupyterLab is given; a notebook with saved widgets would load their controls too."""
+    widgets = {"application/vnd.jupyter.widget-state+json": {"version_major": 2, "version_minor": 0, "state": {}}}
+    notebook = new_notebook(cells=[new_markdown_cell("$x^2$")], metadata={"widgets": widgets})
+    config = KVArgParseConfigLoader(list(lab.EXPORT), classes=[HTMLExporter]).load_config()
+    page = HTMLExporter(config=config).from_notebook_node(notebook)[0]
+    assert 'alt="x^2"' in page
+    scripts = re.findall(r'<script[^>]*\ssrc="([^"]*)"', page) + re.findall(r"widgetRendererSrc = '([^']*)'", page)
+    assert len(scripts) >= 3 and set(scripts) == {"data:,"}
+    assert not re.search(r'<(?:link|img|iframe)[^>]*\b(?:src|href)="http|@import|url\(["\']?http', page)
 
 
 @pytest.mark.slow

@@ -1052,7 +1052,7 @@ measuring.parameter_shapes(LeNet5)
 # Con pesos conocidos salen otras puntuaciones: recorre la tabla capa a capa, con sus ReLU.
 measuring.model_output(LeNet5, torch.sin(torch.arange(1024.0)).view(1, 1, 32, 32))
 measuring.model_output(LeNet5, torch.sin(torch.arange(2048.0)).view(2, 1, 32, 32))
-# La red no puede depender del tamaño del lote, y no lleva dropout.
+# La red no puede depender del tamaño del minilote, y no lleva dropout.
 measuring.model_output(LeNet5, torch.cos(torch.arange(3072.0)).view(3, 1, 32, 32), training=True)
 measuring.model_output(LeNet5, torch.cos(torch.arange(65536.0)).view(64, 1, 32, 32))
 # La última capa tiene tantas salidas como clases se pidan.
@@ -1247,7 +1247,7 @@ class LeNet5(nn.Module):
 
 
 # %% wrong="n1-lenet5-module" name="fixed-batch"
-# Has dejado fijo el número de imágenes del lote al aplanar: usa flatten(start_dim=1) o view(len(x), -1).
+# Has dejado fijo el número de imágenes del minilote al aplanar: usa flatten(start_dim=1) o view(len(x), -1).
 class LeNet5(nn.Module):
     def __init__(self, num_classes=10):
         super().__init__()
@@ -1261,7 +1261,7 @@ class LeNet5(nn.Module):
 
 
 # %% wrong="n1-lenet5-module" name="flattens-the-batch"
-# Al aplanar mezclas las imágenes del lote en un solo vector: conserva el primer eje, con flatten(start_dim=1).
+# Al aplanar mezclas las imágenes del minilote en un solo vector: conserva el primer eje, con flatten(start_dim=1).
 class LeNet5(nn.Module):
     def __init__(self, num_classes=10):
         super().__init__()
@@ -1393,7 +1393,7 @@ measuring.training_run(train_step, steps=1)
 measuring.training_run(train_step, steps=4)
 # Se mide en data.test, en modo evaluación, sin tocar los pesos: (pérdida media, error en %).
 measuring.evaluation(evaluate, images=12, batch_size=4)
-# Con 10 imágenes y lotes de 4, el último lote es más corto: cada imagen tiene que pesar lo mismo.
+# Con 10 imágenes y minilotes de 4, el último minilote es más corto: cada imagen tiene que pesar lo mismo.
 measuring.evaluation(evaluate, images=10, batch_size=4)
 
 
@@ -1491,7 +1491,7 @@ def evaluate(model, data, batch_size=100):
 
 
 # %% wrong="n1-train-step" name="sum-of-losses" fails=["step"]
-# En train_step sumas las pérdidas del lote en lugar de promediarlas: el paso sale tantas veces mayor como imágenes hay.
+# En train_step sumas las pérdidas del minilote en lugar de promediarlas: el paso sale tantas veces mayor como imágenes hay.
 def train_step(model, optimizer, images, labels):
     model.train()
     loss = F.cross_entropy(model(images), labels, reduction="sum")
@@ -1602,7 +1602,7 @@ def evaluate(model, data, batch_size=100):
 
 
 # %% wrong="n1-train-step" name="mean-of-means" fails=["evaluate"]
-# Promedias las medias de los lotes, y el último puede ser más corto: sus imágenes pesan de más. Suma y divide al final.
+# Promedias las medias de los minilotes, y el último puede ser más corto: sus imágenes pesan de más. Suma y divide al final.
 def train_step(model, optimizer, images, labels):
     model.train()
     loss = F.cross_entropy(model(images), labels)
@@ -1624,7 +1624,7 @@ def evaluate(model, data, batch_size=100):
 
 
 # %% wrong="n1-train-step" name="mean-of-mean-losses" fails=["evaluate"]
-# El error está bien, pero la pérdida es una media de medias: si el último lote es más corto, pesa de más.
+# El error está bien, pero la pérdida es una media de medias: si el último minilote es más corto, pesa de más.
 def train_step(model, optimizer, images, labels):
     model.train()
     loss = F.cross_entropy(model(images), labels)
@@ -1646,7 +1646,7 @@ def evaluate(model, data, batch_size=100):
 
 
 # %% wrong="n1-train-step" name="drops-the-last-batch" fails=["evaluate"]
-# Te saltas el último lote cuando es más corto: esas imágenes también cuentan.
+# Te saltas el último minilote cuando es más corto: esas imágenes también cuentan.
 def train_step(model, optimizer, images, labels):
     model.train()
     loss = F.cross_entropy(model(images), labels)

@@ -1963,7 +1963,7 @@ def alexnet_slide(num_classes=1000):
 
 
 # %% wrong="n2-alexnet-module" name="forgets-the-padding" fails=["layers", "classifier"]
-# A FC6 le llegan 1 024 números y espera 9 216: los mapas encogen por el camino. ¿Llevan su relleno CONV2 a CONV5?
+# A FC6 le llegan 1 024 números y espera 9 216: los mapas encogen por el camino. ¿Llevan su relleno CONV2 a CONV5?
 def alexnet_slide(num_classes=1000):
     return nn.Sequential(
         nn.Conv2d(3, 96, 11, 4), nn.ReLU(), nn.MaxPool2d(3, 2), nn.LocalResponseNorm(5, 5e-4, 0.75, 2),
@@ -2043,7 +2043,7 @@ def alexnet_slide(num_classes=1000):
 
 
 # %% wrong="n2-alexnet-module" name="forgets-the-padding-of-conv2" fails=["layers", "classifier"]
-# A FC6 le llegan 6 400 números y espera 9 216: con una imagen de 227, POOL3 tiene que dejar 6x6, no 5x5. ¿Lleva CONV2
+# A FC6 le llegan 6 400 números y espera 9 216: con una imagen de 227, POOL3 tiene que dejar 6x6, no 5x5. ¿Lleva CONV2
 # su relleno de 2?
 def alexnet_slide(num_classes=1000):
     return nn.Sequential(

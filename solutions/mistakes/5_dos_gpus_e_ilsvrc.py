@@ -1044,26 +1044,26 @@ def compare(first, second, images):
 
 
 # %% probes="n5-noise"
-# Dos errores iguales, de 0,5, en 20 000 imágenes: la diferencia es 0; calcula el error típico en papel.
+# Dos errores iguales, de 0,5, en 20 000 imágenes: la diferencia es 0; calcula el error estándar en papel.
 compare(0.5, 0.5, 20000)
-# Un 18 y un 21 %: la diferencia es de 3 puntos; calcula su error típico con el enunciado delante.
+# Un 18 y un 21 %: la diferencia es de 3 puntos; calcula su error estándar con el enunciado delante.
 compare(0.18, 0.21, 5000)
 # El error baja mucho, con solo 100 imágenes: la diferencia es negativa, y se compara sin signo.
 compare(0.4, 0.1, 100)
-# Diferencias pequeñas, menores que dos errores típicos.
+# Diferencias pequeñas, menores que dos errores estándar.
 compare(0.1857, 0.1871, 50000)
 compare(0.20, 0.207, 20000)
 compare(0.2, 0.2114, 10000)
-# Diferencias algo mayores que dos errores típicos, hacia arriba y hacia abajo.
+# Diferencias algo mayores que dos errores estándar, hacia arriba y hacia abajo.
 compare(0.2, 0.2116, 10000)
 compare(0.2, 0.1884, 10000)
-# Una diferencia que es justo el doble de su error típico: no pasa.
+# Una diferencia que es justo el doble de su error estándar: no pasa.
 compare(0.0, 0.5, 4)
 
 
 
 # %% wrong="n5-noise" name="one-sample"
-# Es el error típico de una sola medida: en la diferencia se suman los dos cuadrados.
+# Es el error estándar de una sola medida: en la diferencia se suman los dos cuadrados.
 def compare(first, second, images):
     points = 100 * (second - first)
     se = 100 * (first * (1 - first) / images) ** 0.5
@@ -1071,7 +1071,7 @@ def compare(first, second, images):
 
 
 # %% wrong="n5-noise" name="errors-added"
-# Los errores típicos no se suman: se suman sus cuadrados, y luego la raíz.
+# Los errores estándar no se suman: se suman sus cuadrados, y luego la raíz.
 def compare(first, second, images):
     points = 100 * (second - first)
     se = 100 * ((first * (1 - first) / images) ** 0.5 + (second * (1 - second) / images) ** 0.5)
@@ -1096,7 +1096,7 @@ def compare(first, second, images):
 
 
 # %% wrong="n5-noise" name="in-fractions"
-# La diferencia y su error típico se piden en puntos porcentuales.
+# La diferencia y su error estándar se piden en puntos porcentuales.
 def compare(first, second, images):
     points = (second - first)
     se = (first * (1 - first) / images + second * (1 - second) / images) ** 0.5
@@ -1112,7 +1112,7 @@ def compare(first, second, images):
 
 
 # %% wrong="n5-noise" name="one-error"
-# Se distinguen si la diferencia pasa de dos errores típicos, no de uno.
+# Se distinguen si la diferencia pasa de dos errores estándar, no de uno.
 def compare(first, second, images):
     points = 100 * (second - first)
     se = 100 * (first * (1 - first) / images + second * (1 - second) / images) ** 0.5
@@ -1128,7 +1128,7 @@ def compare(first, second, images):
 
 
 # %% wrong="n5-noise" name="normal-quantile"
-# Has comparado con 1,96 errores típicos, o con otro número menor que dos: aquí se piden dos.
+# Has comparado con 1,96 errores estándar, o con otro número menor que dos: aquí se piden dos.
 def compare(first, second, images):
     points = 100 * (second - first)
     se = 100 * (first * (1 - first) / images + second * (1 - second) / images) ** 0.5
@@ -1136,7 +1136,7 @@ def compare(first, second, images):
 
 
 # %% wrong="n5-noise" name="at-least-two"
-# Una diferencia que es justo el doble de su error típico no pasa de él: compara con >, y no con >=.
+# Una diferencia que es justo el doble de su error estándar no pasa de él: compara con >, y no con >=.
 def compare(first, second, images):
     points = 100 * (second - first)
     se = 100 * (first * (1 - first) / images + second * (1 - second) / images) ** 0.5
@@ -1152,7 +1152,7 @@ def compare(first, second, images):
 
 
 # %% wrong="n5-noise" name="difference-without-sign"
-# La diferencia se devuelve con su signo: quítaselo solo para compararla con dos errores típicos.
+# La diferencia se devuelve con su signo: quítaselo solo para compararla con dos errores estándar.
 def compare(first, second, images):
     points = abs(100 * (second - first))
     se = 100 * (first * (1 - first) / images + second * (1 - second) / images) ** 0.5
@@ -1160,7 +1160,7 @@ def compare(first, second, images):
 
 
 # %% wrong="n5-noise" name="only-the-difference-in-points"
-# La diferencia está en puntos, pero su error típico se ha quedado en tanto por uno: falta multiplicarlo por cien.
+# La diferencia está en puntos, pero su error estándar se ha quedado en tanto por uno: falta multiplicarlo por cien.
 def compare(first, second, images):
     points = 100 * (second - first)
     se = (first * (1 - first) / images + second * (1 - second) / images) ** 0.5
@@ -1177,7 +1177,7 @@ def compare(first, second, images):
 
 
 # %% wrong="n5-noise" name="hundred-inside-the-root"
-# El error típico se multiplica por cien después de la raíz: parece que el 100 está dentro.
+# El error estándar se multiplica por cien después de la raíz: parece que el 100 está dentro.
 def compare(first, second, images):
     d = 100 * (second - first)
     se = (100 * (first * (1 - first) / images + second * (1 - second) / images)) ** 0.5
@@ -1193,7 +1193,7 @@ def compare(first, second, images):
 
 
 # %% wrong="n5-noise" name="order-of-the-answer"
-# Devuelve primero la diferencia y después su error típico: están al revés.
+# Devuelve primero la diferencia y después su error estándar: están al revés.
 def compare(first, second, images):
     d = 100 * (second - first)
     se = 100 * (first * (1 - first) / images + second * (1 - second) / images) ** 0.5

@@ -55,11 +55,11 @@ def network_size(layers, dense, side=227, channels=3):
 
 
 # %% probes="n6-literal"
-# Una imagen de 4 px y un filtro de 3x3: calcula en papel cuántos valores entran en la capa densa y cuántos parámetros hay.
+# Una imagen de 4 px y un filtro de 3x3: calcula en papel cuántos valores entran en la capa totalmente conectada y cuántos parámetros hay.
 network_size([("conv", 3, 1, 0, 2)], [5], side=4, channels=1)
 # Un pooling solo: no tiene parámetros ni relleno, y el tamaño se redondea hacia abajo.
 network_size([("pool", 3, 2)], [3], side=6, channels=2)
-# Dos convoluciones con un pooling en medio, con relleno y paso en la primera, y dos capas densas.
+# Dos convoluciones con un pooling en medio, con relleno y paso en la primera, y dos capas totalmente conectadas.
 network_size([("conv", 3, 2, 1, 4), ("pool", 2, 2), ("conv", 1, 1, 0, 6)], [7, 3], side=11, channels=3)
 network_size([("conv", 5, 2, 0, 4), ("conv", 3, 1, 1, 5), ("pool", 3, 2)], [2], side=20, channels=2)
 # La red de la diapositiva, sin decir el lado ni los canales de la imagen.
@@ -158,7 +158,7 @@ def network_size(layers, dense, side=227, channels=3):
 
 
 # %% wrong="n6-literal" name="dense-from-the-maps"
-# Todas las capas densas las conectas con los mapas: cada una lee la anterior.
+# Todas las capas totalmente conectadas las conectas con los mapas: cada una lee la anterior.
 def network_size(layers, dense, side=227, channels=3):
     parameters = 0
     for kind, kernel_size, stride, *rest in layers:
@@ -230,7 +230,7 @@ def network_size(layers, dense, side=227, channels=3):
 
 
 # %% wrong="n6-literal" name="no-dense-layers"
-# Los parámetros de la red son también los de las capas densas: te faltan.
+# Los parámetros de la red son también los de las capas totalmente conectadas: te faltan.
 def network_size(layers, dense, side=227, channels=3):
     p = 0
     for l in layers:
@@ -262,7 +262,7 @@ def network_size(layers, dense, side=227, channels=3):
 
 
 # %% wrong="n6-literal" name="no-dense-biases"
-# Faltan los sesgos de las capas densas: uno por neurona.
+# Faltan los sesgos de las capas totalmente conectadas: uno por neurona.
 def network_size(layers, dense, side=227, channels=3):
     p = 0
     for l in layers:
@@ -1229,7 +1229,7 @@ def occlusion_map(model, image, label, size, stride, fill=0.0):
 
 
 # %% wrong="n6-occlusion" name="no-batch"
-# La red recibe un lote, con cuatro ejes: a la imagen le falta el primero, `[None]`.
+# La red recibe un minilote, con cuatro ejes: a la imagen le falta el primero, `[None]`.
 def occlusion_map(model, image, label, size, stride, fill=0.0):
     h = (image.shape[1] - size) // stride + 1
     w = (image.shape[2] - size) // stride + 1
@@ -2182,7 +2182,7 @@ def project(signal, weight, stride=2):
 
 
 # %% wrong="n6-deconvnet" name="batch-axis" fails=["layer"]
-# Sobra el eje del lote: se piden los canales de la imagen, el alto y el ancho.
+# Sobra el eje del minilote: se piden los canales de la imagen, el alto y el ancho.
 def keep_strongest(before, map):
     pooled, places = F.max_pool2d(F.relu(before[map])[None], 3, 2, return_indices=True)
     signal = torch.zeros_like(before)

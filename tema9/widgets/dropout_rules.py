@@ -58,7 +58,7 @@ def _dropout(rule, p, inputs):
     edges = np.linspace(min(fed.min(), evaluated) - 0.5, max(fed.max(), evaluated) + 0.5, 41)
     counts, _ = np.histogram(fed, edges)
     alt = (
-        f"Histograma de la entrada de una neurona en 1 000 sorteos: media {spanish(mean, 2)}; "
+        f"Histograma de la entrada de una neurona en 1 000 sorteos: media {spanish(mean, 2)}; "
         f"una línea marca la de la evaluación, {spanish(evaluated, 2)}."
     )
     picture, base, left, across = Picture(WIDTH, 300, alt), 220, 56, WIDTH - 90
@@ -78,7 +78,7 @@ def _dropout(rule, p, inputs):
     picture.text(4, 30, "sorteos", 13)
     picture.line([(at(mean), 34), (at(mean), base)], COLOURS["fully_connected"], 2.5, "3 3")
     picture.line([(at(evaluated), 34), (at(evaluated), base)], COLOURS["leftover"], 2.5)
-    picture.key(left, 284, [("input", "entrenando, 1 000 sorteos")])
+    picture.key(left, 284, [("input", "entrenando, 1 000 sorteos")])
     for x, words, colour, dash in (
         (left + 240, "media entrenando", COLOURS["fully_connected"], "3 3"),
         (left + 420, "evaluando", COLOURS["leftover"], ""),

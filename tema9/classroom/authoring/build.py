@@ -1,8 +1,10 @@
 """The build: from the sources to the notebooks, the fingerprints and the outline that students receive."""
 
+import csv
 import hashlib
 import json
 import tempfile
+import unicodedata
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from tema9.classroom.course import Course
 CHECKS = sources.ROOT / "tema9" / "checks.json"
 OUTLINE = outline.HERE / "outline.json"
 BUILT = sources.SOLUTIONS / "built.json"
+GLOSSARY = sources.SOLUTIONS / "glosario.csv"
+GLOSSARY_HERE = "GLOSARIO"  # in the source of the start page, where its table of terms will be
 
 
 class LintError(ValueError):
@@ -55,13 +59,29 @@ def build_outline() -> str:
     return json.dumps(listed, indent=1, ensure_ascii=False) + "\n"
 
 
+def glossary() -> list[dict[str, str]]:
+    """Return the rows of the glossary, with the keys english, spanish, note and avoid (words apart by ";")."""
+    with GLOSSARY.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def build_start_page() -> str:
+    """Return the text of the start page as students receive it: its source as a notebook, with the glossary in it."""
+    lines = ["| español | inglés | nota |", "|---|---|---|"]
+    for row in sorted(glossary(), key=lambda one: unicodedata.normalize("NFD", one["spanish"].casefold())):
+        lines.append(f"| {row['spanish']} | *{row['english']}* | {row['note']} |")
+    page = sources.to_notebook(sources.start_page())
+    for cell in page.cells:
+        cell.source = cell.source.replace(GLOSSARY_HERE, "\n".join(lines))
+    return nbformat.writes(page) + "\n"
+
+
 def build_notebooks() -> dict[str, bytes]:
     """Return {file name: bytes} of the notebooks that students receive.
 
-    nbgrader releases the graded notebooks; the start page is its source as a notebook. Two calls return the same bytes.
+    nbgrader releases the graded notebooks; `build_start_page` makes the start page. Two calls return the same bytes.
     """
-    start = sources.start_page()
-    page = nbformat.writes(sources.to_notebook(start)) + "\n"
+    start, page = sources.start_page(), build_start_page()
     with tempfile.TemporaryDirectory() as folder:
         course = Course(folder)
         course.prepare()

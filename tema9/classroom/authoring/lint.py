@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tema9.classroom import sources
 from tema9.classroom.authoring import bank as banks
+from tema9.classroom.authoring import workload
 from tema9.classroom.cells import EXPLORATION, ROLES
 from tema9.classroom.sandbox import border
 from tema9.classroom.sources import Source
@@ -61,6 +62,22 @@ def header_says_what_it_is(source: Source, bank: banks.Bank | None) -> Problems:
             yield "", f"the header needs `{name}`, a {kind.__name__}"
     if not str(source.metadata.get("title")).startswith(f"{source.name[0]}. "):
         yield "", f"the title starts with the notebook's number, '{source.name[0]}. '"
+
+
+def minutes_follow_from_the_work(source: Source, bank: banks.Bank) -> Problems:
+    """The minutes of the sections are close to those that `workload` estimates, and the header has their sum."""
+    expected = workload.estimate(source)
+    try:
+        total, parts = workload.stated(source)
+    except ValueError as error:
+        yield "", str(error)
+        return
+    far = [part for part in {**expected, **parts} if abs(parts.get(part, 0) - expected.get(part, 0)) > workload.STEP]
+    if far or set(parts) != set(expected) or not total == sum(parts.values()) == source.metadata.get("minutes"):
+        yield (
+            "",
+            f"the header's minutes, or those of section {', '.join(far) or '?'}; write: {workload.sentence(expected)}",
+        )
 
 
 def ids_are_unique(source: Source, bank: banks.Bank) -> Problems:
@@ -251,6 +268,7 @@ RULES = (
     header_says_what_it_is,
     keys_are_known,
     points_sum_to_100,
+    minutes_follow_from_the_work,
     ids_are_unique,
     checks_are_explorations,
     regions_are_closed,
