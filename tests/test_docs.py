@@ -195,8 +195,9 @@ def test_the_targets_of_make_that_the_documents_name_are_those_that_there_are():
 
 def test_the_exercise_that_contributing_adds_is_judged_as_it_should(tmp_path):
     exercise, answers = re.findall(r"^```python\n(.*?)^```", read(CONTRIBUTING), flags=re.M | re.S)
+    [hints] = re.findall(r"^```markdown\n(.*?)^```", read(CONTRIBUTING), flags=re.M | re.S)
     head = mini.SOURCE.split("# %%")[0]
-    folder = mini.write(tmp_path, f"{head}# %%\nimport tema9\n\n{exercise}", answers)
+    folder = mini.write(tmp_path, f"{head}# %%\nimport tema9\n\n{exercise}", answers, hints)
     source = sources.read(folder / "1_mini.py")
     loaded = bank.load(source, folder / "mistakes")
     outcomes = list(bank.kill_matrix(source, loaded, source.exercises["n2-flops"]))

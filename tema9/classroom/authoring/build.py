@@ -1,4 +1,4 @@
-"""The build: from the sources to the notebooks, the fingerprints and the outline that students receive."""
+"""The build: from the sources to the notebooks, the fingerprints, the hints and the outline that students receive."""
 
 import json
 import tempfile
@@ -7,13 +7,14 @@ from pathlib import Path
 
 import nbformat
 
-from tema9 import outline
+from tema9 import hints, outline
 from tema9.classroom import sources
 from tema9.classroom.authoring import bank
 from tema9.classroom.authoring.lint import lint_all
 from tema9.classroom.course import Course
 
 CHECKS = sources.ROOT / "tema9" / "checks.json"
+HINTS = hints.HERE / "hints.json"
 OUTLINE = outline.HERE / "outline.json"
 
 
@@ -48,6 +49,12 @@ def build_outline() -> str:
     return json.dumps(listed, indent=1, ensure_ascii=False) + "\n"
 
 
+def build_hints() -> str:
+    """Return the text of `tema9/hints.json`, which holds the hints of all notebooks; submissions do not tell them."""
+    found = {name: texts for source in sources.all_sources() for name, texts in bank.load(source).hints.items()}
+    return json.dumps({"told": False, "exercises": found}, indent=1, ensure_ascii=False) + "\n"
+
+
 def build_notebooks() -> dict[str, bytes]:
     """Return {file name: bytes} of the notebooks that students receive.
 
@@ -64,7 +71,7 @@ def build_notebooks() -> dict[str, bytes]:
 
 
 def build(notebooks: Path = sources.NOTEBOOKS, track: Callable[[list], Iterable] = iter) -> list[Path]:
-    """Check the sources, write the notebooks, the fingerprints and the outline, and return the paths of these files.
+    """Check the sources, write the notebooks, the fingerprints, the hints and the outline, and return their paths.
 
     A file whose content would not change is not written, and a notebook without a source is removed.
 
@@ -77,7 +84,7 @@ def build(notebooks: Path = sources.NOTEBOOKS, track: Callable[[list], Iterable]
     """
     if problems := lint_all():
         raise LintError("\n".join(problems))
-    made = {CHECKS: build_checks(track).encode(), OUTLINE: build_outline().encode()}
+    made = {CHECKS: build_checks(track).encode(), HINTS: build_hints().encode(), OUTLINE: build_outline().encode()}
     made |= {notebooks / name: content for name, content in build_notebooks().items()}
     notebooks.mkdir(exist_ok=True)
     for path, content in made.items():
