@@ -179,7 +179,7 @@ def test_contributing_says_what_every_mark_of_the_tests_means():
 
 
 @pytest.mark.parametrize(
-    "target", ["course", "test", "quick", "lab", "classroom", "notebooks", "slides", "tour", "clean"]
+    "target", ["course", "test", "quick", "lab", "classroom", "notebooks", "slides", "site", "tour", "clean"]
 )
 def test_makefile_has_a_comment_for_every_target(target):
     assert re.search(rf"^{target}:.* ## .+", MAKEFILE, flags=re.M)
