@@ -23,6 +23,7 @@ html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
+html_show_search_summary = False  # its extracts are fetched, which a browser forbids to pages that are opened from disk
 html_theme_options = {
     "navbar_align": "left",
     "header_dropdown_text": "Más",
@@ -45,11 +46,10 @@ templates_path = ["_templates"]
 def setup(app):
     """Say of the documents for teachers that they are in English."""
 
+    spanish = ("index", "cuadernos", "figuras", "glosario", "search", "genindex", "notebooks/", "tema9/")
+
     def in_its_language(app, page, template, context, doctree):
-        students = page in ("index", "cuadernos", "figuras", "glosario", "search", "genindex") or page.startswith(
-            ("notebooks/", "tema9/")
-        )
-        if not students and "body" in context:
+        if not page.startswith(spanish) and "body" in context:
             context["body"] = f'<div lang="en">{context["body"]}</div>'
 
     app.connect("html-page-context", in_its_language)

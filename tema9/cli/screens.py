@@ -1,4 +1,4 @@
-"""The commands that open a screen or draw one: `slides`, `site`, `lab`, `classroom`, `progress`, `doctor` and `tour`."""
+"""The commands that open or draw a screen: `slides`, `site`, `lab`, `classroom`, `progress`, `doctor` and `tour`."""
 
 import subprocess
 from pathlib import Path

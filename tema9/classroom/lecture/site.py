@@ -1,4 +1,4 @@
-"""The course as a site that is read without Jupyter: notebooks with their figures, slides, gallery, glossary, documents.
+"""The course as a site that is read without Jupyter: notebooks, slides, gallery, glossary, documents.
 
 `web/` holds what Sphinx is told and the templates of the pages that only the site has. The notebooks are shown as they
 are released. Beside an exploration stands what it shows in the solved notebook, unless it uses an answer: no page holds
@@ -253,7 +253,8 @@ def _depends(code, tainted):
         loops = [node for node in ast.walk(statement) if isinstance(node, ast.For | ast.comprehension)]
         own = {name for loop in loops for name in _made(loop.target)}
         loaded = (n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
-        reads |= set(loaded) - made - own
+        added = {name for n in ast.walk(statement) if isinstance(n, ast.AugAssign) for name in _made(n.target)}
+        reads |= ({*loaded} | added) - made - own
         made |= _made(statement)
     depends = bool(reads & tainted)
     tainted ^= tainted & made  # made anew
