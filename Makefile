@@ -6,7 +6,7 @@ READY := $(VENV)/ready
 TWO_CORES := -n 2 --dist loadfile --no-loadscope-reorder  # a file's tests share what its fixtures make
 unexport PYTHONDONTWRITEBYTECODE  # hundreds of processes import the same modules, and need not compile them anew
 
-.PHONY: help course test quick gate lab classroom notebooks slides tour clean
+.PHONY: help course test quick gate lab classroom notebooks slides site tour clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ notebooks: $(READY) ## check the sources and build the notebooks from them
 
 slides: $(READY) ## build the lecture's slides, one page of HTML
 	@$(BIN)/tema9 slides
+
+site: $(READY) ## build the course as a site, which is read without Jupyter
+	@$(BIN)/tema9 site
 
 tour: $(READY) ## take the pictures of the README (needs Chromium)
 	@$(BIN)/tema9 tour

@@ -39,7 +39,8 @@
 # 2. **Ejecuta** una celda con *Mayúsculas + Intro*. Si cierras el cuaderno, al volver hay que ejecutarlo otra vez desde
 #    el principio.
 # 3. **Comprueba** con la celda de debajo, `tema9.check("...")`: te dice si está bien y, si reconoce el error, cuál es
-#    su causa. Puedes repetirla cuantas veces quieras; no quita puntos.
+#    su causa. Puedes repetirla cuantas veces quieras; no quita puntos. ¿Te atascas? Escribe en una celda nueva
+#    `tema9.hint("n1-conv2d")`, con el nombre del ejercicio: da una pista, y otra cada vez que la ejecutas.
 # 4. Cuando termines un cuaderno, pulsa **Validate**, arriba: ejecuta tus respuestas en limpio y dice cuáles pasan.
 #
 # ## Cómo se entrega

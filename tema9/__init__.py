@@ -25,6 +25,7 @@ own_folder_last()  # before the imports below; both modules above are loaded bef
 from tema9.architectures import ARCHITECTURES
 from tema9.arithmetic import compare, layer_table
 from tema9.checks import check
+from tema9.hints import hint
 
 __version__ = "0.1.0"
-__all__ = ["ARCHITECTURES", "check", "compare", "layer_table"]
+__all__ = ["ARCHITECTURES", "check", "compare", "hint", "layer_table"]

@@ -26,7 +26,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tema9 import imports, notebook
+from tema9 import hints, imports, notebook
 from tema9.streams import use_utf8
 
 SECONDS = 20  # for all the probes of one exercise
@@ -52,7 +52,16 @@ def check(exercise: str) -> None:
         ValueError: there is no such exercise; the message lists those there are.
     """
     use_utf8()  # in a notebook it is
-    notebook.show(verdict(exercise, sys._getframe(1).f_globals))
+    namespace = sys._getframe(1).f_globals
+    said = verdict(exercise, namespace)
+    if said.startswith("✘") and exercise in hints.known()["exercises"] and _is_tried(exercise, namespace):
+        said += f' ¿Te atascas? `tema9.hint("{exercise}")` da pistas, una cada vez.'
+    notebook.show(said)
+
+
+def _is_tried(exercise, namespace):
+    """Whether there is an answer that runs."""
+    return all(name in namespace and name not in notebook.broken for name in known_fingerprints()[exercise]["names"])
 
 
 def verdict(exercise: str, namespace: Mapping[str, Any]) -> str:

@@ -76,6 +76,21 @@ def show(line: str) -> None:
     display({"text/plain": _Text(line), "text/html": as_html(line)}, raw=True)
 
 
+def show_markdown(text: str, metadata: dict[str, Any] | None = None) -> None:
+    """Show Markdown: laid out in a notebook, as text elsewhere.
+
+    Args:
+        text: the Markdown.
+        metadata: of the cell's output; it is saved with the notebook.
+    """
+    if _kernel_s_shell() is None:
+        print(text)
+        return
+    from IPython.display import display
+
+    display({"text/plain": _Text(text), "text/markdown": text}, raw=True, metadata=metadata or {})
+
+
 def as_html(line: str) -> str:
     """The line of a check as HTML: green for right, red for wrong, what stands between backticks as code.
 

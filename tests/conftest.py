@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items):
             item.add_marker("browser")
         if item.get_closest_marker("bubblewrap"):
             item.add_marker("sandbox")
-        if "deck" in getattr(item, "fixturenames", ()):
+        if {"deck", "site"} & {*getattr(item, "fixturenames", ())}:
             item.add_marker("slow")
     if "PYTEST_XDIST_WORKER" in os.environ:  # files that take long begin first, so that no process waits for another
         slow = Counter(item.path for item in items if any(map(item.get_closest_marker, ("slow", "sandbox", "browser"))))
@@ -127,3 +127,17 @@ def deck(once):
 
     folder = once("deck", make)
     return nbformat.read(folder / "tema9.ipynb", as_version=4), folder / "tema9.html"
+
+
+@pytest.fixture(scope="session")
+def site(once, deck):
+    """The folder of the course's site. Without Sphinx, skips the test; in CI it fails."""
+    import site_of_course
+
+    from tema9.classroom.lecture import site
+
+    try:
+        site.require()
+    except RuntimeError as error:
+        (pytest.fail if parts.IN_CI else pytest.skip)(str(error))
+    return once("site", lambda folder: site_of_course.make(folder, deck[1])) / "site"

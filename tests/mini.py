@@ -107,10 +107,21 @@ def size(n, f, s=1):
     return (n - f) / s + 1
 """
 
+HINTS = """# Pistas de 1. Mini
 
-def write(folder, source=SOURCE, bank=BANK):
-    """Write the two files as solutions/ has them, and return the folder."""
-    (folder / "mistakes").mkdir(parents=True, exist_ok=True)
+## n1-size
+
+1. Dibuja una fila de 7 casillas y una ventana de 3.
+   ¿Cuántas veces cabe?
+2. Cuenta los saltos de la ventana, y no olvides dónde estaba al empezar.
+"""
+
+
+def write(folder, source=SOURCE, bank=BANK, hints=HINTS):
+    """Write the three files as solutions/ has them, and return the folder."""
+    for name in ("mistakes", "hints"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "hints" / "1_mini.md").write_text(hints, encoding="utf-8")
     (folder / "1_mini.py").write_text(source, encoding="utf-8")
     (folder / "mistakes" / "1_mini.py").write_text(bank, encoding="utf-8")
     return folder

@@ -180,7 +180,7 @@ def test_contributing_says_what_every_mark_of_the_tests_means():
 
 
 @pytest.mark.parametrize(
-    "target", ["course", "test", "quick", "lab", "classroom", "notebooks", "slides", "tour", "clean"]
+    "target", ["course", "test", "quick", "lab", "classroom", "notebooks", "slides", "site", "tour", "clean"]
 )
 def test_makefile_has_a_comment_for_every_target(target):
     assert re.search(rf"^{target}:.* ## .+", MAKEFILE, flags=re.M)
@@ -211,9 +211,10 @@ def flops(multiply_adds):
 
 @pytest.fixture(scope="module")
 def recipe():
-    """What CONTRIBUTING has us write: the cells of an exercise, its bank, the beginning of a notebook."""
+    """What CONTRIBUTING has us write: the cells of an exercise, its bank, the beginning of a notebook, the hints."""
     exercise, answers, beginning = re.findall(r"^```python\n(.*?)^```", read(CONTRIBUTING), flags=re.M | re.S)
-    return exercise, answers + TWO_MORE, beginning  # "and two more wrong ones"
+    [hints] = re.findall(r"^```markdown\n(.*?)^```", read(CONTRIBUTING), flags=re.M | re.S)
+    return exercise, answers + TWO_MORE, beginning, hints  # "and two more wrong ones"
 
 
 def judged(folder, notebook, exercise):
@@ -235,6 +236,8 @@ def test_the_exercise_that_contributing_adds_is_judged_as_it_should(recipe, tmp_
     place = text.index("# %% [markdown]\n# ### Ejercicio `n2-conv1-volume`")
     path.write_text(f"{text[:place]}{recipe[0]}\n{text[place:]}", encoding="utf-8")
     answers.write_text(answers.read_text(encoding="utf-8") + recipe[1], encoding="utf-8")
+    hints = folder / "hints" / f"{name}.md"
+    hints.write_text(f"{hints.read_text(encoding='utf-8')}\n{recipe[3]}", encoding="utf-8")
     assert lint.lint_all(folder) == [
         f"{name}.py: the points sum to 102, not to 100; take 2 from some tests and answers"
     ]
@@ -246,11 +249,13 @@ def test_the_exercise_that_contributing_adds_is_judged_as_it_should(recipe, tmp_
 
 @pytest.mark.slow
 def test_the_notebook_that_contributing_adds_is_built_and_released_like_the_others(recipe, tmp_path):
-    exercise, answers, beginning = (text.replace("n2-flops", "n7-flops") for text in recipe)
+    exercise, answers, beginning, hints = (text.replace("n2-flops", "n7-flops") for text in recipe)
     exercise = exercise.replace("points=2", "points=100").replace("(2 puntos)", "(100 puntos)")
     folder = tmp_path / "solutions"
     (folder / "mistakes").mkdir(parents=True)
     shutil.copy(sources.SOLUTIONS / f"{sources.START}.py", folder)
+    (folder / "hints").mkdir()
+    (folder / "hints" / "7_name.md").write_text(hints, encoding="utf-8")
     (folder / "7_name.py").write_text(f"{beginning}\n{exercise}", encoding="utf-8")
     [missing] = lint.lint_all(folder)
     assert missing.startswith("mistakes/7_name.py is missing: write there the right and wrong answers")

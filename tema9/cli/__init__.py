@@ -30,6 +30,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "report": classroom.report,
     "export": classroom.export,
     "bundle": authoring.bundle,
+    "site": screens.site,
     "course": course.course,
     "lab": screens.lab,
     "classroom": screens.classroom,

@@ -91,7 +91,12 @@ def _mutants(chosen, exercise):
         raise typer.Exit(1)
 
 
-def bundle(out: Annotated[Path, typer.Option(help="The zip to write.")] = COURSE / STUDENTS_ZIP) -> None:
+def bundle(
+    out: Annotated[Path, typer.Option(help="The zip to write.")] = COURSE / STUDENTS_ZIP,
+    tell_hints: Annotated[
+        bool, typer.Option("--tell-hints", help="Submissions tell how many hints they took; students are told so.")
+    ] = False,
+) -> None:
     """Write the zip that students receive: the notebooks, their side of the package, and how to install it.
 
     If the sources have changed since the notebooks were built, they are checked and built first.
@@ -99,7 +104,7 @@ def bundle(out: Annotated[Path, typer.Option(help="The zip to write.")] = COURSE
     from tema9.classroom.authoring import bundle
 
     build_first()
-    names = bundle.bundle(out)
+    names = bundle.bundle(out, tell_hints=tell_hints)
     console.print(f"{len(names)} files, {out.stat().st_size / 2**20:.1f} MiB -> {short(out)}", highlight=False)
 
 

@@ -1,4 +1,4 @@
-"""The commands that open a screen or draw one: `slides`, `lab`, `classroom`, `progress`, `doctor` and `tour`."""
+"""The commands that open or draw a screen: `slides`, `site`, `lab`, `classroom`, `progress`, `doctor` and `tour`."""
 
 import os
 import subprocess
@@ -13,6 +13,7 @@ from tema9.cli.terminal import (
     DECK,
     REHEARSAL,
     ROOT,
+    SITE,
     CourseArgument,
     CourseOption,
     LabArguments,
@@ -53,6 +54,16 @@ def build_slides(out: Path) -> None:
         console.print(f"npm fetches {', '.join(missing)} (once)", highlight=False)
     path = slides.build(out, track=tracker("slides"))
     console.print(f"the slides, {path.stat().st_size / 2**20:.1f} MiB -> {short(path)}", highlight=False)
+
+
+def site(out: Annotated[Path, typer.Option(help="The folder of the site.")] = SITE) -> None:
+    """Build the course as a site that is read without Jupyter and without a network."""
+    draw_without_windows()
+    from tema9.classroom.lecture import site
+
+    first = site.build(out, track=tracker("running the solved notebooks"))
+    size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    console.print(f"{len(list(out.rglob('*.html')))} pages, {size / 2**20:.1f} MiB -> {short(first)}", highlight=False)
 
 
 def lab(arguments: LabArguments = None) -> None:

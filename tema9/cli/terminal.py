@@ -23,6 +23,7 @@ REHEARSAL = COURSE / "rehearsal"
 TRAINING = COURSE / "training"
 SAMPLE_RUN = COURSE / "sample-training"  # the network that `tema9 course` trains, anew each time
 DECK = COURSE / "tema9.html"
+SITE = Path("build") / "site"
 STUDENTS_ZIP = "tema9-estudiantes.zip"
 CLICK_ERROR: Any = typer.BadParameter.__mro__[2]  # typer has click within it in some versions, and beside it in others
 WIDE = 120  # columns; narrower terminals get fewer of the numbers

@@ -3,13 +3,16 @@
 import re
 import shutil
 
+import parts
 import pytest
 
 from tema9 import lab as student
 from tema9 import outline
 from tema9.classroom import sources
 from tema9.classroom.lecture import browser as chromium
-from tema9.classroom.lecture import screens
+from tema9.classroom.lecture import screens, slides
+
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +52,26 @@ def open_page(browser):
     assert not outside, f"asked of another machine: {outside}"
     errors = [error for error in errors if not any(words in error for words in opened.expected)]
     assert not errors, f"errors of a page: {errors}"
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """A function that gives what axe-core finds in a page against WCAG AA: (rule, the first element).
+
+    Without axe-core, which npm fetches, skips the test; in CI it fails.
+    """
+    try:
+        slides.fetch(development=True)
+    except slides.NoPackages as error:
+        (pytest.fail if parts.IN_CI else pytest.skip)(str(error))
+    text = (slides.SLIDES / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+
+    def violations(page):
+        page.evaluate(text)
+        found = page.evaluate("tags => axe.run(document, {runOnly: tags})", WCAG)["violations"]
+        return [(one["id"], one["nodes"][0]["html"][:200]) for one in found]
+
+    return violations
 
 
 @pytest.fixture

@@ -49,3 +49,12 @@ def test_a_page_opens_from_disk_in_light_and_dark_and_prints(name, words, graded
     content = page.pdf(path=tmp_path / "page.pdf", prefer_css_page_size=True)
     assert content.startswith(b"%PDF") and content.count(b"/Type /Page\n") + content.count(b"/Type /Page ") >= 1
     assert len(content) > 20_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["report", "feedback"])
+def test_a_page_violates_no_wcag_aa(name, scheme, graded, open_page, axe):
+    page = open_page(color_scheme=scheme)
+    page.goto(graded[name].as_uri())
+    assert axe(page) == []

@@ -26,6 +26,7 @@ from nbgrader.preprocessors import ClearSolutions
 
 from tema9 import checks
 from tema9.classroom import cells
+from tema9.classroom.authoring import hints
 from tema9.classroom.cells import CODE_STUB
 from tema9.classroom.sandbox import border
 from tema9.classroom.sources import MISTAKES, Exercise, Source, read
@@ -78,11 +79,13 @@ class Bank:
         answers: {exercise: the answers of the bank to it}.
         probes: {exercise: its probes}.
         equivalent: {exercise: {(before, after): reason}} of the mutants of its solution that are right answers.
+        hints: {exercise: its hints, from a nudge to the first line}.
     """
 
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     probes: dict[str, list[Probe]] = field(default_factory=dict)
     equivalent: dict[str, dict[tuple[str, str], str]] = field(default_factory=dict)
+    hints: dict[str, list[str]] = field(default_factory=dict)
 
 
 def load(source: Source, folder: Path = MISTAKES) -> Bank:
@@ -90,11 +93,12 @@ def load(source: Source, folder: Path = MISTAKES) -> Bank:
 
     Args:
         source: the notebook.
-        folder: where the banks of all notebooks are.
+        folder: where the banks of all notebooks are; the hints are in the folder hints/ beside it.
 
     Raises:
         ValueError: there is no bank, a cell has an unknown key, a cell names an exercise that the notebook does not
-            have, a mistake has no explanation, or a probe is not an expression.
+            have, a mistake has no explanation, a probe is not an expression, or the file of the hints is not as `hints`
+            says.
     """
     if not (folder / source.path.name).is_file():
         raise ValueError(
@@ -103,6 +107,7 @@ def load(source: Source, folder: Path = MISTAKES) -> Bank:
         )
     entries = read(folder / source.path.name)
     bank = Bank({name: [] for name in source.exercises}, {})
+    bank.hints = hints.read(folder.parent / "hints" / f"{source.name}.md")
     for cell in entries.cells:
         where = f"{entries.path.name}, line {cell.line}"
         kind = next((key for key in ("probes", "right", "wrong", "equivalent") if key in cell.keys), None)

@@ -1,4 +1,4 @@
-"""The build: from the sources to the notebooks, the fingerprints and the outline that students receive."""
+"""The build: from the sources to the notebooks, the fingerprints, the hints and the outline that students receive."""
 
 import csv
 import hashlib
@@ -10,13 +10,14 @@ from pathlib import Path
 
 import nbformat
 
-from tema9 import outline
+from tema9 import hints, outline
 from tema9.classroom import sources
 from tema9.classroom.authoring import bank
 from tema9.classroom.authoring.lint import lint_all
 from tema9.classroom.course import Course
 
 CHECKS = sources.ROOT / "tema9" / "checks.json"
+HINTS = hints.HERE / "hints.json"
 OUTLINE = outline.HERE / "outline.json"
 BUILT = sources.SOLUTIONS / "built.json"
 GLOSSARY = sources.SOLUTIONS / "glosario.csv"
@@ -76,6 +77,12 @@ def build_start_page() -> str:
     return nbformat.writes(page) + "\n"
 
 
+def build_hints() -> str:
+    """Return the text of `tema9/hints.json`, which holds the hints of all notebooks; submissions do not tell them."""
+    found = {name: texts for source in sources.all_sources() for name, texts in bank.load(source).hints.items()}
+    return json.dumps({"told": False, "exercises": found}, indent=1, ensure_ascii=False) + "\n"
+
+
 def build_notebooks() -> dict[str, bytes]:
     """Return {file name: bytes} of the notebooks that students receive.
 
@@ -105,7 +112,7 @@ def built(made: dict[Path, bytes]) -> str:
 
 def is_built(notebooks: Path = sources.NOTEBOOKS) -> bool:
     """Return whether the notebooks, the fingerprints and the outline are those of the sources as they are now."""
-    paths = [CHECKS, OUTLINE, *notebooks.glob("*.ipynb")]
+    paths = [CHECKS, HINTS, OUTLINE, *notebooks.glob("*.ipynb")]
     if not BUILT.is_file() or not all(path.is_file() for path in paths):
         return False
     return BUILT.read_text(encoding="utf-8") == built({path: path.read_bytes() for path in paths})
@@ -113,7 +120,8 @@ def is_built(notebooks: Path = sources.NOTEBOOKS) -> bool:
 
 def _texts():
     """The files from which everything is built."""
-    return sorted([*sources.SOLUTIONS.glob("*.py"), *sources.SOLUTIONS.glob("mistakes/*.py")])
+    patterns = ("*.py", "mistakes/*.py", "hints/*.md", GLOSSARY.name)
+    return sorted(path for pattern in patterns for path in sources.SOLUTIONS.glob(pattern))
 
 
 def _mark(content):
@@ -121,7 +129,7 @@ def _mark(content):
 
 
 def build(notebooks: Path = sources.NOTEBOOKS, track: Callable[[list], Iterable] = iter) -> list[Path]:
-    """Check the sources, write the notebooks, the fingerprints and the outline, and return the paths of these files.
+    """Check the sources, write the notebooks, the fingerprints, the hints and the outline, and return their paths.
 
     A file whose content would not change is not written, and a notebook without a source is removed.
 
@@ -134,7 +142,7 @@ def build(notebooks: Path = sources.NOTEBOOKS, track: Callable[[list], Iterable]
     """
     if problems := lint_all():
         raise LintError("\n".join(problems))
-    made = {CHECKS: build_checks(track).encode(), OUTLINE: build_outline().encode()}
+    made = {CHECKS: build_checks(track).encode(), HINTS: build_hints().encode(), OUTLINE: build_outline().encode()}
     made |= {notebooks / name: content for name, content in build_notebooks().items()}
     notebooks.mkdir(exist_ok=True)
     for path, content in [*made.items(), (BUILT, built(made).encode())]:

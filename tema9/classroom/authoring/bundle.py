@@ -1,6 +1,7 @@
 """The zip that students receive: the notebooks, and their side of the package `tema9`, which pip can install."""
 
 import datetime
+import json
 import subprocess
 import tomllib
 import zipfile
@@ -50,11 +51,12 @@ dependencies:
 """
 
 
-def files(root: str | Path = sources.ROOT) -> dict[str, bytes]:
+def files(root: str | Path = sources.ROOT, tell_hints: bool = False) -> dict[str, bytes]:
     """Return {path in the zip: bytes} of the files that students receive, in the order of the paths.
 
     Args:
         root: the folder of the repository.
+        tell_hints: whether a student's notebook tells how many hints it has shown; `tema9.hint` then says so.
 
     Raises:
         FileNotFoundError: the notebooks are not built.
@@ -74,6 +76,9 @@ def files(root: str | Path = sources.ROOT) -> dict[str, bytes]:
         hidden = any(part.startswith((".", "__pycache__")) for part in inside.parts)
         if path.is_file() and not hidden and inside.parts[0] not in INSTRUCTORS:
             found[f"tema9/{inside.as_posix()}"] = _content(path)
+    if tell_hints:
+        hints = json.loads(found["tema9/hints.json"]) | {"told": True}
+        found["tema9/hints.json"] = (json.dumps(hints, indent=1, ensure_ascii=False) + "\n").encode()
     return dict(sorted((found | _settings(root)).items()))
 
 
@@ -118,17 +123,18 @@ def _date(root):
     return (day.year, day.month, day.day, 0, 0, 0)  # at midnight: in no time zone a date to come, or hardly
 
 
-def bundle(path: str | Path, root: str | Path = sources.ROOT) -> list[str]:
+def bundle(path: str | Path, root: str | Path = sources.ROOT, tell_hints: bool = False) -> list[str]:
     """Write the zip that students receive, and return the paths of the files in it.
 
     Args:
         path: the path of the zip.
         root: the folder of the repository.
+        tell_hints: whether a student's notebook tells how many hints it has shown; `tema9.hint` then says so.
 
     Raises:
         FileNotFoundError: the notebooks are not built.
     """
-    content, date = files(root), _date(root)
+    content, date = files(root, tell_hints), _date(root)
     with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, data in content.items():
             entry = zipfile.ZipInfo(f"{FOLDER}/{name}", date)

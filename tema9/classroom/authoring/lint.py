@@ -12,12 +12,13 @@ from pathlib import Path
 
 from tema9.classroom import sources
 from tema9.classroom.authoring import bank as banks
-from tema9.classroom.authoring import workload
+from tema9.classroom.authoring import hints, workload
 from tema9.classroom.cells import EXPLORATION, ROLES
 from tema9.classroom.sandbox import border
 from tema9.classroom.sources import Source
 
 MIN_WRONG, MIN_RIGHT = 3, 2  # answers of the bank to each exercise
+HINTS = (2, 3)  # of each exercise
 REFERS_BACK = r"(Lo mismo|El mismo|La misma|Los mismos|Las mismas|Ahora|También|Otra vez|Y)\b"  # as the first words
 
 Problems = Iterator[tuple[str, str]]  # pairs (where, what), as a rule yields them
@@ -178,6 +179,32 @@ def probes_have_words(source: Source, bank: banks.Bank) -> Problems:
             yield _at(source.exercises[name].solution), f"{name}: a student reads these words alone: {leaning[0][:60]}"
 
 
+def every_exercise_has_hints(source: Source, bank: banks.Bank) -> Problems:
+    """Every exercise with tests has two or three hints, in whole sentences, which do not tell the solution.
+
+    A hint repeats no explanation of the bank: the check gives that to whoever made the mistake.
+    """
+    graded = {exercise.name: exercise for exercise in source.graded}
+    for name in bank.hints.keys() - graded.keys():
+        yield "", f"there are hints for {name!r}, which is no exercise with tests"
+    for name, exercise in graded.items():
+        where, texts = _at(exercise.solution), bank.hints.get(name, [])
+        if len(texts) not in HINTS:
+            yield where, f"{name} has {len(texts)} hints, not {HINTS[0]} or {HINTS[1]}"
+        for number, text in enumerate(texts, 1):
+            if not re.match(r"[A-ZÁÉÍÓÚÑ¿¡`]", text) or text[-1] not in ".?!":
+                yield where, f"{name}: hint {number} is no whole sentence: {text[:60]}"
+            if text.count("`") % 2 or text.count("$") % 2:
+                yield where, f"{name}: hint {number} has a backtick or a dollar sign that is not closed"
+            if line := hints.told(exercise, text):
+                yield where, f"{name}: hint {number} tells the solution: {line}"
+            for answer in bank.answers[name]:
+                if answer.explanation and answer.explanation.rstrip(".").lower() in text.lower():
+                    yield where, f"{name}: hint {number} repeats the explanation of {answer.name}"
+        if texts and (line := hints.told(exercise, " ".join(texts))):
+            yield where, f"{name}: the hints together tell the solution: {line}"
+
+
 def tests_leave_no_output(source: Source, bank: banks.Bank) -> Problems:
     """A test cell neither ends in a bare expression, which nbgrader reads as points, nor writes to stderr.
 
@@ -276,6 +303,7 @@ RULES = (
     tests_stay_behind_the_border,
     tests_compare_by_contracts,
     probes_have_words,
+    every_exercise_has_hints,
     tests_leave_no_output,
     answers_follow_no_locked_cell,
     markdown_renders,

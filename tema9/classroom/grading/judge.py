@@ -44,6 +44,7 @@ def judge(job: Job) -> Judged:
     except submission.Unreadable as error:
         status = f"could not be read: {error}"
         return Judged(Receipt(job.student, job.notebook, sha256, status, environment=environment()))
+    told = submission.hints_told(handed_in)
     source, released = _parsed(job.source), _parsed(job.released)
     rebuilt = rebuild.rebuild(handed_in, released)
     graded = submission.to_grade(rebuilt.notebook, source)
@@ -59,6 +60,7 @@ def judge(job: Job) -> Judged:
         cells=hashes_of(graded),
         unanswered=tuple(submission.unanswered(graded, released)),
         flags=tuple(f"{name}, line {line}: {what}" for name, found in _flags(graded).items() for line, what in found),
+        hints=told,
         environment=environment(),
         limits=asdict(job.limits),
         seconds=time.perf_counter() - started,

