@@ -46,12 +46,19 @@ def release(
     database: Annotated[
         str | None, typer.Option(help="SQLAlchemy's URL of the gradebook; SQLite in the folder by default.")
     ] = None,
+    exchange: Annotated[
+        Path | None, typer.Option(help="The folder of nbgrader's exchange, where the class has accounts on a server.")
+    ] = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Make the course folder: what nbgrader releases, the gradebook, and the zip for the students."""
+    """Make the course folder: what nbgrader releases, the gradebook, and the zip for the students.
+
+    Once --exchange has named a folder, each release puts the notebooks there too.
+    """
     from tema9.classroom import sources
     from tema9.classroom.authoring import bundle
     from tema9.classroom.course import Course
+    from tema9.classroom.grading import exchange as exchanging
 
     out = course / STUDENTS_ZIP
     if not dry_run:
@@ -61,6 +68,13 @@ def release(
                 console.print("the gradebook so far, marks by hand and comments in it, was copied to the new one")
             opened.prepare()
             bundle.bundle(out)
+            if exchange:
+                opened.use_exchange(exchange)
+            if opened.uses_exchange:
+                published = exchanging.publish(opened)
+                console.print(
+                    f"{count(len(published), 'notebook')} put anew into {exchanging.folder(opened)}/outbound/"
+                )
     verb = "would release" if dry_run else "released"
     for source in sources.all_sources():
         console.print(f"{verb} {source.name}: {len(source.exercises)} exercises, {source.points} points")
@@ -68,8 +82,13 @@ def release(
 
 
 def collect(
-    place: Annotated[Path, typer.Argument(help="A folder of submissions, or the zip of a learning platform.")],
+    place: Annotated[
+        Path | None, typer.Argument(help="A folder of submissions, or the zip of a learning platform.")
+    ] = None,
     course: CourseOption = COURSE,
+    exchange: Annotated[
+        bool, typer.Option("--exchange", help="From nbgrader's exchange, which `release --exchange` has named.")
+    ] = False,
     roster: Annotated[
         list[Path] | None,
         typer.Option(help="List of who is enrolled, CSV or .xlsx, of Moodle, Canvas or a spreadsheet; one per group."),
@@ -86,14 +105,20 @@ def collect(
     and collect again. Exit code 1 if something was left out or somebody waits.
     """
     from tema9.classroom.course import Course
+    from tema9.classroom.grading import exchange as exchanging
     from tema9.classroom.grading import identities, intake, people
 
+    if exchange == (place is not None):
+        raise ValueError("say what to take in: a folder or a zip, or else --exchange")
     limits = intake.Limits(size("--file-mib", file_mib, 20), size("--total-gib", total_gib, 30), at_least_one(files))
     listed = people.together(people.read(path) for path in roster or ())
     before = people.known(Course(course))
     everybody = people.merge(listed, before) if roster else before
     with alone_in(course, dry_run):
-        taken = intake.collect(course, place, limits, everybody, dry_run)
+        if place is None:
+            taken = exchanging.collect(course, limits, everybody, dry_run)
+        else:
+            taken = intake.collect(course, place, limits, everybody, dry_run)
         if roster and not dry_run:
             people.enroll(course, everybody)
     for line in taken.left_out:
@@ -245,8 +270,15 @@ def print_changes(changes: list["Change"]) -> None:
         say(f"  {change.student} {change.notebook}: {change.before:g} -> {change.after:g} ({why})")
 
 
-def feedback(course: CourseArgument = COURSE, dry_run: DryRun = False) -> None:
+def feedback(
+    course: CourseArgument = COURSE,
+    exchange: Annotated[
+        bool, typer.Option("--exchange", help="Give the pages to who handed in through nbgrader's exchange.")
+    ] = False,
+    dry_run: DryRun = False,
+) -> None:
     """Write what each student reads: verdicts and recognised mistakes in Spanish, nothing hidden."""
+    from tema9.classroom.grading import exchange as exchanging
     from tema9.classroom.grading import scores
     from tema9.classroom.grading.cohort import open_cohort
     from tema9.classroom.publishing import feedback
@@ -258,6 +290,9 @@ def feedback(course: CourseArgument = COURSE, dry_run: DryRun = False) -> None:
         return
     paths = feedback.write_all(cohort, students, track=tracker("feedback"))
     console.print(f"{len(paths)} pages -> {short(course / 'feedback')}/STUDENT/NOTEBOOK/NOTEBOOK.html")
+    if exchange:
+        given = exchanging.give_back(cohort.course, paths)
+        console.print(f"{count(given, 'page')} -> {exchanging.folder(cohort.course)}/feedback/")
 
 
 def report(course: CourseArgument = COURSE, dry_run: DryRun = False) -> None:
