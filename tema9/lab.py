@@ -7,8 +7,9 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from tema9 import files, outline
 from tema9.streams import use_utf8
@@ -42,21 +43,28 @@ CARPETA       donde están los cuadernos; sin ella, esta carpeta, su carpeta not
 --help-all    todos los argumentos de JupyterLab, en inglés"""
 
 
-def settings(folder: str | Path, *arguments: str) -> list[str]:
+def settings(
+    folder: str | Path,
+    *arguments: str,
+    app_settings: str | Path = SETTINGS,
+    extensions: Mapping[str, bool] = MappingProxyType(EXTENSIONS),
+) -> list[str]:
     """The arguments with which JupyterLab opens the notebooks of a folder as a student sees them.
 
     Args:
         folder: where the notebooks are.
         arguments: further arguments for JupyterLab.
+        app_settings: the folder of JupyterLab's own settings.
+        extensions: which extensions of the server are on.
     """
     return [
         f"--ServerApp.root_dir={Path(folder).resolve()}",
         "--ServerApp.contents_manager_class=tema9.contents.Contents",
         f"--LabApp.default_url=/lab/tree/{outline.START}.ipynb",
-        f"--LabApp.app_settings_dir={SETTINGS}",
+        f"--LabApp.app_settings_dir={app_settings}",
         *QUIET,
         *EXPORT,
-        *(f"--ServerApp.jpserver_extensions={name}={on}" for name, on in EXTENSIONS.items()),
+        *(f"--ServerApp.jpserver_extensions={name}={on}" for name, on in extensions.items()),
         *arguments,
     ]
 

@@ -42,6 +42,12 @@ class Notebook:
         return sum(exercise.points for exercise in self.exercises)
 
 
+def path_in(folder: str | Path, name: str) -> Path:
+    """The path of a notebook in a student's folder: in it, or in a folder of its own where nbgrader has fetched it."""
+    flat, fetched = Path(folder) / f"{name}.ipynb", Path(folder) / name / f"{name}.ipynb"
+    return fetched if fetched.is_file() and not flat.is_file() else flat
+
+
 @functools.cache
 def notebooks() -> dict[str, Notebook]:
     """The notebooks of the course by name, in their order."""

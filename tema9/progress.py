@@ -115,7 +115,7 @@ def report(
     track = track or (lambda jobs: tqdm(jobs, "tus celdas", file=sys.stdout, leave=False, delay=2))
     rows, lines, points = [], [], 0
     for notebook in track(list(outline.notebooks().values())):
-        path = Path(folder) / f"{notebook.name}.ipynb"
+        path = outline.path_in(folder, notebook.name)
         tested = [one for one in notebook.exercises if not one.by_hand]
         prose = [one for one in notebook.exercises if one.by_hand]
         automatic = sum(one.points for one in tested)

@@ -13,7 +13,8 @@
       receipts/     STUDENT/NOTEBOOK.json, what was graded, with which versions, with which verdicts
       feedback/     the pages that students read afterwards
       nbgrader_own.py  settings of nbgrader that the teacher adds to ours; only if the teacher writes it
-      exchange/     the folder of nbgrader's own release and collect; Formgrader warns if it is missing
+      exchange/     the folder of nbgrader's exchange, unless exchange.folder names another; Formgrader warns if it
+                    is missing
       gradebook.db  the scores, unless the file gradebook.url names another database
       .lock         held by the command that writes in the folder
 
@@ -52,7 +53,9 @@ SECONDS_PER_CELL = 120  # that a cell may take in a kernel; explorations run the
 KERNEL = "tema9-sandbox"
 # nbgrader imports what is in these by name. They use this module, so this module cannot import them.
 STEPS, PUBLISHING = "tema9.classroom.grading.steps", "tema9.classroom.publishing"
+EXCHANGING = "tema9.classroom.grading.exchange"
 DATABASE = "gradebook.url"  # a file of the course folder that holds an SQLAlchemy URL
+EXCHANGE = "exchange.folder"  # a file of the course folder that holds the path of nbgrader's exchange
 
 OWN_SETTINGS = "nbgrader_own.py"
 CONFIG_FILE = '''"""nbgrader's settings for this course; they are made in tema9.classroom.course."""
@@ -88,7 +91,11 @@ def settings(root: str | Path) -> Config:
         c.CourseDirectory.db_url = (Path(root) / DATABASE).read_text(encoding="utf-8").strip()
     c.CourseDirectory.root = str(Path(root).resolve())
     c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "*.py"]
-    c.Exchange.root = str(Path(root).resolve() / "exchange")
+    c.Exchange.root = str(exchange(Path(root)))
+    # A student writes into the exchange, and nbgrader believes what stands there.
+    c.ExchangeFactory.release_assignment = f"{EXCHANGING}.ReleaseAssignment"
+    c.ExchangeFactory.collect = f"{EXCHANGING}.Collect"
+    c.ExchangeFactory.release_feedback = f"{EXCHANGING}.ReleaseFeedback"
     c.ClearSolutions.code_stub = {"python": CODE_STUB}
     c.ClearSolutions.text_stub = TEXT_STUB
     c.ClearMarkScheme.enforce_metadata = False  # our mark schemes are not in the cell of the answer but in a locked one
@@ -144,6 +151,14 @@ def own_settings(root: str | Path) -> Config:
         raise ValueError(f"{path}{where}: {type(error).__name__}: {error}") from None
 
 
+def exchange(root: Path) -> Path:
+    """Return the folder of nbgrader's exchange that belongs to a course folder."""
+    with contextlib.suppress(OSError):
+        if said := (root / EXCHANGE).read_text(encoding="utf-8").strip():
+            return Path(said)
+    return root.resolve() / "exchange"
+
+
 class Folder(CourseDirectory):
     """nbgrader's view of the course folder, in which a submission with an unreadable timestamp counts as undated."""
 
@@ -171,9 +186,13 @@ class Course:
             raise ValueError(
                 f"{self.root} has {' '.join(odd)} in its path, where nbgrader cannot work; use another folder"
             )
+        self.api = self._api()
+
+    def _api(self) -> NbGraderAPI:
         config = settings(self.root)
-        self.api = NbGraderAPI(coursedir=Folder(config=config), config=config)
-        self.api.log.setLevel(logging.ERROR)
+        api = NbGraderAPI(coursedir=Folder(config=config), config=config)
+        api.log.setLevel(logging.ERROR)
+        return api
 
     @property
     def url(self) -> str:
@@ -216,6 +235,49 @@ class Course:
         with atomic_write(self.root / DATABASE, mode=0o600) as temporary:  # it may hold a password
             temporary.write_text(url + "\n", encoding="utf-8")
         return copied
+
+    def use_exchange(self, folder: str | Path) -> None:
+        """Have the class hand in through a folder of nbgrader's exchange from now on.
+
+        Args:
+            folder: the folder, which is made where it is missing; the course gets a folder of its own in it.
+
+        Raises:
+            OSError: the folder cannot be made or written.
+            ValueError: it lies in the course folder, which no student may enter.
+        """
+        folder = Path(folder).resolve()
+        if folder.is_relative_to(self.root):
+            raise ValueError(f"{folder} lies in the course folder, which no student may enter; give another folder")
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_write(self.root / EXCHANGE) as temporary:
+            temporary.write_text(f"{folder}\n", encoding="utf-8")
+        self.api = self._api()
+
+    @property
+    def exchange(self) -> Path:
+        """The folder of nbgrader's exchange."""
+        return exchange(self.root)
+
+    @property
+    def uses_exchange(self) -> bool:
+        """Whether the class hands in through a folder of nbgrader's exchange."""
+        return (self.root / EXCHANGE).is_file()
+
+    def nbgrader(self, action: str, *arguments: str) -> None:
+        """Have nbgrader do something, as one of its commands does.
+
+        Args:
+            action: the name of the command, as "release_assignment".
+            arguments: those of the method of nbgrader's interface.
+
+        Raises:
+            RuntimeError: it failed; the message says why.
+        """
+        with quiet():
+            result = getattr(self.api, action)(*arguments)
+        if not result["success"]:
+            raise RuntimeError(f"nbgrader {action} {' '.join(arguments)}: {reason(result)}")
 
     def submitted(self, student: str, notebook: str) -> Path:
         """Return the path of a student's submission of a notebook."""

@@ -51,15 +51,20 @@ def release(
     database: Annotated[
         str | None, typer.Option(help="SQLAlchemy's URL of the gradebook; SQLite in the folder by default.")
     ] = None,
+    exchange: Annotated[
+        Path | None, typer.Option(help="The folder of nbgrader's exchange, where the class has accounts on a server.")
+    ] = None,
     dry_run: DryRun = False,
 ) -> None:
     """Make the course folder: what nbgrader releases, the gradebook, and the zip for the students.
 
-    If the sources have changed since the notebooks were built, they are checked and built first.
+    If the sources have changed since the notebooks were built, they are checked and built first. Once
+    --exchange has named a folder, each release puts the notebooks there too.
     """
     from tema9.classroom import sources
     from tema9.classroom.authoring import bundle
     from tema9.classroom.course import Course
+    from tema9.classroom.grading import exchange as exchanging
 
     out = course / STUDENTS_ZIP
     build_first(dry_run)
@@ -70,6 +75,13 @@ def release(
                 console.print("the gradebook so far, marks by hand and comments in it, was copied to the new one")
             opened.prepare()
             bundle.bundle(out)
+            if exchange:
+                opened.use_exchange(exchange)
+            if opened.uses_exchange:
+                published = exchanging.publish(opened)
+                console.print(
+                    f"{count(len(published), 'notebook')} put anew into {exchanging.folder(opened)}/outbound/"
+                )
     verb = "would release" if dry_run else "released"
     for source in sources.all_sources():
         console.print(f"{verb} {source.name}: {len(source.exercises)} exercises, {source.points} points")
@@ -77,8 +89,13 @@ def release(
 
 
 def collect(
-    place: Annotated[Path, typer.Argument(help="A folder of submissions, or the zip of a learning platform.")],
+    place: Annotated[
+        Path | None, typer.Argument(help="A folder of submissions, or the zip of a learning platform.")
+    ] = None,
     course: CourseOption = COURSE,
+    exchange: Annotated[
+        bool, typer.Option("--exchange", help="From nbgrader's exchange, which `release --exchange` has named.")
+    ] = False,
     roster: Annotated[
         list[Path] | None,
         typer.Option(help="List of who is enrolled, CSV or .xlsx, of Moodle, Canvas or a spreadsheet; one per group."),
@@ -98,15 +115,21 @@ def collect(
     """
     from tema9.classroom import rules
     from tema9.classroom.course import Course
+    from tema9.classroom.grading import exchange as exchanging
     from tema9.classroom.grading import identities, intake, people
 
+    if exchange == (place is not None):
+        raise ValueError("say what to take in: a folder or a zip, or else --exchange")
     zone = rules.load(course).timezone
     limits = intake.Limits(max(1, int(file_mib * 2**20)), max(1, int(total_gib * 2**30)), files)
     listed = people.together(people.read(path) for path in roster or ())
     before = people.known(Course(course))
     everybody = people.merge(listed, before) if roster else before
     with alone_in(course, dry_run):
-        taken = intake.collect(course, place, limits, everybody, dry_run, zone)
+        if place is None:
+            taken = exchanging.collect(course, limits, everybody, dry_run, zone=zone)
+        else:
+            taken = intake.collect(course, place, limits, everybody, dry_run, zone)
         if roster and not dry_run:
             people.enroll(course, everybody)
     for line in taken.left_out:
@@ -309,12 +332,16 @@ def feedback(
     canvas: Annotated[
         bool, typer.Option("--canvas", help="Also the zips that Canvas takes as submissions that come back.")
     ] = False,
+    exchange: Annotated[
+        bool, typer.Option("--exchange", help="Give the pages to who handed in through nbgrader's exchange.")
+    ] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Write what each student reads: verdicts and recognised mistakes in Spanish, nothing hidden.
 
     Exit code 1 if a page has no place in a zip, since its work did not come from that platform.
     """
+    from tema9.classroom.grading import exchange as exchanging
     from tema9.classroom.grading import identities, scores, senders
     from tema9.classroom.grading.cohort import open_cohort
     from tema9.classroom.publishing import feedback, platforms
@@ -340,6 +367,9 @@ def feedback(
         for student, notebook in others:
             say(f"left out: {student}, {notebook}: it did not come in a zip of {system}", style="yellow")
         left_out = left_out or bool(others)
+    if exchange:
+        given = exchanging.give_back(cohort.course, paths)
+        console.print(f"{count(given, 'page')} -> {exchanging.folder(cohort.course)}/feedback/")
     if left_out:
         raise typer.Exit(1)
 

@@ -207,10 +207,11 @@ def _read_file(path, most):
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise ValueError("no file any more")
-        return _capped(file.read(most + 1), most)
+        return capped(file.read(most + 1), most)
 
 
-def _capped(content, most):
+def capped(content: bytes, most: int) -> bytes:
+    """Return the content of a file that has at most so many bytes; ValueError if it has more."""
     if len(content) > most:
         raise ValueError(f"more than {most:,} bytes")
     return content
@@ -236,7 +237,7 @@ def _of_zip(archive, prefix, left_out, zone=None):
             if entry.flag_bits & IN_ZIP:
                 raise ValueError("it needs a password")
             with archive.open(entry) as file:
-                return _capped(file.read(most + 1), most)
+                return capped(file.read(most + 1), most)
 
         yield File(path, entry.file_size, _time_of(entry, zone), read)
 

@@ -9,10 +9,11 @@ left out, and of everybody who waits for the teacher.
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from tema9.classroom import sources
 from tema9.classroom.course import Course
@@ -24,6 +25,7 @@ from tema9.classroom.grading.senders import Sender
 from tema9.files import atomic_write
 from tema9.streams import printable
 
+BESIDE = ("submission_secret.txt", "timestamp.txt")  # what nbgrader's exchange lays beside a submission
 # What the platforms add to what students hand in.
 OF_PLATFORMS = re.compile(
     r"(?i)(index|onlinetext|submissiontext|feedbacktext|comments)\.(html|txt)|grades\.(csv|xls|xlsx)|timestamp\.txt"
@@ -47,6 +49,7 @@ class Found:
         arrived: when it was handed in: the time that the platform writes, or that of the file, or of the zip around it;
             0 where nothing says it.
         is_export: whether it is a script that was made from a notebook, which counts only where there is no notebook.
+        beside: {name: content} of the files of nbgrader's exchange that go with it.
     """
 
     path: PurePosixPath
@@ -54,6 +57,7 @@ class Found:
     when: float
     arrived: float
     is_export: bool = False
+    beside: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,29 @@ def collect(
     gathered, left_out = gather(Path(place), notebooks, limits or Limits(), known.knows, zone)
     if not any(gathered.values()):
         raise _nothing(place, notebooks, left_out)
+    return take(course, gathered, left_out, known, Path(place).name, dry_run, zone)
+
+
+def take(
+    course: Course,
+    gathered: dict[Sender, dict[str, list[Found]]],
+    left_out: list[str],
+    known: Identities,
+    delivery_name: str,
+    dry_run: bool = False,
+    zone: tzinfo | None = None,
+) -> Taken:
+    """Put what was gathered from a delivery into submitted/, and say in handed_in.csv and who.csv who handed it in.
+
+    Args:
+        course: the course.
+        gathered: {sender: {notebook: what was found of it}}.
+        left_out: a line for each file that was left out.
+        known: who is known.
+        delivery_name: what handed_in.csv calls the delivery.
+        dry_run: whether to write nothing.
+        zone: of the times in handed_in.csv; None for that of this machine.
+    """
     owners, unresolved, notes = _owners(gathered, known)
     rows = {(row.student, row.notebook): row for row in known.handed_in}
     handed_in: dict[tuple[str, str], list[tuple[Sender, Identity, Found]]] = defaultdict(list)
@@ -132,9 +159,9 @@ def collect(
         when = _arrival(course, rows.get((student, notebook)), newest, zone)
         rows[student, notebook] = HandedIn(
             student, notebook, sender.name, sender.system, sender.number, identity.team,
-            "late" if sender.late else "", when, Path(place).name, str(newest.path),
+            "late" if sender.late else "", when, delivery_name, str(newest.path),
         )  # fmt: skip
-        replaced += not dry_run and _put(course, student, notebook, newest.content)
+        replaced += not dry_run and _put(course, student, notebook, newest)
     if replaced:
         notes.append(f"handed in again: {replaced}; what was there before is in replaced/")
     if not dry_run and (handed_in or unresolved):
@@ -267,7 +294,7 @@ def gather(
                 f"{place} holds more than {limits.files:,} files or {limits.total_bytes:,} bytes; take it in parts"
             )
         sent = replace(sender, late=sender.key in late, rest="", when="")
-        gathered[sent] = _work_of(sender, given, names, limits, whose, left_out, zone)
+        gathered[sent] = work_of(sent, given, names, limits, left_out, whose, zone)
     keys = {sender.key for sender in gathered}
     left_out += [f"{label}: no notebook, only text" for key, label in written.items() if key not in keys]
     return gathered, left_out
@@ -279,8 +306,26 @@ def _of_platform(path):
     return [sender for sender in found if sender][:1]
 
 
-def _work_of(sender, given, names, limits, whose, left_out, zone):
-    """{notebook: what was found of it} in the files of one sender."""
+def work_of(
+    sender: Sender,
+    given: list[delivery.File],
+    names: Iterable[str],
+    limits: Limits,
+    left_out: list[str],
+    whose: Mapping[PurePosixPath, Sender | None] = MappingProxyType({}),
+    zone: tzinfo | None = None,
+) -> dict[str, list[Found]]:
+    """Return {notebook: what was found of it} in the files of one sender.
+
+    Args:
+        sender: who handed them in.
+        given: the files.
+        names: the names of the notebooks of the course.
+        limits: how much is read.
+        left_out: gets a line for each file that is left out.
+        whose: {path: the sender that it says}, where a path says more than the sender: the name of the student's file.
+        zone: of the times that names say; None for that of this machine.
+    """
     work: dict[str, list[Found]] = defaultdict(list)
     others: list[str] = []
     tops = {file.path: file for file in given}
@@ -341,17 +386,20 @@ def _by_folder(whose):
     return found
 
 
-def _put(course, student, notebook, content):
+def _put(course, student, notebook, found):
     """Write a submission into submitted/, and an earlier one that differs from it into replaced/; whether there was."""
-    target = course.submitted(student, notebook)
-    before = target.read_bytes() if target.is_file() else content
-    if before != content:
+    target, content = course.submitted(student, notebook), found.content
+    before = target.read_bytes() if target.is_file() else None
+    if before not in (None, content):
         _keep(course, student, notebook, before)
-    elif target.is_file():
-        return False
-    with atomic_write(target) as temporary:
-        temporary.write_bytes(content)
-    return before != content
+    if before != content:
+        _forget_exchange(target.parent)
+        with atomic_write(target) as temporary:
+            temporary.write_bytes(content)
+    for name, text in found.beside.items():
+        with atomic_write(target.parent / name) as temporary:
+            temporary.write_bytes(text)
+    return before not in (None, content)
 
 
 def _keep(course, student, notebook, content):
@@ -369,9 +417,21 @@ def _retract(course, student, notebook):
     if target.is_file():
         _keep(course, student, notebook, target.read_bytes())
         target.unlink()
+        _forget_exchange(target.parent)
         for folder in (target.parent, target.parent.parent):
             if not any(folder.iterdir()):
                 folder.rmdir()
+
+
+def _forget_exchange(folder):
+    """Remove what nbgrader's exchange laid beside a submission that counts no longer; the exchange still has it."""
+    for name in BESIDE:
+        (folder / name).unlink(missing_ok=True)
+
+
+def newest(several: Iterable[Found]) -> Found:
+    """Return which of several finds of one notebook counts."""
+    return max(several, key=_age)
 
 
 def _age(found):

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
 
-MOODLE, CANVAS, BLACKBOARD, BRIGHTSPACE, SAKAI, ILIAS = (
+MOODLE, CANVAS, BLACKBOARD, BRIGHTSPACE, SAKAI, ILIAS, EXCHANGE = (
     "Moodle",
     "Canvas",
     "Blackboard",
     "Brightspace",
     "Sakai",
     "ILIAS",
+    "nbgrader",  # its exchange, where accounts of a server hand in
 )
 
 # How the platforms name what they put into a zip. `name` is the person's, `number` is what the platform knows the
@@ -42,7 +43,7 @@ PATTERNS: tuple[tuple[str, str, str], ...] = (
     # ILIAS: LAST_FIRST_LOGIN_USER, perhaps in a folder of the team
     (ILIAS, "folder", r"(?P<name>[^_]+_[^_]+)_(?P<number>[^_\s]+)_\d{3,}"),
 )
-BY_USER_NAME = (BLACKBOARD, SAKAI, ILIAS)  # the platforms whose number is, or ends in, the student's user name
+BY_USER_NAME = (BLACKBOARD, SAKAI, ILIAS, EXCHANGE)  # whose number is, or ends in, the student's user name
 BY_ASSIGNMENT = (MOODLE, BLACKBOARD, BRIGHTSPACE)  # those whose number is another in each assignment
 # The word that Moodle writes for everybody where marking is blind, in the languages of its packs.
 PARTICIPANT = {

@@ -5,6 +5,7 @@ Nor does the page show a value that a test expects.
 
 import hashlib
 import re
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +18,7 @@ from tema9.classroom import cells, sources
 from tema9.classroom.course import Course
 from tema9.classroom.grading import marks
 from tema9.classroom.grading.cohort import Cohort
+from tema9.classroom.grading.intake import BESIDE
 from tema9.classroom.grading.record import Record
 from tema9.classroom.grading.scores import Row
 from tema9.classroom.grading.verdicts import OUTCOMES
@@ -60,7 +62,7 @@ def after_nbgrader(assignment: str, student: str, notebooks: Iterable[str]) -> N
         owner, name, course = path.parts[-3], path.stem, Course(path.parents[3])
         with Record(course) as record:
             receipt, handed_in = record.receipt(owner, name), course.submitted(owner, name)
-            if receipt and hashlib.sha256(handed_in.read_bytes()).hexdigest() == receipt.sha256:
+            if receipt and _is_of(receipt, handed_in):
                 write(record, by_name[name], owner)
 
 
@@ -103,7 +105,17 @@ def write(record: Record, source: Source, student: str, owner: str = "") -> Path
         exercises=exercises,
         receipt=receipt,
     )
+    handed_in = record.course.submitted(student, source.name)
+    for name in BESIDE:  # by which nbgrader gives the page to who handed in through its exchange
+        path.with_name(name).unlink(missing_ok=True)
+        if handed_in.with_name(name).is_file() and _is_of(receipt, handed_in):
+            shutil.copy(handed_in.with_name(name), path.with_name(name))
     return path
+
+
+def _is_of(receipt, handed_in):
+    """Whether a receipt is of the submission that is there now, and not of an earlier one."""
+    return hashlib.sha256(handed_in.read_bytes()).hexdigest() == receipt.sha256
 
 
 def in_short(record: Record, source: Source, row: Row) -> list[str]:
