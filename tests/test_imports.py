@@ -112,6 +112,7 @@ ALLOWED = {
     "formulas": set(),
     "contents": set(),
     "lab": {"files", "outline", "streams"},
+    "hub": {"files", "lab", "outline"},
     "progress": {"answers", "checks", "imports", "lab", "magics", "measuring", "outline", "streams", "tables"},
     "update": {"files", "lab", "outline", "streams"},
     "validate": {"imports", "progress"},
