@@ -182,7 +182,7 @@ def _distribution(rows, sources):
     columns = min(3, len(sources))
     axes = figure.subplots(-(-len(sources) // columns), columns, squeeze=False, sharey=True).flat
     for ax, (name, source) in zip(axes, sources.items(), strict=False):
-        percent = [100 * row.total / source.points for row in rows if row.notebook == name]
+        percent = [100 * row.fraction for row in rows if row.notebook == name]
         ax.hist(percent, bins=range(0, 101, 10), color="#4477aa", edgecolor="white")
         ax.set_title(source.title, fontsize=9)
         ax.set_xlim(0, 100)
