@@ -40,7 +40,7 @@ def made(tmp_path_factory, prepared):
         ]
         save(opened, (), rows)
         done = grade_class(opened.root)
-        assert (done.ran, done.changes) == (3, [])
+        assert (done.ran, done.changes) == (3, []) and rules.are_recorded(opened.root)
         yield opened.root
 
 

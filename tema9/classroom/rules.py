@@ -544,6 +544,12 @@ weight = 1
 """
 
 
+def template() -> bytes:
+    """Return what course.toml is made with: the default rules of this course, with remarks."""
+    parts = [NOTEBOOK.format(name=source.name, title=source.title) for source in sources.all_sources()]
+    return TEMPLATE.format(notebooks="\n".join(parts)).encode()
+
+
 def write_template(root: str | Path) -> bool:
     """Write course.toml with its remarks, where there is none yet; return whether it was written.
 
@@ -553,7 +559,6 @@ def write_template(root: str | Path) -> bool:
     path = Path(root) / RULES
     if path.exists():
         return False
-    parts = [NOTEBOOK.format(name=source.name, title=source.title) for source in sources.all_sources()]
     with atomic_write(path) as temporary:
-        temporary.write_text(TEMPLATE.format(notebooks="\n".join(parts)), encoding="utf-8")
+        temporary.write_bytes(template())
     return True
