@@ -3,10 +3,10 @@
 import fnmatch
 import re
 import shlex
+import shutil
 import tomllib
 from collections import Counter
 
-import mini
 import pytest
 import typer
 import yaml
@@ -16,6 +16,7 @@ from modules import name_of, ours
 from tema9 import ARCHITECTURES, outline
 from tema9.classroom import sources
 from tema9.classroom.authoring import bank, lint
+from tema9.classroom.course import Course
 from tema9.cli import app
 
 # conda-forge's name, where it is not PyPI's
@@ -193,18 +194,73 @@ def test_the_targets_of_make_that_the_documents_name_are_those_that_there_are():
     assert not differences(named, there)
 
 
-def test_the_exercise_that_contributing_adds_is_judged_as_it_should(tmp_path):
-    exercise, answers = re.findall(r"^```python\n(.*?)^```", read(CONTRIBUTING), flags=re.M | re.S)
-    head = mini.SOURCE.split("# %%")[0]
-    folder = mini.write(tmp_path, f"{head}# %%\nimport tema9\n\n{exercise}", answers)
-    source = sources.read(folder / "1_mini.py")
+TWO_MORE = """
+
+# %% wrong="n2-flops" name="one-too-many"
+# Sumas una operación que no hay.
+def flops(multiply_adds):
+    return 2 * multiply_adds + 1
+
+
+# %% wrong="n2-flops" name="square"
+# Multiplicas el número por sí mismo.
+def flops(multiply_adds):
+    return multiply_adds**2
+"""
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    """What CONTRIBUTING has us write: the cells of an exercise, its bank, the beginning of a notebook."""
+    exercise, answers, beginning = re.findall(r"^```python\n(.*?)^```", read(CONTRIBUTING), flags=re.M | re.S)
+    return exercise, answers + TWO_MORE, beginning  # "and two more wrong ones"
+
+
+def judged(folder, notebook, exercise):
+    """The outcomes of the bank of an exercise in a folder of sources, which obey every rule."""
+    assert lint.lint_all(folder) == []
+    source = sources.read(folder / f"{notebook}.py")
     loaded = bank.load(source, folder / "mistakes")
-    outcomes = list(bank.kill_matrix(source, loaded, source.exercises["n2-flops"]))
-    assert len(outcomes) == 5 and all(outcome.as_expected for outcome in outcomes)
-    assert bank.fingerprints(source, loaded, source.exercises["n2-flops"])["mistakes"]
-    rules = {rule for rule in lint.RULES if rule not in (lint.points_sum_to_100, lint.ids_are_unique)}
-    problems = [problem for rule in rules for _, problem in rule(source, loaded)]
-    assert problems == ["n2-flops has 1 wrong and 2 right answers of 3 and 2"]
+    assert bank.fingerprints(source, loaded, source.exercises[exercise])["mistakes"]
+    return list(bank.kill_matrix(source, loaded, source.exercises[exercise]))
+
+
+@pytest.mark.slow
+def test_the_exercise_that_contributing_adds_is_judged_as_it_should(recipe, tmp_path):
+    """Its steps, done as they say: the cells, the points taken from another exercise, the bank, the rules."""
+    folder, name = tmp_path / "solutions", "2_alexnet_capa_a_capa"
+    shutil.copytree(sources.SOLUTIONS, folder)
+    path, answers = folder / f"{name}.py", folder / "mistakes" / f"{name}.py"
+    text = path.read_text(encoding="utf-8")
+    place = text.index("# %% [markdown]\n# ### Ejercicio `n2-conv1-volume`")
+    path.write_text(f"{text[:place]}{recipe[0]}\n{text[place:]}", encoding="utf-8")
+    answers.write_text(answers.read_text(encoding="utf-8") + recipe[1], encoding="utf-8")
+    assert lint.lint_all(folder) == [
+        f"{name}.py: the points sum to 102, not to 100; take 2 from some tests and answers"
+    ]
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('tests="n2-conv1-volume" points=4', 'tests="n2-conv1-volume" points=2'), "utf-8")
+    outcomes = judged(folder, name, "n2-flops")
+    assert len(outcomes) == 7 and all(outcome.as_expected for outcome in outcomes)
+
+
+@pytest.mark.slow
+def test_the_notebook_that_contributing_adds_is_built_and_released_like_the_others(recipe, tmp_path):
+    exercise, answers, beginning = (text.replace("n2-flops", "n7-flops") for text in recipe)
+    exercise = exercise.replace("points=2", "points=100").replace("(2 puntos)", "(100 puntos)")
+    folder = tmp_path / "solutions"
+    (folder / "mistakes").mkdir(parents=True)
+    shutil.copy(sources.SOLUTIONS / f"{sources.START}.py", folder)
+    (folder / "7_name.py").write_text(f"{beginning}\n{exercise}", encoding="utf-8")
+    [missing] = lint.lint_all(folder)
+    assert missing.startswith("mistakes/7_name.py is missing: write there the right and wrong answers")
+    (folder / "mistakes" / "7_name.py").write_text(answers, encoding="utf-8")
+    outcomes = judged(folder, "7_name", "n7-flops")
+    assert len(outcomes) == 7 and all(outcome.as_expected for outcome in outcomes)
+    opened = Course(tmp_path / "course")
+    opened.prepare([sources.read(folder / "7_name.py")])
+    released = opened.release("7_name").read_text(encoding="utf-8")
+    assert "n7-flops" in released and "2 * multiply_adds" not in released and "operations(0)" not in released
 
 
 def test_environment_and_pyproject_name_the_same_packages_with_the_same_bounds():

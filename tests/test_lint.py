@@ -8,7 +8,9 @@ from tema9.classroom.authoring import bank, lint
 
 # (what to replace, by what, a word of the complaint)
 BREAKS = [
-    ("points=60", "points=61", "sum to 101"),
+    ("points=60", "points=61", "sum to 101, not to 100; take 1 from"),
+    ("points=60", "points=50", "sum to 90, not to 100; give 10 more to"),
+    ('# %% explore=true\ntema9.check("n1-size")', '# %%\ntema9.check("n1-size")', "begin it with `# %% explore=true`"),
     ("explore=true", "explora=true", "unknown key"),
     ('points=60 case="values"', 'case="values"', "have points"),
     ('title: "1. Mini"', 'title: "Mini"', "starts with the notebook's number"),

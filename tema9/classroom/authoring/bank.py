@@ -93,9 +93,14 @@ def load(source: Source, folder: Path = MISTAKES) -> Bank:
         folder: where the banks of all notebooks are.
 
     Raises:
-        ValueError: a cell has an unknown key, a cell names an exercise that the notebook does not have, a mistake has
-            no explanation, or a probe is not an expression.
+        ValueError: there is no bank, a cell has an unknown key, a cell names an exercise that the notebook does not
+            have, a mistake has no explanation, or a probe is not an expression.
     """
+    if not (folder / source.path.name).is_file():
+        raise ValueError(
+            f"{folder.name}/{source.path.name} is missing: write there the right and wrong answers to the exercises of "
+            f"{source.path.name}, as CONTRIBUTING.md says"
+        )
     entries = read(folder / source.path.name)
     bank = Bank({name: [] for name in source.exercises}, {})
     for cell in entries.cells:

@@ -50,7 +50,8 @@ def keys_are_known(source: Source, bank: banks.Bank | None) -> Problems:
 def points_sum_to_100(source: Source, bank: banks.Bank) -> Problems:
     """The points of a notebook sum to 100."""
     if source.points != 100:
-        yield "", f"the points sum to {source.points}, not to 100"
+        change = f"give {100 - source.points} more to" if source.points < 100 else f"take {source.points - 100} from"
+        yield "", f"the points sum to {source.points}, not to 100; {change} some tests and answers"
 
 
 def header_says_what_it_is(source: Source, bank: banks.Bank | None) -> Problems:
@@ -73,6 +74,13 @@ def ids_are_unique(source: Source, bank: banks.Bank) -> Problems:
         seen.add(cell.grade_id)
         if not re.fullmatch(rf"n{source.name[0]}(-[a-z0-9]+)+", cell.grade_id):
             yield _at(cell), f"identifier {cell.grade_id!r} is not n{source.name[0]}-like-this"
+
+
+def checks_are_explorations(source: Source, bank: banks.Bank) -> Problems:
+    """A cell that checks an answer has the key explore, since set-up cells are run when a submission is graded."""
+    for cell in source.cells:
+        if cell.kind == "code" and not cell.role and re.search(r"tema9\.check\(", cell.text):
+            yield _at(cell), "a check cell without its key; begin it with `# %% explore=true`"
 
 
 def every_exercise_is_complete(source: Source, bank: banks.Bank) -> Problems:
@@ -244,6 +252,7 @@ RULES = (
     keys_are_known,
     points_sum_to_100,
     ids_are_unique,
+    checks_are_explorations,
     regions_are_closed,
     every_exercise_is_complete,
     tests_stay_behind_the_border,
@@ -272,7 +281,10 @@ def lint_all(folder: Path = sources.SOLUTIONS) -> list[str]:
     problems = lint_page(sources.start_page(folder))
     seen: dict[str, str] = {}  # {identifier: the notebook in which it stands}
     for source in sources.all_sources(folder):
-        problems += lint(source, banks.load(source, folder / "mistakes"))
+        try:
+            problems += lint(source, banks.load(source, folder / "mistakes"))
+        except ValueError as error:  # there is no bank, or it cannot be read; the other notebooks are looked at too
+            problems.append(str(error))
         for cell in source.cells:
             if cell.grade_id and seen.setdefault(cell.grade_id, source.name) != source.name:
                 problems.append(f"{source.path.name}: {cell.grade_id!r} also stands in {seen[cell.grade_id]}")
