@@ -40,7 +40,7 @@ def made(tmp_path_factory, prepared):
         ]
         save(opened, (), rows)
         done = grade_class(opened.root)
-        assert (done.ran, done.changes) == (3, [])
+        assert (done.ran, done.changes) == (3, []) and rules.are_recorded(opened.root)
         yield opened.root
 
 
@@ -109,7 +109,9 @@ def test_what_is_recorded_follows_the_rules_that_are_recorded(root):
     say(root, DEADLINE)
     assert [row.lost for row in scores.scores(open_cohort(root))] == [0, 0, 0, 0]
     graded(root)
+    assert "has changed" not in run("export", root, "--out", root / "all.csv").output
     say(root, "[scale]\nmaximum = 20\n")
+    assert "course.toml has changed since the scores were recorded" in run("report", root).output
     rows = {row.student: row for row in scores.scores(open_cohort(root))}
     assert (rows["luis"].mark, rows["luis"].late, rows["luis"].handed_in) == (
         "1.00", "1 day 11 h late", "2026-12-03T10:00:00+00:00",
