@@ -273,9 +273,9 @@ def from_first(make: Callable[[], Value]) -> Value:
         except Exception as error:  # the others wait for an answer
             box = [(None, error)]
     dist.broadcast_object_list(box)
-    value, error = box[0]
-    if error:
-        raise error
+    value, failure = box[0]
+    if failure:
+        raise failure
     return value
 
 
