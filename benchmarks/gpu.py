@@ -217,7 +217,8 @@ def waits():
 
 def resume():
     """A run that stopped against one that never did, in both memory formats, and with algorithms that repeat."""
-    for last, graph, repeats in ((True, False, False), (False, False, True), (False, CUDA, True)):
+    ways = [(True, False, False), (False, False, True), *[(False, True, True)] * CUDA]
+    for last, graph, repeats in ways:
         place = Machine(DEVICE, "float32", last)
         with torch.random.fork_rng():
             if repeats:
