@@ -8,12 +8,15 @@ with the part, what was measured, the value and the second. Without a GPU, `--ti
 CPU, with tiny settings: to see that it runs.
 
 Peers are measured on the same card in the same run: a bare loop, the loop of torchvision's references (which asks for
-the loss in every step), and Lightning where it is installed. The peak and the bandwidth are measured too.
+the loss in every step), and timm's and Lightning's where they are installed. The peak and the bandwidth are measured
+too, and so are our steps one by one, compiled and as a captured graph.
 """
 
 import argparse
 import contextlib
+import functools
 import importlib.util
+import io
 import json
 import os
 import signal
@@ -84,27 +87,41 @@ def recipe_of(name, batch, epochs):
 
 
 def chosen(**how):
-    return Machine(DEVICE, "bfloat16" if CUDA else "float32", True, **how)
+    return machine.choose(str(DEVICE), "bfloat16" if CUDA else "float32", **how)
 
 
-def ours(name, batch, images, **how):
-    """Images a second of the training loop, the best epoch after the first, which warms up."""
+WAYS = {"one by one": {}, "as a graph": {"graph": True}, "compiled": {"compile": True}}
+
+
+def ours(name, data, recipe, way="one by one"):
+    """Images a second of the training loop, the best epoch after the first, which warms up; or why there are none."""
+    if way == "compiled" and A.tiny:
+        return "not tried with tiny settings"
     torch.manual_seed(0)
-    place = chosen(**how)
-    model = place.place(models.build(name, CLASSES))
-    history = training.train(model, made(images), recipe_of(name, batch, 3), progress=False, machine=place)
-    return max(history.column("images_per_second")[1:])
+    place = chosen(**WAYS[way])
+    model = place.place(models.build(name, len(data.classes)))
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        history = training.train(model, data, recipe, progress=False, machine=place)
+    reason = f" ({said.getvalue().strip()})" if "one by one" in said.getvalue() else ""
+    best = max(history.column("images_per_second")[1:])
+    return f"{rate(name, best)}, {1e3 * recipe.batch_size / best:.3f} ms a step{reason}"
 
 
-def bare_step(name, batch, compiled=None, item=False):
-    """A function that does one step on inputs that lie on the device already, as one would write it by hand."""
+def bare_step(name, batch, compiled=None, item=False, make=None):
+    """A function that does one step on inputs that lie on the device already, as one would write it by hand.
+
+    compiled: a mode of torch.compile. item: ask for the loss. make: the model -> its optimizer.
+    """
     torch.manual_seed(0)
-    model = models.build(name, CLASSES).to(DEVICE, memory_format=torch.channels_last).train()
+    classes = 10 if name in ("lenet5", "alexnet_mini") else CLASSES
+    model = models.build(name, classes).to(DEVICE, memory_format=torch.channels_last).train()
     forward = torch.compile(model, mode=compiled, dynamic=False) if compiled else model
     inputs = torch.randn(batch, *layer_table(name).input_shape, device=DEVICE)
     inputs = inputs.contiguous(memory_format=torch.channels_last)
-    labels = torch.randint(CLASSES, (batch,), device=DEVICE)
-    optimizer = torch.optim.SGD(model.parameters(), 1e-4, 0.9, weight_decay=5e-4, fused=True)
+    labels = torch.randint(classes, (batch,), device=DEVICE)
+    fused = {"weight_decay": 5e-4, "fused": True}
+    optimizer = make(model) if make else torch.optim.SGD(model.parameters(), 1e-4, 0.9, **fused)
 
     def step():
         with torch.autocast(DEVICE.type, torch.bfloat16, enabled=CUDA):
@@ -163,13 +180,18 @@ def card():
     here = torch.empty(2**20 if A.tiny else 2**31, dtype=torch.uint8, device=DEVICE)
     there = torch.empty_like(here)
     note("copy, bytes read and written a second", 2 * len(here) / timed(lambda: there.copy_(here)))
+    for pinned in (False, True) if CUDA else ():
+        host = torch.empty(2**28, dtype=torch.uint8, pin_memory=pinned)
+        seconds = timed(lambda host=host: there[: len(host)].copy_(host, non_blocking=True))
+        note(f"upload from {'pinned' if pinned else 'other'} memory, bytes a second", len(host) / seconds)
 
 
 def waits():
     """How often a step makes the host wait, and where."""
-    for name, batch in ((NAMES[0], 32), ("lenet5", 64)) if CUDA else (("lenet5", 4),):
+    cases = ((NAMES[0], 32, False), ("lenet5", 64, False), ("lenet5", 64, True)) if CUDA else (("lenet5", 4, False),)
+    for name, batch, graph in cases:
         found = []
-        for steps in (2, 7):
+        for steps in (6, 11):  # a graph is captured at the fourth
             if name == "lenet5":
                 data, recipe = made(torch.randn(batch * steps, 1, 32, 32), 10), recipes.LENET5_DIGITS
                 recipe = replace(recipe, batch_size=batch, epochs=1)
@@ -180,7 +202,7 @@ def waits():
                 warnings.simplefilter("always")
                 if CUDA:
                     torch.cuda.set_sync_debug_mode("warn")
-                training.train(model, data, recipe, progress=False, machine=chosen())
+                training.train(model, data, recipe, progress=False, machine=chosen(graph=graph))
                 if CUDA:
                     torch.cuda.set_sync_debug_mode("default")
             lines = [
@@ -188,17 +210,19 @@ def waits():
             ]
             found.append(lines)
         where = dict(Counter(found[1]).most_common(20))
+        name += ", as a graph" * graph
         note(f"waits a step, {name}", (len(found[1]) - len(found[0])) / 5 if CUDA else "a CPU is never waited for")
-        note(f"waits of an epoch of 7 steps, {name}", where)
+        note(f"waits of an epoch of 11 steps, {name}", where)
 
 
 def resume():
     """A run that stopped against one that never did, in both memory formats, and with algorithms that repeat."""
-    for last, repeats in ((True, False), (False, True)):
+    ways = [(True, False, False), (False, False, True), *[(False, True, True)] * CUDA]
+    for last, graph, repeats in ways:
         place = Machine(DEVICE, "float32", last)
         with torch.random.fork_rng():
             if repeats:
-                place = machine.choose(DEVICE.type, "float32", deterministic=True)
+                place = machine.choose(DEVICE.type, "float32", deterministic=True, graph=graph)
             recipe = replace(recipe_of("alexnet_mini", 16, 3), learning_rate=1e-2, crop=59)
             weights = []
             for stops in ((3,), (3,), (1, 3)):
@@ -228,31 +252,40 @@ def speed():
             with guarded(f"{name}, batch {batch}"):
                 note(f"bare, {name}, batch {batch}", rate(name, batch / timed(bare_step(name, batch), inner=INNER)))
                 images = pixels(batch * (2 if A.tiny else 24 if batch < 500 else 6))
-                note(f"ours, from memory, {name}, batch {batch}", rate(name, ours(name, batch, images)))
+                for way in ("one by one", "as a graph"):
+                    found = ours(name, made(images), recipe_of(name, batch, 3), way)
+                    note(f"ours, from memory, {way}, {name}, batch {batch}", found)
                 if name == NAMES[0]:
                     seconds = timed(bare_step(name, batch, item=True), inner=INNER)
                     note(f"torchvision's way, {name}, batch {batch}", rate(name, batch / seconds))
-    with guarded("LeNet-5"):
-        images, labels = torch.randn(64, 1, 32, 32, device=DEVICE), torch.randint(10, (64,), device=DEVICE)
-        model = chosen().place(models.build("lenet5"))
-        optimizer = torch.optim.SGD(model.parameters(), 1e-4, 0.9, fused=True)
+    small()
 
-        def step():
-            loss = F.cross_entropy(model(images), labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
 
-        note("LeNet-5, a step of 64, ms", 1e3 * timed(step, inner=INNER))
-        if CUDA:
-            note("LeNet-5, a step of 64 as a graph, ms", 1e3 * timed(graphed(step), inner=INNER))
+def small():
+    """LeNet-5 and the mini-AlexNet, which are bound by launches: our loop and a bare one, both also as a graph."""
+    few = 8 if A.tiny else 6400
+    for name, batch, images in (
+        ("lenet5", 4 if A.tiny else 64, torch.randn(few, 1, 32, 32)),
+        ("alexnet_mini", 4 if A.tiny else 32, pixels(few, 64)),
+    ):
+        with guarded(name):
+            data = made(images, 10)
+            known = replace(recipes.BY_ARCHITECTURE[name], batch_size=batch, epochs=3)
+            for way in ("one by one", "as a graph"):
+                note(f"ours, {way}, {name}, batch {batch}", ours(name, data, known, way))
+            seconds = timed(bare_step(name, batch), inner=INNER)
+            note(f"bare, {name}, batch {batch}, ms a step", 1e3 * seconds)
+            if CUDA:
+                seconds = timed(graphed(bare_step(name, batch)), inner=INNER)
+                note(f"bare, as a graph, {name}, batch {batch}, ms a step", 1e3 * seconds)
 
 
 def reading():
-    """Our loop from a prepared folder and from a folder of JPEGs, against memory."""
+    """Our loop from a prepared folder and from a folder of JPEGs, against memory, in every way to take a step."""
     from pipeline import write_images  # benchmarks/pipeline.py
 
     name, batch, count = NAMES[0], BATCHES[0], 40 if A.tiny else 3072
+    side = layer_table(name).input_shape[1]
     with tempfile.TemporaryDirectory() as place:
         folder, out = Path(place, "jpegs"), Path(place, "prepared")
         write_images(folder, count)
@@ -262,16 +295,14 @@ def reading():
         known_as = {"a prepared folder": load(str(out)), "a folder of JPEGs": load(str(folder))}
         memory = known_as["a prepared folder"].train
         known_as = {"memory": made(memory.images[torch.arange(len(memory))], 10), **known_as}
-        for where, data in known_as.items():
-            with guarded(where):
-                place_ = chosen()
-                model = place_.place(models.build(name, len(data.classes)))
-                epochs = 2 if where == "a folder of JPEGs" else 3
-                side = layer_table(name).input_shape[1]
-                recipe = replace(recipe_of(name, min(batch, len(data.train)), epochs), crop=side)
-                history = training.train(model, data, recipe, progress=False, machine=place_)
-                best = max(history.column("images_per_second")[1:])
-                note(f"ours, from {where}, {name}, batch {recipe.batch_size}", rate(name, best))
+        for way in WAYS:
+            for where, data in known_as.items():
+                if way == "compiled" and where == "a folder of JPEGs":
+                    continue  # it waits for the decoding
+                with guarded(f"{where}, {way}"):
+                    epochs = 2 if where == "a folder of JPEGs" else 4
+                    recipe = replace(recipe_of(name, min(batch, len(data.train)), epochs), crop=side)
+                    note(f"ours, from {where}, {way}, {name}, batch {recipe.batch_size}", ours(name, data, recipe, way))
 
 
 def memory():
@@ -344,26 +375,62 @@ def lightning():
     return note(f"Lightning, {name}, batch {batch}", rate(name, batch * steps / min(spans[1:])))
 
 
+def timm():
+    """timm's optimizer and the step of its training script, on a batch that lies on the device."""
+    if not importlib.util.find_spec("timm"):
+        return note("timm", "not installed")
+    from timm.optim import create_optimizer_v2
+
+    name, batch = NAMES[0], BATCHES[0]
+    step = bare_step(name, batch, make=lambda model: create_optimizer_v2(model, "momentum", 1e-4, 5e-4, 0.9))
+    return note(f"timm's way, {name}, batch {batch}", rate(name, batch / timed(step, inner=INNER)))
+
+
+def in_two_streams(model):
+    """Have the halves of a TwoGPUs work at the same time on one device, each in a stream of its own."""
+    streams = [torch.cuda.Stream() for _ in model.halves]
+
+    def aside(function, stream, values):
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            return function(values)
+
+    for half, stream in zip(model.halves, streams, strict=True):
+        for name in ("before_conv3", "before_fc6"):
+            setattr(half, name, functools.partial(aside, getattr(half, name), stream))
+    exchange = model._exchange
+
+    def after_both(layer, values):
+        for stream in streams:
+            torch.cuda.current_stream().wait_stream(stream)
+        return exchange(layer, values)
+
+    model._exchange = after_both
+
+
 def two():
-    """AlexNet over two devices, and over one twice."""
-    pairs = [(DEVICE, DEVICE)]
+    """AlexNet over two devices, and over one twice, in one stream and in two."""
+    cases = [((DEVICE, DEVICE), False)]
+    if CUDA:
+        cases.append(((DEVICE, DEVICE), True))
     if CUDA and torch.cuda.device_count() > 1:
-        pairs.append((torch.device("cuda", 0), torch.device("cuda", 1)))
+        cases.append(((torch.device("cuda", 0), torch.device("cuda", 1)), False))
     batch = 2 if A.tiny else 128
-    for devices in pairs:
-        with guarded(str(devices)):
+    for devices, streams in cases:
+        where = f"{' and '.join(map(str, devices))}, in {'two streams' if streams else 'one stream'}"
+        with guarded(where):
             model = TwoGPUs(10, devices)
-            data = made(torch.randn(batch * 2, 3, 227, 227), 10)
-            recipe = recipes.Recipe(batch_size=batch, epochs=2, learning_rate=1e-4)
+            if streams:
+                in_two_streams(model)
+            data = made(torch.randn(batch * (2 if A.tiny else 12), 3, 227, 227), 10)
+            recipe = recipes.Recipe(batch_size=batch, epochs=3, learning_rate=1e-4)
             history = training.train(model, data, recipe, progress=False, machine=chosen())
-            best = history.column("images_per_second")[-1]
-            note(
-                f"TwoGPUs on {' and '.join(map(str, devices))}", f"{best:,.0f} images/s, {model.traffic.bytes:,} bytes"
-            )
+            best = max(history.column("images_per_second")[1:])
+            note(f"TwoGPUs on {where}", f"{best:,.0f} images/s, {model.traffic.bytes:,} bytes")
 
 
 def compiled():
-    """Last of the speeds, since each compilation takes 15 to 40 s."""
+    """The bare loop compiled; last of the speeds, since each compilation takes 15 to 40 s."""
     if A.tiny:
         return note("compiled", "not tried with tiny settings")
     for name, mode in ((NAMES[0], "default"), (NAMES[0], "reduce-overhead")):
@@ -371,9 +438,7 @@ def compiled():
             torch._dynamo.reset()
             seconds = timed(bare_step(name, BATCHES[0], mode), inner=INNER)
             note(f"bare, compiled ({mode}), {name}, batch {BATCHES[0]}", rate(name, BATCHES[0] / seconds))
-    torch._dynamo.reset()
-    images = pixels(BATCHES[0] * 24)
-    return note(f"ours, --compile, {NAMES[0]}", rate(NAMES[0], ours(NAMES[0], BATCHES[0], images, compile=True)))
+    return None
 
 
 def command(what, *words):
@@ -414,12 +479,13 @@ PARTS: dict[Callable[[], None], int] = {
     card: 40,
     waits: 40,
     resume: 50,
-    speed: 130,
-    reading: 80,
+    speed: 110,
+    reading: 110,
     memory: 30,
     evaluation: 40,
     tests: 90,
     lightning: 40,
+    timm: 20,
     two: 30,
     runs: 90,
     nccl: 40,
@@ -439,7 +505,7 @@ def guarded(what):
 def everything():
     """Run the parts, each in a process of its own, until the time is up."""
     names = A.parts.split(",") if A.parts else [part.__name__ for part in PARTS]
-    limits = {part.__name__: seconds for part, seconds in PARTS.items()}
+    limits = {part.__name__: seconds * (10 if A.tiny else 1) for part, seconds in PARTS.items()}
     if unknown := set(names) - set(limits):
         sys.exit(f"unknown parts {', '.join(sorted(unknown))}; known: {', '.join(limits)}")
     Path(A.out).mkdir(parents=True, exist_ok=True)

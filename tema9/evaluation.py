@@ -174,22 +174,23 @@ def predict(
     return _log_probabilities(model, machine.upload(images), machine, ten_crops).exp().cpu()
 
 
-def fitting(model: nn.Module, machine: Machine) -> int:
+def fitting(model: nn.Module, machine: Machine, ten_crops: bool = False) -> int:
     """Return how many images to evaluate at a time: 250, and on a GPU as many as fill it, from 32 to 4,096.
 
-    There they are those whose activations, all of them in float32, take an eighth of the memory by the arithmetic.
+    There they are those whose crops and activations, all of them in float32, take an eighth of the memory by the
+    arithmetic.
     """
     architecture = getattr(model, "architecture", None)
     if machine.device.type != "cuda" or architecture is None:
         return 250
     table = layer_table(architecture)
-    each = table.memory(2).total - table.memory(1).total
+    each = table.memory(2).total - table.memory(1).total + 10 * ten_crops * table.memory(1).input
     return max(32, min(4096, machine.memory() // 8 // each))
 
 
 def _answers(models, split, machine, ten_crops=False, batch_size=None, progress=False, words=SPANISH):
     """Yield, batch by batch of this process's share, the log-probabilities of each model, and the labels."""
-    batch_size = batch_size or min(fitting(model, machine) for model in models)
+    batch_size = batch_size or min(fitting(model, machine, ten_crops) for model in models)
     own = torch.arange(rank(), len(split), processes())
     places, labels = machine.places(split.images, own), split.labels[machine.places(split.labels, own)]
     off = not (progress and rank() == 0)

@@ -101,7 +101,9 @@ class Machine:
             parts: the indices of each batch, as `places` returned them, or parts of these.
         """
         if isinstance(images, Batches) and self.readers:
-            yield from reading.ahead(images, parts, self.device, self.readers)
+            with contextlib.closing(reading.ahead(images, parts, self.device, self.readers)) as batches:
+                for batch in batches:
+                    yield self.upload(batch)  # unless it is there
         else:
             for which in parts:
                 yield self.upload(images[which])

@@ -14,7 +14,7 @@ SLOTS = 4  # batches in memory at a time: one that the loop works on, and those 
 def ahead(
     images: Batches, parts: Sequence[torch.Tensor], device: torch.device, threads: int, slots: int = SLOTS
 ) -> Generator[torch.Tensor]:
-    """Yield some batches of images, on the device, while threads read those that come after.
+    """Yield some batches of images while threads read those that come after.
 
     The batches and the order of the images in each are those of `parts`, whatever the number of threads. A batch
     may be used until the next one is asked for: its memory then takes another one. What a thread raises reaches
@@ -26,7 +26,7 @@ def ahead(
     Args:
         images: on the disk.
         parts: the indices of the images of each batch.
-        device: where the batches go: CUDA, or the CPU.
+        device: CUDA, where the batches then are; for any other device they stay on the CPU.
         threads: that read, 1 or more.
         slots: batches that have memory at the same time.
 

@@ -86,6 +86,10 @@ def test_a_gpu_evaluates_as_many_images_at_a_time_as_fill_it_and_a_cpu_250(monke
         monkeypatch.setattr(Machine, "memory", lambda self, gib=gib: int(gib * 2**30))
         found.append(evaluation.fitting(alexnet, gpu))
     assert found == sorted(found) and found[0] == 32 and found[-1] == 4096 and len(set(found)) > 3
+    monkeypatch.setattr(Machine, "memory", lambda self: 4 * 2**30)
+    assert 2**29 / evaluation.fitting(alexnet, gpu, ten_crops=True) - 2**29 / found[2] == pytest.approx(
+        10 * 4 * 3 * 59 * 59, rel=0.02
+    )
     one, two = (sum(len(values) for values in alexnet_activations(count)) for count in (1, 2))
     assert abs(found[2] - 2**29 // (4 * (two - one))) <= 0.1 * found[2]
 

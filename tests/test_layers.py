@@ -182,6 +182,21 @@ def test_lrn_goes_on_where_nothing_can_be_compiled_and_says_so_once(monkeypatch)
     assert len(said) == 1
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_lrn_on_a_real_gpu_is_compiled_and_gives_what_a_cpu_gives(dtype):
+    x = (20 * torch.randn(4, 96, 9, 9)).to(dtype).contiguous(memory_format=torch.channels_last)
+    found = []
+    for device in ("cpu", "cuda"):
+        there = x.to(device).requires_grad_()
+        out = layers.local_response_norm(there)
+        out.square().sum().backward()
+        found.append((out.detach().cpu(), there.grad.cpu()))
+    for here, there in zip(*found, strict=True):
+        torch.testing.assert_close(here, there, rtol=4 * torch.finfo(dtype).eps, atol=1e-5)
+    assert "cuda" in layers.COMPILES, "nothing failed"
+
+
 def test_a_cpu_compiles_nothing_of_lrn():
     assert [*layers.COMPILES] == ["cuda"] and not layers._compiles(torch.zeros(1))
     assert layers._compiles(SimpleNamespace(device=torch.device("cuda")))

@@ -142,6 +142,14 @@ def run(machine, pixels, **changes):
     return [value.clone() for value in model.state_dict().values()], history.column("validation_loss")
 
 
+@pytest.mark.parametrize("readers", [0, 2])
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_a_machine_gets_its_batches_on_its_device_with_threads_and_without(device, readers, pixels):
+    place = Machine(torch.device(device), readers=readers)
+    found = list(place.stream(Batches(Pixels(pixels), range(24)), parts_of((7, 7, 3))))
+    assert [len(batch) for batch in found] == [7, 7, 3] and {batch.device.type for batch in found} == {device}
+
+
 @pytest.mark.slow
 def test_training_gives_the_very_same_weights_whatever_the_number_of_threads(pixels):
     expected, losses = run(Machine(CPU), pixels)
