@@ -214,6 +214,7 @@ except OSError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not limit the size of a file")
 def test_a_file_that_the_system_cuts_short_leaves_the_old_one_and_nothing_else(tmp_path):
     path = tmp_path / "weights.safetensors"
