@@ -19,6 +19,7 @@ Every notebook is an assignment of nbgrader's with the same name.
 """
 
 import contextlib
+import functools
 import logging
 import os
 import re
@@ -147,9 +148,14 @@ class Course:
             raise ValueError(
                 f"{self.root} has {' '.join(odd)} in its path, where nbgrader cannot work; use another folder"
             )
+
+    @functools.cached_property
+    def api(self) -> NbGraderAPI:
+        """nbgrader's interface to the folder, with the settings as they are when it is first asked for."""
         config = settings(self.root)
-        self.api = NbGraderAPI(coursedir=Folder(config=config), config=config)
-        self.api.log.setLevel(logging.ERROR)
+        api = NbGraderAPI(coursedir=Folder(config=config), config=config)
+        api.log.setLevel(logging.ERROR)
+        return api
 
     @property
     def url(self) -> str:
