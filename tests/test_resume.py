@@ -40,7 +40,7 @@ def narrow(name):
         elif isinstance(layer, Linear) and not lenet and layer is not table.layers[-1]:
             layer = replace(layer, out_features=16)
         layers.append(layer)
-    side = min(table.input_shape[1], 99)
+    side = min(table.input_shape[1], 67)
     shape = (table.input_shape[0], side, side)
     model = models.stack(replace(table, layers=tuple(layers), input_shape=shape), 10)
     generator = torch.Generator().manual_seed(0)
