@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/ready
-TWO_CORES := -n 2 --dist loadfile --no-loadscope-reorder  # a file's tests share what its fixtures make
+BY_FILE := --dist loadfile --no-loadscope-reorder  # a file's tests share what its fixtures make
 unexport PYTHONDONTWRITEBYTECODE  # hundreds of processes import the same modules, and need not compile them anew
 
 .PHONY: help course test quick gate lab classroom notebooks slides site tour clean
@@ -14,14 +14,14 @@ help: ## list the targets
 course: $(READY) ## set up, build the notebooks and the slides, train LeNet-5, grade a sample class, say what to open
 	@$(BIN)/tema9 course
 
-test: $(READY) ## run the tests, on two cores
-	@$(BIN)/python -m pytest $(TWO_CORES) --durations=15 $(if $(ONLY),-m '$(ONLY)')
+test: $(READY) ## run the tests, on two cores; a third process computes while others wait
+	@$(BIN)/python -m pytest -n 3 $(BY_FILE) --durations=15 $(if $(ONLY),-m '$(ONLY)')
 
 quick: $(READY) ## look at the form, the types and what the quick tests say, in a minute
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/python -m mypy
-	@$(BIN)/python -m pytest $(TWO_CORES) --quiet -m 'not slow and not sandbox and not browser and not postgres'
+	@$(BIN)/python -m pytest -n 2 $(BY_FILE) --quiet -m 'not slow and not sandbox and not browser and not postgres'
 
 gate: $(READY) ## try small changes to all the solutions, and other types: the check, the tests and the grade must agree
 	@$(BIN)/tema9 mistakes --mutants

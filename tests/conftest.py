@@ -68,7 +68,10 @@ def seeded():
     """Every test starts from the same random state."""
     import torch
 
-    torch.manual_seed(0)
+    if torch.cuda.is_initialized():
+        torch.manual_seed(0)
+    else:  # before there is a GPU, torch notes for it from where it was called, in milliseconds
+        torch.default_generator.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

@@ -68,7 +68,7 @@ def made(folder, tmp_path_factory, prepared):
 
 @pytest.fixture
 def root(made):
-    """That class, as it was; always at the same place, so that the sandbox need not start again."""
+    """That class, as it was."""
     before = made.with_name("before")
     if not before.exists():
         shutil.copytree(made, before)

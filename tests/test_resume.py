@@ -42,7 +42,7 @@ def narrow(name):
         elif isinstance(layer, Linear) and not lenet and layer is not table.layers[-1]:
             layer = replace(layer, out_features=16)
         layers.append(layer)
-    side = min(table.input_shape[1], 99)
+    side = min(table.input_shape[1], 67)
     shape = (table.input_shape[0], side, side)
     model = models.stack(replace(table, layers=tuple(layers), input_shape=shape), 10)
     generator = torch.Generator().manual_seed(0)
@@ -216,6 +216,7 @@ except OSError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not limit the size of a file")
 def test_a_file_that_the_system_cuts_short_leaves_the_old_one_and_nothing_else(tmp_path):
     path = tmp_path / "weights.safetensors"

@@ -11,7 +11,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError
 
 from tema9.classroom import course
-from tema9.classroom.sandbox import border, sandbox
+from tema9.classroom.sandbox import border, pool, sandbox
 from tema9.classroom.sandbox.restarting_process import RestartingProcess
 
 pytestmark = pytest.mark.sandbox
@@ -221,6 +221,24 @@ def test_bare_it_works_the_same_without_the_walls():
         assert said(unsandboxed.student_process(), "import os; print(os.listdir('.'))") == "[]"
     finally:
         unsandboxed.close()
+
+
+def test_one_warm_process_serves_all_courses_and_all_limits_but_that_of_the_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr(pool, "_open", {})
+
+    def opened(course, **limits):
+        with pool.open_sandbox(sandbox.Limits(**limits), parts.UNSANDBOXED, [course]) as made:
+            return made, made.limits.seconds
+
+    first, _ = opened(tmp_path)
+    assert opened(tmp_path / "other", seconds=2) == (first, 2)
+    assert opened(tmp_path, disk_bytes=2**20)[0] is not first
+
+
+def test_a_folder_is_hidden_only_where_a_sandbox_would_see_it(tmp_path):
+    (tmp_path / "course").mkdir()
+    inside = (Path(sys.prefix) / "lib").resolve()
+    assert sandbox.to_hide([tmp_path / "course", inside, inside / "nowhere"]) == (str(inside),)
 
 
 def notebook(*codes):

@@ -84,6 +84,7 @@ def test_what_crosses_is_half_of_each_input_each_way(pair):
     assert two.traffic.bytes == 4 * 3 * sum(map(sum, crossing.values()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("precision", "size"), [("float32", 4), ("bfloat16", 2)])
 def test_what_crosses_counts_in_the_precision_in_which_it_does(precision, size):
     model, chosen = TwoGPUs(num_classes=4), Machine(torch.device("cpu"), precision)

@@ -140,7 +140,9 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name.endswith("_paper") else name for name in CASES]
+)
 def test_no_step_waits_for_the_device(name, monkeypatch):
     recipe, images = CASES[name]
     recipe = replace(recipe, batch_size=2)

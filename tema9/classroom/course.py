@@ -22,6 +22,7 @@ Every notebook is an assignment of nbgrader's with the same name.
 """
 
 import contextlib
+import functools
 import logging
 import os
 import re
@@ -186,9 +187,10 @@ class Course:
             raise ValueError(
                 f"{self.root} has {' '.join(odd)} in its path, where nbgrader cannot work; use another folder"
             )
-        self.api = self._api()
 
-    def _api(self) -> NbGraderAPI:
+    @functools.cached_property
+    def api(self) -> NbGraderAPI:
+        """nbgrader's interface to the folder, with the settings as they are when it is first asked for."""
         config = settings(self.root)
         api = NbGraderAPI(coursedir=Folder(config=config), config=config)
         api.log.setLevel(logging.ERROR)
@@ -252,7 +254,7 @@ class Course:
         folder.mkdir(parents=True, exist_ok=True)
         with atomic_write(self.root / EXCHANGE) as temporary:
             temporary.write_text(f"{folder}\n", encoding="utf-8")
-        self.api = self._api()
+        self.__dict__.pop("api", None)  # the next one reads the new settings
 
     @property
     def exchange(self) -> Path:
