@@ -26,7 +26,7 @@
 # %%
 from IPython.display import HTML, Markdown
 
-from tema9 import figures, looking, models, recipes, records
+from tema9 import figures, models, recipes, records
 from tema9.arithmetic import crossing_values, layer_table, spanish
 from tema9.classroom.lecture.slides import canvas, drawing
 
@@ -114,13 +114,14 @@ def lanes(bold, words):
 # # Tema 9: AlexNet y ZFNet
 
 # %%
-ax = figures.filters(looking.filters(models.pretrained("alexnet_mini")), canvas(1040, 520))
+ax = figures.filters(models.first_layer(), canvas(1040, 520), shared=False)
 ax.set_title("", loc="left")
-drawing(ax, "Los filtros de la primera capa de una AlexNet pequeña")
+drawing(ax, "96 filtros de 11 por 11 píxeles de una primera capa: bordes en todas las direcciones y manchas de color")
 
 # %% [markdown] notes=true
-# De qué va la sesión: la red que ganó en 2012 y la que la afinó en 2013. Los filtros son de la primera capa de
-# nuestra mini-AlexNet, entrenada con fotografías: los mismos que salen en el cuaderno.
+# De qué va la sesión: la red que ganó en 2012 y la que la afinó en 2013. Los filtros son tantos y tan grandes como los
+# de CONV1, pero nuestros: los aprendió una red pequeña que distingue trozos de quince fotografías. Salen también en
+# los cuadernos 4 y 6.
 #
 # **Trampa.** El título original decía «ZeNet». El nombre es ZFNet, por Zeiler y Fergus.
 #

@@ -832,6 +832,21 @@ if history.epochs:  # vacío si se ha interrumpido la primera época
 ax = figures.filters(tema9.models.pretrained("alexnet_mini").layers.conv1.weight.detach())
 
 # %% [markdown]
+# Hay algunos bordes y algunas manchas, y muchos filtros que no se parecen a nada: para separar diez fotografías no hace
+# falta más. La figura 3 del artículo salió de una tarea más difícil. Estos otros filtros, tantos y tan grandes como los de
+# CONV1 (96 de 11 × 11), los aprendió una red que distingue 600 trozos de quince fotografías, cada uno movido, girado,
+# ampliado y con otra luz (`tema9/experiments/first_layer.py`).
+
+# %% explore=true
+ax = figures.filters(tema9.models.first_layer(), shared=False)
+
+# %% [markdown]
+# Se puede contar, en vez de mirar: `tema9.looking.tuning` mide cuánto de cada filtro explica una función de Gabor (una
+# onda bajo una campana), cuánto se concentra en una orientación y cuánto es color. De los 96, 43 están orientados,
+# 35 son de color y 18 parecen ruido; de los 32 de la mini-AlexNet, 2, 12 y 18; de 96 filtros al azar, los 96
+# parecen ruido.
+
+# %% [markdown]
 # ### Pregunta `n4-m1-one-factor` (8 puntos, se corrige a mano)
 #
 # Haz una tabla de **al menos cuatro** recetas que se diferencien de la base en un solo factor, con tres semillas o

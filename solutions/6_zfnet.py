@@ -494,17 +494,17 @@ for count, columns, side, height, width in ((5, 3, 4, 8, 12), (4, 2, 3, 6, 6), (
 
 
 # %% explore=true
-kernels = looking.filters(models.pretrained("alexnet_mini")).numpy()
+kernels = models.first_layer().numpy()
 try:
     scales = {"una escala": True, "una por filtro": False}
-    grids = {words: filter_grid(kernels, 8, shared) for words, shared in scales.items()}
+    grids = {words: filter_grid(kernels, 12, shared) for words, shared in scales.items()}
     ax = figures.pictures([(words, grid.transpose(2, 0, 1)) for words, grid in grids.items()])
 except NotImplementedError:
     print("escribe antes `filter_grid`")
 
 # %% [markdown]
-# A la izquierda se ve cuáles son fuertes; a la derecha parecen todos igual de importantes, también los que son casi
-# ruido. Las dos figuras son correctas si dicen qué escala usan.
+# Son los 96 filtros de 11 × 11 del cuaderno 4, aprendidos con trozos de fotografías. A la izquierda se ve cuáles son
+# fuertes; a la derecha parecen todos igual de importantes, también los que son casi ruido. Las dos figuras son correctas si dicen qué escala usan.
 
 # %% [markdown]
 # ## 3. El paso de 4 píxeles

@@ -84,6 +84,7 @@ WORDS = {
     "drop": "baja la tasa de aprendizaje",
     "rate": "tasa",
     "filters": "{count} filtros de {side} × {side} px; de −{largest} a {largest}, el gris medio es 0",
+    "filters_apart": "{count} filtros de {side} × {side} px, cada uno en su escala; el gris medio es 0",
     "range": "negro = {low}, blanco = {high}",
     "wrong": "marco y ✘: etiqueta → predicción equivocada",
     "field_input": "entrada: {side} px",
@@ -1366,11 +1367,12 @@ def runs(rows: Rows, title: str) -> Figure:
     return figure
 
 
-def filters(weights: ArrayLike, ax: Axes | None = None) -> Axes:
-    """Draw the filters of a first layer, in colour, all on one scale: middle grey is 0.
+def filters(weights: ArrayLike, ax: Axes | None = None, shared: bool = True) -> Axes:
+    """Draw the filters of a first layer, in colour: middle grey is 0.
 
     Args:
         weights: (filters, 3, kernel_size, kernel_size), as of a convolution that reads R, G, B.
+        shared: draw all on one scale, which shows how strong each is; else each on its own, which shows its form.
         ax: where to draw.
 
     Returns:
@@ -1379,9 +1381,12 @@ def filters(weights: ArrayLike, ax: Axes | None = None) -> Axes:
     kernels = _array(weights)
     if kernels.ndim != 4 or kernels.shape[1] != 3:
         raise ValueError(f"weights have shape {kernels.shape}; expected (filters, 3, side, side)")
-    largest = np.abs(kernels).max() or 1.0
-    tiles = 0.5 + kernels.transpose(0, 2, 3, 1) / (2 * largest)
-    columns = math.ceil(math.sqrt(2 * len(tiles)))
+    each = np.abs(kernels).max(axis=(1, 2, 3), keepdims=True)
+    largest = each.max() or 1.0
+    scale = largest if shared else np.where(each > 0, each, 1.0)
+    tiles = 0.5 + (kernels / (2 * scale)).transpose(0, 2, 3, 1)
+    wide = math.ceil(math.sqrt(2 * len(tiles)))
+    columns = next((count for count in range(wide, wide + wide // 4) if len(tiles) % count == 0), wide)  # no gap
     ax = _axes(ax, 9, 9 * math.ceil(len(tiles) / columns) / columns + 0.4)
     gap, side = 1, tiles.shape[1]
     rows = math.ceil(len(tiles) / columns)
@@ -1391,8 +1396,9 @@ def filters(weights: ArrayLike, ax: Axes | None = None) -> Axes:
         sheet[top : top + side, left : left + side] = tile
     ax.imshow(sheet, interpolation="nearest")
     ax.axis("off")
-    scale = WORDS["filters"].format(count=len(tiles), side=side, largest=_tick(float(f"{largest:.2g}"), None))
-    ax.set_title(scale, fontsize=HEADING, color=INK, loc="left")
+    words = WORDS["filters" if shared else "filters_apart"]
+    words = words.format(count=len(tiles), side=side, largest=_tick(float(f"{largest:.2g}"), None))
+    ax.set_title(words, fontsize=HEADING, color=INK, loc="left")
     ax.set_label(WORDS["is_filters"])
     return ax
 

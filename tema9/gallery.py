@@ -1,6 +1,7 @@
 """The figures of the deck by name, each drawn from its data; `tema9 figures` writes them."""
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,6 +139,34 @@ def signed(pixels: ArrayLike) -> np.ndarray:
     return 0.5 + pixels / (2 * np.abs(pixels).max() or 1)
 
 
+# What a filter answers to, in Spanish: one, and several.
+KINDS = {
+    "oriented": ("orientado", "orientados"),
+    "coloured": ("de color", "de color"),
+    "noise": ("ruido", "ruido"),
+    "dead": ("muerto", "muertos"),
+}
+
+
+def filters() -> Axes:
+    """The first layer that was learned from photographs, each filter on a scale of its own."""
+    return figures.filters(models.first_layer(), shared=False)
+
+
+def filters_compared() -> Figure:
+    """Three first layers, with how many of their filters are of each kind: chance, the mini-AlexNet, and `filters`."""
+    mini, learned = looking.filters(models.pretrained("alexnet_mini")), models.first_layer()
+    chance = torch.randn(learned.shape, generator=torch.Generator().manual_seed(0))
+    layers = {"al azar": chance, "de la mini-AlexNet": mini, "aprendidos": learned}
+    figure, axes = plt.subplots(3, 1, figsize=(9, 12), layout="constrained")
+    for ax, (words, weights) in zip(axes, layers.items(), strict=True):
+        counts = Counter(looking.tuning(weights).kinds())
+        said = [f"{counts[kind]} {names[counts[kind] != 1]}" for kind, names in KINDS.items() if counts[kind]]
+        figures.filters(weights, ax, shared=False)
+        ax.set_title(f"{len(weights)} filtros {words}: {', '.join(said)}", fontsize=figures.HEADING, loc="left")
+    return figure
+
+
 def textures() -> Axes:
     """A patch of each photograph of the textures from the half for training, and one from the half for the test."""
     found = data.textures(train=1, validation=1, test=1)
@@ -182,7 +211,8 @@ GALLERY = {
     "schedule_2012": lambda: figures.schedule(notes("145")),
     "ablation_2012": ablation,
     "lrn": lrn,
-    "filters": lambda: figures.filters(looking.filters(models.pretrained("alexnet_mini"))),
+    "filters": filters,
+    "filters_compared": filters_compared,
     "textures": textures,
     "occlusion": occlusion,
     "deconvnet": deconvnet,

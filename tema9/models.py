@@ -166,6 +166,20 @@ PRETRAINED = {
 }
 
 
+FIRST_LAYER = Path(__file__).parent / "weights" / "first_layer.safetensors"
+
+
+def first_layer() -> torch.Tensor:
+    """Return 96 filters of a first layer, as large as those of AlexNet's CONV1, that were learned from photographs.
+
+    `tema9.experiments.first_layer` learned them: its network told patches of photographs apart. What can be seen in
+    them is what figure 3 of the paper shows: edges in all directions, and spots of colour.
+
+    Shape: (96, 3, 11, 11).
+    """
+    return checkpoint.read(FIRST_LAYER)[0]["weight"]
+
+
 def pretrained(name: str) -> LeNet5 | AlexNet | ZFNet:
     """Return a model with weights that ship with the package, and with the views through which it was trained.
 

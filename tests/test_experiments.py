@@ -1,17 +1,22 @@
 """The logs of the longer experiments: whole, with their origin, and as the notebooks quote them."""
 
+import re
 import statistics
 import subprocess
 import sys
 from collections import Counter
 
+import numpy as np
 import pytest
+import torch
+from modules import ROOT
 
-from tema9 import experiments
+from tema9 import experiments, looking, models
 from tema9.classroom import sources
-from tema9.experiments import broken_runs, one_factor, relu_or_tanh
+from tema9.data import PHOTOGRAPHS, photograph, texture_parts
+from tema9.experiments import broken_runs, first_layer, one_factor, relu_or_tanh
 
-NAMES = ("broken_runs", "one_factor", "relu_or_tanh", "scrambled_pixels")
+NAMES = ("broken_runs", "first_layer", "one_factor", "relu_or_tanh", "scrambled_pixels")
 
 
 def source(number):
@@ -64,6 +69,59 @@ def test_notebook_3_quotes_the_best_means_of_the_log():
     assert f"la ReLU llega en {relu:.2f} épocas".replace(".", ",") in text
     assert f"la tanh en {tanh:.2f}".replace(".", ",") in text
     assert f"{relu / tanh:.1f} veces".replace(".", ",") in text
+
+
+def test_the_first_layer_that_ships_is_the_last_of_the_log_and_two_thirds_of_it_are_oriented_or_coloured():
+    log = experiments.read("first_layer")
+    tuning = looking.tuning(models.first_layer())
+    kinds, last = Counter(tuning.kinds()), log[-1]
+    for kind in ("oriented", "coloured", "noise", "dead"):
+        assert kinds[kind] == pytest.approx(last[kind], abs=1), kind  # another CPU may round otherwise
+    assert last["count"] == len(models.first_layer()) == 96 and last["dead"] == 0
+    assert 3 * (last["oriented"] + last["coloured"]) >= 2 * last["count"]
+    chance = next(row for row in log if row["filters"] == "independent weights")
+    assert chance["noise"] == chance["count"]
+
+
+def test_what_is_written_of_the_first_layer_is_in_the_log():
+    rows = {row["filters"]: row for row in experiments.read("first_layer")}
+    chance, mini, learned = rows["independent weights"], rows["alexnet_mini"], list(rows.values())[-1]
+    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    found = re.findall(r"^\| (?:96|32) of .* \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", page, re.M)
+    kinds = ("oriented", "coloured", "noise", "dead")
+    assert found == [tuple(str(row[kind]) for kind in kinds) for row in (chance, mini, learned)]
+    text = " ".join(source("4").replace("\n# ", " ").split())
+    oriented, coloured, noise, _ = (learned[kind] for kind in kinds)
+    assert f"De los 96, {oriented} están orientados, {coloured} son de color y {noise} parecen ruido" in text
+    assert f"mini-AlexNet, {mini['oriented']}, {mini['coloured']} y {mini['noise']}" in text
+
+
+def test_the_patches_come_from_the_halves_that_test_nothing_and_each_is_a_class():
+    pixels = first_layer.photographs()
+    assert len(pixels) == len(PHOTOGRAPHS) + 5
+    for name, half in zip(PHOTOGRAPHS, pixels, strict=False):
+        left = photograph(name)[:, : texture_parts(*photograph(name).shape[:2])[0][3]]
+        assert np.array_equal(half, left), name
+    patches = first_layer.patches(classes=5, variants=6)
+    assert [len(part) for part in (patches.train, patches.validation, patches.test)] == [30, 10, 10]
+    means = [part.images.float().mean((2, 3)) for part in (patches.train, patches.validation)]
+    assert all(part.labels.bincount().unique().numel() == 1 for part in (patches.train, patches.validation))
+    assert (means[0].view(5, 6, 3).std(1) > 0).all(), "each image of a class is another"
+    again = first_layer.patches(classes=5, variants=6)
+    assert torch.equal(again.train.images, patches.train.images)
+    assert not torch.equal(first_layer.patches(classes=5, variants=6, seed=1).train.images, patches.train.images)
+
+
+def test_a_variant_is_the_patch_itself_where_nothing_is_changed(monkeypatch):
+    for name in ("TURN", "SHIFT", "LIGHT", "TINT"):
+        monkeypatch.setattr(first_layer, name, 0.0)
+    monkeypatch.setattr(first_layer, "ZOOM", 1.0)
+    monkeypatch.setattr(first_layer, "GAIN", 1.0)
+    side, edge = first_layer.WINDOW, (first_layer.WINDOW - first_layer.SIDE) // 2
+    window = torch.rand(3, side, side, generator=torch.Generator().manual_seed(0))
+    seen = first_layer.distorted(window, 2, torch.Generator().manual_seed(0))
+    expected = (window[:, edge:-edge, edge:-edge] * 255).round()
+    assert (seen.float() - expected).abs().max() <= 1
 
 
 def test_the_log_of_one_factor_has_every_variant_and_three_seeds():

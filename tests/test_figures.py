@@ -275,13 +275,22 @@ def test_every_kind_of_row_has_a_colour_and_every_colour_a_hatch():
     assert set(figures.HATCHES) == set(figures.COLOURS)
 
 
-def test_filters_share_one_scale_in_which_middle_grey_is_zero():
+def test_filters_have_one_scale_or_each_its_own_and_middle_grey_is_zero():
     weights = np.zeros((2, 3, 4, 4))
     weights[0, 0] = 0.5  # red at its most
     (image,) = figures.filters(weights).get_images()
     sheet = image.get_array()
     np.testing.assert_allclose(sheet[:4, :4], np.broadcast_to([1.0, 0.5, 0.5], (4, 4, 3)))
     np.testing.assert_allclose(sheet[:4, 5:9], 0.5)
+    weights[1, 2] = 0.1  # a weak blue
+    (image,) = figures.filters(weights).get_images()
+    np.testing.assert_allclose(image.get_array()[:4, 5:9], np.broadcast_to([0.5, 0.5, 0.6], (4, 4, 3)))
+    ax = figures.filters(np.concatenate([weights, np.zeros((1, 3, 4, 4))]), shared=False)
+    (image,) = ax.get_images()
+    sheet = image.get_array()
+    np.testing.assert_allclose(sheet[:4, 5:9], np.broadcast_to([0.5, 0.5, 1.0], (4, 4, 3)))  # as strong as the red
+    np.testing.assert_allclose(sheet[:4, 10:14], 0.5)  # a filter of zeros is no division by zero
+    assert "cada uno en su escala" in ax.get_title(loc="left")
     with pytest.raises(ValueError, match=r"weights have shape \(2, 1, 4, 4\)"):
         figures.filters(np.zeros((2, 1, 4, 4)))
 

@@ -76,6 +76,17 @@ ALLOWED = {
     "experiments.relu_or_tanh": {"data", "experiments"},
     "experiments.broken_runs": {"data", "experiments"},
     "experiments.scrambled_pixels": {"data", "experiments", "models", "recipes", "training"},
+    "experiments.first_layer": {
+        "architectures",
+        "augment",
+        "checkpoint",
+        "data",
+        "experiments",
+        "looking",
+        "models",
+        "recipes",
+        "training",
+    },
     "experiments.one_factor": {
         "architectures",
         "data",

@@ -49,6 +49,78 @@ def test_filters_are_a_copy_of_the_first_kernels():
     assert MINI.layers.conv1.weight.abs().sum() > 0
 
 
+def gabors(side, colours):
+    """A grating under a Gaussian for each colour: another direction, another frequency and another phase each."""
+    middle, count = (side - 1) / 2, len(colours)
+    y, x = torch.meshgrid(torch.arange(side) - middle, torch.arange(side) - middle, indexing="ij")
+    made = []
+    for number, colour in enumerate(colours):
+        turn, frequency = torch.tensor(torch.pi * number / count), (1.6 + number / count) / side
+        along = x * turn.cos() + y * turn.sin()
+        wave = (2 * torch.pi * frequency * along + number).cos()
+        envelope = (-(x**2 + y**2) / (2 * (side / 4) ** 2)).exp()
+        made.append(torch.tensor(colour)[:, None, None] * wave * envelope)
+    return torch.stack(made)
+
+
+GREY, RED, OPPOSED = (1.0, 1.0, 1.0), (1.0, 0.0, 0.0), (1.0, -1.0, 0.0)
+
+
+@pytest.mark.parametrize("side", [7, 11])
+def test_gabor_functions_in_any_colour_are_oriented_and_told_to_be_grey_or_coloured(side):
+    colours = [GREY, RED, OPPOSED] * 3
+    found = looking.tuning(gabors(side, colours))
+    assert found.kinds() == ["oriented"] * 9
+    assert (found.gabor > 0.98).all() and (found.gabor <= 1.0001).all()
+    torch.testing.assert_close(found.chroma[:3], torch.tensor([0.0, 2 / 3, 1.0]).double(), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("side", [7, 11])
+def test_round_spots_are_coloured_if_they_have_a_colour_and_never_oriented(side):
+    y, x = torch.meshgrid(torch.arange(side) - (side - 1) / 2, torch.arange(side) - (side - 1) / 2, indexing="ij")
+    spot = (-(x**2 + y**2) / (2 * (side / 5) ** 2)).exp()
+    found = looking.tuning(torch.stack([torch.tensor(each)[:, None, None] * spot for each in (GREY, RED, OPPOSED)]))
+    assert found.kinds() == ["noise", "coloured", "coloured"]
+    assert (found.oriented < 0.01).all() and (found.smooth > 0.8).all()
+
+
+@pytest.mark.parametrize("side", [7, 11])
+def test_independent_weights_are_noise(side):
+    found = looking.tuning(torch.randn(96, 3, side, side, generator=torch.Generator().manual_seed(side)))
+    assert found.kinds() == ["noise"] * 96
+    assert found.gabor.max() < 0.3 and found.smooth.mean() == pytest.approx(torch.pi * 0.2**2, rel=0.1)  # of a disc
+    assert found.chroma.mean() == pytest.approx(2 / 3, rel=0.05)
+    torch.testing.assert_close(found.strength.mean(), torch.tensor(1.0).double(), atol=0.03, rtol=0)
+
+
+def test_of_two_crossed_gratings_one_gabor_function_explains_a_half_and_no_orientation_wins():
+    waves = (2 * torch.pi * 3 / 11 * torch.arange(11)).cos()
+    found = looking.tuning((waves[:, None] + waves).expand(1, 3, 11, 11))
+    assert 0.4 < float(found.gabor) < 0.62 and float(found.oriented) < 0.15
+
+
+def test_what_filters_answer_to_does_not_depend_on_their_scale_their_sign_or_a_quarter_turn():
+    weights = gabors(11, [RED, OPPOSED, GREY])
+    weights = weights + 0.05 * torch.randn(weights.shape, generator=torch.Generator().manual_seed(0))
+    found = looking.tuning(weights)
+    for changed in (weights * 1e-4, -weights, weights.rot90(1, (2, 3))):
+        other = looking.tuning(changed)
+        for name in ("gabor", "oriented", "chroma", "smooth"):
+            torch.testing.assert_close(getattr(other, name), getattr(found, name), atol=2e-3, rtol=0)
+
+
+def test_a_filter_much_weaker_than_the_others_is_dead_whatever_it_looks_like():
+    weights = gabors(7, [GREY] * 5)
+    weights = weights / weights.square().mean((1, 2, 3), keepdim=True).sqrt()
+    weights[0] *= 0.09
+    weights[1] *= 0.11
+    assert looking.tuning(weights).kinds() == ["dead"] + ["oriented"] * 4
+    weights[0] = 0
+    assert looking.tuning(weights).kinds()[0] == "dead"
+    with pytest.raises(ValueError, match=r"weights have shape \(6, 1, 5, 5\); expected \(N, 3, side, side\)"):
+        looking.tuning(torch.zeros(6, 1, 5, 5))
+
+
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_fields_are_those_of_the_arithmetic(name):
     with torch.device("meta"):

@@ -188,6 +188,7 @@ PICTURES: dict[str, Callable[["Browser", Stage], bytes]] = {
     "formgrader": formgrader,
     "slide": slide,
     "filters": _figure("filters", 80),
+    "filters_compared": _figure("filters_compared", 60),
     "zfnet": _figure("zfnet", 80),
 }
 
