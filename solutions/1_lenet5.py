@@ -750,9 +750,9 @@ assert letters["OUTPUT"] == 26 * 85, "con 26 clases cambia la salida: 84 pesos y
 
 # %% explore=true
 modern = tema9.layer_table("lenet5")
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.5), layout="constrained")
-figures.per_layer(modern, "parameters", ax=left)
-figures.per_layer(modern, "multiply_adds", ax=right)
+figure, (above, below) = plt.subplots(2, 1, figsize=(9, 6), layout="constrained")
+figures.per_layer(modern, "parameters", ax=above)
+figures.per_layer(modern, "multiply_adds", ax=below)
 for name in ("lenet5_1998", "lenet5"):
     table = tema9.layer_table(name)
     counts = ", ".join(f"{row.name} {spanish(row.parameters)}" for row in table)
@@ -1243,7 +1243,7 @@ ax = figures.bars(errors, ylabel="error de test (%)")
 #
 # - El lado de la salida: $\left\lfloor \frac{n + 2p - k}{s} \right\rfloor + 1$. Lo usarás en cada capa de AlexNet.
 # - Los parámetros están en las capas totalmente conectadas; las multiplicaciones, en las convoluciones.
-# - «LeNet-5» nombra dos redes, de 60 000 y de 61 706 parámetros. Cuando leas un número, pregunta de cuál es.
+# - «LeNet-5» nombra dos redes, de 60 000 y de 61 706 parámetros. Cuando leas un número, mira de cuál de las dos es.
 # - Una convolución gana porque supone algo cierto de las imágenes: que los vecinos importan.
 #
 # Antes de entregar: reinicia el núcleo, ejecuta todo y guarda. En el cuaderno 2 harás las mismas cuentas con AlexNet,

@@ -838,7 +838,7 @@ assert found[2:] == [360 * 7, 4096000], "las capas FC de otra red no coinciden"
 # Compara quién tiene los parámetros y quién hace el trabajo:
 
 # %% explore=true
-fig, axes = plt.subplots(1, 2, figsize=(12, 4))
+fig, axes = plt.subplots(2, 1, figsize=(9, 7))
 figures.per_layer(table, "parameters", ax=axes[0])
 figures.per_layer(table, "multiply_adds", ax=axes[1])
 fig.tight_layout()
@@ -952,7 +952,7 @@ quantities = {
     "multiply_adds": "Multiplicaciones-suma",
     "activation_bytes": "Activaciones",
 }
-fig, axes = plt.subplots(1, 3, figsize=(15, 4.5))
+fig, axes = plt.subplots(3, 1, figsize=(9, 10))
 for ax, (quantity, title) in zip(axes, quantities.items(), strict=True):
     figures.per_layer(table, quantity, ax=ax)
     ax.set_title(title, loc="left")
@@ -1005,7 +1005,7 @@ print("suma con el pie:  ", spanish(sum(neurons.values()) - neurons["CONV1"] + 2
 # Solo cambiando **un lado** sale un número entero: alguien multiplicó 55×48×96. Y 48 es el número de mapas de CONV1 en
 # cada GPU: parece que se coló como si fuera un lado. Con el número correcto, 290 400, la red tiene 659 272 neuronas;
 # con el del pie tendría 622 312. El texto del artículo dice 650 000: cuadra mejor con el correcto. Hasta los artículos
-# más citados tienen erratas; con una tabla que se calcula sola no hay que creerse ninguna.
+# más citados tienen erratas; una tabla que se calcula sola permite encontrarlas.
 
 # %% [markdown]
 # ## 9. ¿224 o 227?
@@ -1515,7 +1515,7 @@ Markdown("\n".join(lines))
 #
 # - Volumen: tantos mapas como filtros; el lado, $\left\lfloor (n + 2p - k) / s \right\rfloor + 1$. Las formas van en el
 #   orden (C, H, W).
-# - CONV1 tiene 34 848 pesos y 34 944 parámetros; «35K» no distingue. El *max pooling* no tiene ninguno.
+# - CONV1 tiene 34 848 pesos y 34 944 parámetros; «35K» vale para los dos. El *max pooling* no tiene ninguno.
 # - La red de la diapositiva tiene 62 378 344 parámetros, el 94 % en las FC, y cuesta 1 135 256 096
 #   multiplicaciones-suma por imagen, el 95 % en las convoluciones.
 # - 224 redondeando hacia arriba y 227 sin relleno leen las mismas ventanas.

@@ -738,9 +738,9 @@ photograph = torch.tensor(pixels).permute(2, 0, 1)[None]  # (1, 3, 256, 256)
 draws = torch.Generator().manual_seed(1)
 many = photograph.repeat(8, 1, 1, 1)
 seen = augment.random_flip(augment.random_crop(many, 224, draws), draws)
-figure, axes = plt.subplots(1, 8, figsize=(16, 2.4), layout="constrained")
+figure, axes = plt.subplots(2, 4, figsize=(10, 5), layout="constrained")
 figure.set_label("Ocho recortes al azar de una fotografía, algunos en espejo: nunca dos iguales")
-for ax, image in zip(axes, seen, strict=True):
+for ax, image in zip(axes.flat, seen, strict=True):
     ax.imshow(image.permute(1, 2, 0))
     ax.axis("off")
 
@@ -850,7 +850,7 @@ print("valores propios:", ", ".join(spanish(value.item(), 4) for value in values
 for name, column in zip(("primero", "segundo", "tercero"), vectors.T.tolist(), strict=True):
     red, green, blue = (spanish(part, 2) for part in column)
     print(f"{name}: rojo {red}, verde {green}, azul {blue}")
-figure, axes = plt.subplots(3, 5, figsize=(12, 7), layout="constrained")
+figure, axes = plt.subplots(3, 5, figsize=(10, 6), layout="constrained")
 figure.set_label(
     "Una fotografía con cinco alfas de cada componente de color: la primera la aclara u oscurece;"
     " las otras la tiñen"
@@ -988,7 +988,7 @@ assert not changed, "has modificado las imágenes que te dan"
 
 # %% explore=true
 crops = augment.ten_crops(photograph, 160)[:, 0]
-figure, axes = plt.subplots(2, 5, figsize=(11, 4.6), layout="constrained")
+figure, axes = plt.subplots(2, 5, figsize=(10, 4.2), layout="constrained")
 figure.set_label(
     "Diez recortes de una fotografía: cuatro esquinas y centro, arriba; sus espejos, abajo"
 )
@@ -1152,7 +1152,7 @@ for name, ten in (("centro", False), ("diez recortes", True)):
 # %% [markdown]
 # ## Lo que te llevas
 #
-# - Una comparación entre dos funciones es justa si cada una lleva **su** mejor tasa, y tiene semillas y barras. En
+# - Una comparación entre dos funciones es justa si cada una lleva **su** mejor tasa y se repite con varias semillas. En
 #   nuestra red pequeña la ReLU gana con tasas bajas y la tanh, por poco, con la mejor de cada una.
 # - La LRN suma energías de mapas vecinos. En PyTorch, la fórmula impresa es `alpha=5e-4, k=2`; el código de 2012,
 #   `alpha=1e-4, k=2`.

@@ -569,8 +569,8 @@ widgets.memory(batch_size=128)
 ax = figures.winners(records.read("winners"))
 
 # %% [markdown]
-# Míralo con desconfianza. 2010 y 2011 usaron otro conjunto de test. 16,4 y 11,7 no son las cifras con las que ganaron
-# esas redes: quienes ganaron usaron también datos externos, y esas dos son las mejores **solo con los datos dados**.
+# Míralo con desconfianza. En 2010 y 2011 se usó otro conjunto de test. Los errores 16,4 y 11,7 no son aquellos con los
+# que se ganó: quienes ganaron usaron también datos externos, y esos dos son los mejores **solo con los datos dados**.
 # VGG no ganó la clasificación de 2014: quedó segunda. Y desde 2012 cada barra es el promedio de varias redes.
 #
 # ### Ejercicio `n5-winners` (10 puntos)
@@ -841,8 +841,8 @@ ax = gallery.draw("schedule_2012").axes[0]
 # %% [markdown]
 # Las notas coinciden casi del todo con el artículo («reduced three times»): las bajadas de las épocas 25 y 51 son de
 # los pesos de toda la red; la tercera llega antes a CONV1 (67) que a las demás (79). CONV1 se congela del todo en la
-# 72, y en la 67 se apaga el ruido de color. Eso último no lo dice el artículo, como tampoco que la tasa de los sesgos
-# no se bajó (cuaderno 4).
+# 72, y en la 67 se apaga el ruido de color. El artículo no habla de ese cambio del ruido, ni dice que la tasa de los
+# sesgos no se bajó (cuaderno 4).
 
 # %% [markdown]
 # ## Lo que te llevas

@@ -257,8 +257,8 @@ assert before_relu <= {"Conv2d"}, "una ReLU solo puede ir justo detrás de una c
 
 # %% [markdown]
 # Ese paso de 2 en CONV2 es la línea que falta en la diapositiva: con él vuelven a entrar 9 216 números en FC6. Y los
-# 512, 1024, 512 no son la red base, sino otra que el artículo llama (b). La figura que la diapositiva deja pendiente
-# es la de arriba; debajo, lo que saldría al pie de la letra:
+# 512, 1024, 512 no son los filtros de la red base, sino los de otra que el artículo llama (b). La figura que la
+# diapositiva deja pendiente es la de arriba; debajo, lo que saldría al pie de la letra:
 
 # %% explore=true
 ax = gallery.draw("zfnet").axes[0]
@@ -704,7 +704,7 @@ except NotImplementedError:
     print("escribe antes `occlusion_map`")
 
 # %% [markdown]
-# A la tramposa la delata el mapa: solo le importa la marca. Su acierto con marca parecía excelente.
+# El mapa delata a la red tramposa: solo le importa la marca, y por eso su acierto con marca parecía excelente.
 #
 # Ahora lleva tú el cuadrado. **Predice**: ¿dónde hay que ponerlo para engañar a cada una de las dos redes? Cambia
 # también su tamaño: si es pequeño, tapa poco y la respuesta no cambia; si es grande, tapa también lo de al lado.
@@ -1010,8 +1010,8 @@ except NotImplementedError:
     print("escribe antes `keep_strongest`, `relu_back` y `project`")
 
 # %% [markdown]
-# Con una capa la *deconvnet* pinta el filtro en su sitio. Con cuatro capas ya no es un filtro: es lo que la red ha
-# combinado. Esta es la activación más fuerte de CONV4 en la red honrada, con los tres métodos, que hace
+# Con una capa la *deconvnet* pinta el filtro en su sitio. Con cuatro capas ya no pinta un filtro, sino una combinación
+# de muchos. Esta es la activación más fuerte de CONV4 en la red honrada, con los tres métodos, que hace
 # `tema9.looking.project` en toda la red:
 
 # %% explore=true

@@ -192,7 +192,7 @@ def volumes(table: LayerTable, ax: Axes | None = None, labels: dict[str, str] | 
     """
     rows = [(row.name, row.volume, KINDS[row.kind], row.out_shape) for row in table]
     columns = [("INPUT", _deck_volume(table.input_shape), "input", table.input_shape), *rows]
-    ax = _axes(ax, max(9, 0.95 * len(columns)), 5)
+    ax = _axes(ax, max(9, 0.72 * len(columns)), 5)
     tallest = table.input_shape[1]
     widest = max(shape[0] for *_, shape in columns if len(shape) == 3)
     all_labels = {name: volume for name, volume, *_ in columns}
@@ -249,7 +249,7 @@ def two_gpus(table: LayerTable, crossing: dict[str, int], ax: Axes | None = None
     Source: Krizhevsky, Sutskever and Hinton (2012), figure 2; the deck's slides of the two GPUs.
     """
     rows = [row for row in table if KINDS[row.kind] in ("convolution", "pooling", "fully_connected")]
-    ax = _axes(ax, max(9, 1.1 * (len(rows) + 1)), 5.4)
+    ax = _axes(ax, max(9, 0.9 * (len(rows) + 1)), 5.4)
     tallest, high = table.input_shape[1], 1.0  # a device's row is one unit high
     widest = max(row.out_shape[0] for row in rows if len(row.out_shape) == 3)
     base = {1: 1.75, 2: 0.15}
@@ -415,7 +415,7 @@ def winners(rows: Rows, official: bool = False, highlight: int | None = None, ax
     Source: CS231n (2017), lecture 9, for the chart, which ends in 2015; the results pages of ILSVRC for the rest.
     """
     bars, (human,) = [row for row in rows if row["year"]], [row for row in rows if not row["year"]]
-    ax = _axes(ax, 11, 5.4)
+    ax = _axes(ax, 10, 5.2)
     for place, row in enumerate(bars):
         deep = row["layers"] != "shallow"
         look: Look = {"color": COLOURS["convolution"], "hatch": HATCHES["convolution"]} if deep else {"color": "white"}

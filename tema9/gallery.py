@@ -51,7 +51,7 @@ TEXTURES = {
 
 def zfnet() -> Figure:
     """ZFNet as in figure 3 of its paper, above what the slide says to the letter."""
-    figure, (paper, slide) = plt.subplots(2, 1, figsize=(13, 10), layout=ConstrainedLayoutEngine(h_pad=0.15))
+    figure, (paper, slide) = plt.subplots(2, 1, figsize=(10, 9), layout=ConstrainedLayoutEngine(h_pad=0.15))
     for ax, name, words in (
         (paper, "zfnet_paper", "La del artículo (figura 3)"),
         (slide, "zfnet_slide_512", "La diapositiva, al pie de la letra"),

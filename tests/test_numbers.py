@@ -377,7 +377,7 @@ CLAIMS = {
             "- {} o {}; {} u {}:",
             [spanish(WINNERS[year][key], 1) for year in (2012, 2013) for key in ("official", "supplied")],
         ),
-        ("{} y {} no son las cifras", [spanish(WINNERS[year]["chart"], 1) for year in (2012, 2013)]),
+        ("Los errores {} y {} no son aquellos", [spanish(WINNERS[year]["chart"], 1) for year in (2012, 2013)]),
     ],
     6: [
         (

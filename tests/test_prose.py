@@ -262,6 +262,18 @@ def test_thousands_are_parted_by_a_narrow_space_that_does_not_break():
     assert wrong == []
 
 
+def test_no_picture_is_so_wide_that_its_letters_are_shrunk_much_at_1280_pixels():
+    """JupyterLab shows a picture at most some 900 px wide there, which are 9 inches."""
+    wide = [
+        (source.name, cell.line, width)
+        for source in sources.all_sources()
+        for cell in source.cells
+        for width in re.findall(r"figsize=\((\d+)", cell.text)
+        if int(width) > 10
+    ]
+    assert wide == []
+
+
 @pytest.mark.parametrize("path", sorted(sources.NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
 def test_no_line_of_code_is_cut_at_1280_pixels(path):
     """JupyterLab shows about 100 characters there, with the panel of files open."""
