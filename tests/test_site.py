@@ -31,7 +31,7 @@ def squeezed(text):
 
 
 def secrets():
-    """(exercise, line) of every line of a solution or of a hidden test that no notebook shows, and of what is marked."""
+    """(exercise, line) of each line of a solution or a hidden test that no notebook shows, and of what is marked."""
     released = [nbformat.read(sources.NOTEBOOKS / f"{source.name}.ipynb", as_version=4) for source in SOURCES]
     open_to_all = squeezed("".join(cell.source for notebook in released for cell in notebook.cells))
     for source in SOURCES:
@@ -165,6 +165,19 @@ def test_a_link_of_a_document_to_a_file_that_the_site_lacks_is_text_or_leads_to_
         sites._write_document(tmp_path / "site", "docs/new.md")
         made = (tmp_path / "site" / "docs" / "new.md").read_text(encoding="utf-8")
         assert made == text.replace("[a](../LICENSE)", first) and (tmp_path / "site" / "docs" / "x.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("address", "offered"), [("", 0), ("https://github.com/o/n", 1), ("https://git.example/o/n", 0)]
+)
+def test_colab_is_offered_once_the_repository_has_its_public_address(address, offered, tmp_path, monkeypatch):
+    monkeypatch.setattr(sites, "repository", lambda: address)
+    source = SOURCES[4]
+    released = nbformat.read(sources.NOTEBOOKS / f"{source.name}.ipynb", as_version=4)
+    page = sites.shown(source, released, nbformat.v4.new_notebook(), tmp_path)
+    links = [cell for cell in page.cells if "colab.research.google.com" in cell.source]
+    assert len(links) == offered
+    assert all(f"/github/o/n/blob/main/notebooks/{source.name}.ipynb" in cell.source for cell in links)
 
 
 def test_a_second_run_of_a_notebook_that_has_not_changed_is_read(tmp_path, monkeypatch):
