@@ -41,7 +41,8 @@
 # 3. **Comprueba** con la celda de debajo, `tema9.check("...")`: te dice si está bien y, si reconoce el error, cuál es
 #    su causa. Puedes repetirla cuantas veces quieras; no quita puntos. ¿Te atascas? Escribe en una celda nueva
 #    `tema9.hint("n1-conv2d")`, con el nombre del ejercicio: da una pista, y otra cada vez que la ejecutas.
-# 4. Cuando termines un cuaderno, pulsa **Validate**, arriba: ejecuta tus respuestas en limpio y dice cuáles pasan.
+# 4. Cuando termines un cuaderno, pulsa **Validate**, arriba: ejecuta tus respuestas en limpio y dice cuáles pasan. Si tu
+#    programa no tiene ese botón (VS Code, Colab, Kaggle), la última celda de esta página hace lo mismo.
 #
 # ## Cómo se entrega
 #
@@ -61,7 +62,14 @@
 # La columna de la derecha es lo que tarda en ejecutarse el cuaderno entero, ya resuelto, con 2 núcleos y sin GPU.
 
 # %%
-from tema9 import doctor, progress
+try:
+    from tema9 import doctor, progress
+except ModuleNotFoundError:  # aquí no está instalado el paquete del curso; en Colab, sube antes su zip a la carpeta
+    from glob import glob
+
+    found = [*glob("../pyproject.toml"), *glob("/kaggle/input/**/pyproject.toml", recursive=True)]
+    where = found[0].removesuffix("/pyproject.toml") if found else "tema9-estudiantes.zip"
+    raise ModuleNotFoundError(f"ejecuta antes, en otra celda: %pip install --quiet --no-deps {where}") from None
 
 doctor.summary()
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tema9 import files, hardware, imports, lab, outline
+from tema9 import files, front_ends, hardware, imports, lab, outline
 from tema9.arithmetic import spanish
 from tema9.streams import use_utf8
 from tema9.tables import Table
@@ -22,6 +22,7 @@ from tema9.tables import Table
 GIB = 2**30
 LEAST_MEMORY, LEAST_DISK = 3 * GIB, GIB // 2
 PACKAGES = ("torch", "torchvision", "jupyterlab", "nbgrader", "ipykernel", "ipywidgets", "ipycanvas", "matplotlib")
+OF_JUPYTERLAB = ("jupyterlab", "nbgrader", "ipycanvas")  # and of what is in it alone
 HELP = """uso: python -m tema9.doctor [CARPETA]
 
 Mira si a esta máquina le falta algo para el curso y dice cómo se arregla: ✔ está bien, ✘ hace falta, – conviene.
@@ -86,7 +87,10 @@ def python() -> Finding:
 def packages() -> Finding:
     """Whether the packages that the notebooks need are installed, with their versions."""
     versions, missing = [], []
+    elsewhere = bool(front_ends.place())  # VS Code, Colab and Kaggle open notebooks themselves
     for name in PACKAGES:
+        if elsewhere and name in OF_JUPYTERLAB:
+            continue
         try:
             versions.append(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:

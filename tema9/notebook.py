@@ -12,7 +12,7 @@ import traceback
 from types import TracebackType
 from typing import Any
 
-from tema9 import imports
+from tema9 import front_ends, imports
 
 RED, PLAIN = "\x1b[1;31m", "\x1b[0m"  # bold: JupyterLab then takes its dark red, which can be read on pink
 PREPARING = "preparando PyTorch… (la primera vez puede tardar un minuto)"
@@ -20,6 +20,10 @@ UNANSWERED = "sin responder: escribe tu solución y quita el `raise NotImplement
 
 # {name: what is wrong with the cell that defines it}, where that cell failed before the definition when it last ran.
 broken: dict[str, str] = {}
+
+
+class PackageMissing(ImportError):
+    """The notebooks need a package that is not installed in this Python."""
 
 
 class ModuleHidden(ImportError):
@@ -35,6 +39,7 @@ def prepare() -> None:
     Does nothing where there is no Jupyter kernel. A second call only looks for such files again.
 
     Raises:
+        PackageMissing: a package that the notebooks need is not installed.
         ModuleHidden: such a file has been imported already, so that the kernel has to be restarted.
     """
     shell = _kernel_s_shell()
@@ -47,6 +52,9 @@ def prepare() -> None:
         imports.hold_interrupts()
         imports.mend_package()
         shell.tema9_prepared = True
+    if lacking := front_ends.missing():
+        raise PackageMissing(front_ends.advice(lacking))
+    front_ends.prepare()
     files = imports.hiding()
     if taken := imports.taken(files):
         raise ModuleHidden(f"{imports.advice(taken)} y reinicia el núcleo")
@@ -133,7 +141,7 @@ def _show_error(shell: Any, kind: type, error: BaseException, trace: TracebackTy
 
 def _in_short(error, trace):
     """What an error says to a student whose test fails or who has not answered yet; "" for another error."""
-    if isinstance(error, ModuleHidden):
+    if isinstance(error, PackageMissing | ModuleHidden):
         return str(error)
     places = list(traceback.walk_tb(trace))
     mine = [(frame, line) for frame, line in places if frame.f_globals.get("__name__") == "__main__"]

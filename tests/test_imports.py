@@ -112,7 +112,8 @@ ALLOWED = {
     "contracts": set(),
     "measuring": {"contracts"},
     "imports": set(),
-    "notebook": {"imports"},
+    "front_ends": set(),
+    "notebook": {"front_ends", "imports"},
     "hints": {"files", "notebook", "outline", "streams"},
     "checks": {"contracts", "hints", "imports", "measuring", "notebook", "streams"},
     "tables": set(),
@@ -127,7 +128,18 @@ ALLOWED = {
     "progress": {"answers", "checks", "imports", "lab", "magics", "measuring", "outline", "streams", "tables"},
     "update": {"files", "lab", "outline", "streams"},
     "validate": {"imports", "progress"},
-    "doctor": {"arithmetic", "files", "hardware", "imports", "lab", "machine", "outline", "streams", "tables"},
+    "doctor": {
+        "arithmetic",
+        "files",
+        "front_ends",
+        "hardware",
+        "imports",
+        "lab",
+        "machine",
+        "outline",
+        "streams",
+        "tables",
+    },
 }
 # The rooms of the instructor's side that each may import, and the modules that stand between them.
 ROOMS = {

@@ -1,9 +1,10 @@
 """A pad to draw a digit on, and what LeNet-5 computes from it."""
 
+from typing import Any
+
 import ipywidgets
 import numpy as np
 import torch
-from ipycanvas import Canvas, hold_canvas
 from PIL import Image, ImageDraw
 from torch.nn import functional
 
@@ -19,7 +20,8 @@ PAD, INK_WIDE = 224, 18  # the side of the pad and the width of its pen, in px
 def digit(model: models.LeNet5, example: int = 0) -> "Digit":
     """Show a pad to draw a digit with the mouse, and the filters, maps and probabilities of LeNet-5 for it.
 
-    Without a mouse, a student can choose one of the real digits, and move it.
+    Without a mouse, a student can choose one of the real digits, and move it; where ipycanvas is not installed, as in
+    Colab, there is no pad.
 
     Args:
         model: trained.
@@ -33,54 +35,74 @@ def digit(model: models.LeNet5, example: int = 0) -> "Digit":
     if not isinstance(model, models.LeNet5):
         raise ValueError(f"model is a {type(model).__name__}; give a models.LeNet5")
     require_integer("example", example, 0, 999)
-    canvas = Canvas(
-        width=PAD, height=PAD, layout={"width": f"{PAD}px", "height": f"{PAD}px", "border": "2px solid #8c8c8c"}
-    )
-    return Digit(model, canvas, example)
+    return Digit(model, _canvas(), example)
+
+
+def _canvas():
+    """A canvas of the size of the pad, or None where ipycanvas is not installed."""
+    try:
+        from ipycanvas import Canvas
+    except ModuleNotFoundError:
+        return None
+    sides = {"width": f"{PAD}px", "height": f"{PAD}px"}
+    return Canvas(width=PAD, height=PAD, layout=sides | {"border": "2px solid #8c8c8c"})
+
+
+def _held():
+    """ipycanvas's context in which what is drawn is sent together at its end."""
+    from ipycanvas import hold_canvas
+
+    return hold_canvas()
 
 
 class Digit(Explorer):
-    """An Explorer with a pad to draw on, as `digit` returns it.
+    """An Explorer with a pad to draw on, `canvas`, if there is one, as `digit` returns it.
 
     pad: the drawing, white ink on black; None while an example is shown.
     """
 
-    def __init__(self, model: models.LeNet5, canvas: Canvas, example: int) -> None:
+    def __init__(self, model: models.LeNet5, canvas: Any, example: int) -> None:
         self.model, self.canvas = model, canvas
         self.pad: Image.Image | None = None
         self._last: tuple[float, float] | None = None
         self.examples = data.digits().test
-        clear = ipywidgets.Button(description="Borrar y dibujar", icon="eraser")
-        clear.on_click(lambda _: self.clear())
         controls = {
             "example": slider("dígito real, n.º", example, 0, len(self.examples) - 1),
             "right": slider("mover a la derecha (px)", 0, -8, 8),
             "down": slider("mover abajo (px)", 0, -8, 8),
         }
-        canvas.on_mouse_down(self.pen_down)
-        canvas.on_mouse_move(self.pen_move)
-        canvas.on_mouse_up(self.pen_up)
-        canvas.on_mouse_out(self.pen_up)
-        canvas.add_class("tema9-pad")
-        hint = ipywidgets.HTML("Dibuja un dígito con el ratón, o elige uno real con el teclado:")
-        beside = ipywidgets.VBox([hint, *controls.values(), clear])
-        super().__init__(controls, self._seen, wrapped([canvas, beside]))
+        super().__init__(controls, self._seen, wrapped(self._parts(controls)))
         controls["example"].observe(self._show_example, "value")
         self._show_example()
+
+    def _parts(self, controls):
+        """The widgets of the panel: the pad with what belongs to it, if there is one, and the controls."""
+        if self.canvas is None:
+            return [ipywidgets.VBox([*controls.values()])]
+        clear = ipywidgets.Button(description="Borrar y dibujar", icon="eraser")
+        clear.on_click(lambda _: self.clear())
+        self.canvas.on_mouse_down(self.pen_down)
+        self.canvas.on_mouse_move(self.pen_move)
+        self.canvas.on_mouse_up(self.pen_up)
+        self.canvas.on_mouse_out(self.pen_up)
+        self.canvas.add_class("tema9-pad")
+        hint = ipywidgets.HTML("Dibuja un dígito con el ratón, o elige uno real con el teclado:")
+        return [self.canvas, ipywidgets.VBox([hint, *controls.values(), clear])]
 
     def _show_example(self, change=None):
         """Put the example on the pad."""
         self.pad = None
-        pixels = svg.grey(self.examples.images[self.controls["example"].value][0, 2:30, 2:30], -0.1, 1.175)
-        with hold_canvas():
+        if self.canvas is not None:
+            pixels = svg.grey(self.examples.images[self.controls["example"].value][0, 2:30, 2:30], -0.1, 1.175)
             pixels = (255 - pixels).repeat(8, axis=0).repeat(8, axis=1)
-            self.canvas.put_image_data(np.stack([pixels] * 3, axis=2))
+            with _held():
+                self.canvas.put_image_data(np.stack([pixels] * 3, axis=2))
         self.redraw()
 
     def clear(self) -> None:
         """Empty the pad, to draw on it."""
         self.pad, self._last = Image.new("L", (PAD, PAD)), None
-        with hold_canvas():
+        with _held():
             self.canvas.fill_style = "white"
             self.canvas.fill_rect(0, 0, PAD, PAD)
         self.redraw()
@@ -99,7 +121,7 @@ class Digit(Explorer):
         pen, half = ImageDraw.Draw(self.pad), INK_WIDE / 2
         pen.line([self._last, (x, y)], fill=255, width=INK_WIDE)
         pen.ellipse([x - half, y - half, x + half, y + half], fill=255)
-        with hold_canvas():
+        with _held():
             self.canvas.line_width, self.canvas.line_cap, self.canvas.stroke_style = INK_WIDE, "round", "black"
             self.canvas.stroke_line(*self._last, x, y)
             self.canvas.fill_style = "black"

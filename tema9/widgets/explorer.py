@@ -12,10 +12,14 @@ from tema9.svg import Picture, number
 
 WIDTH = 760  # units: the pictures' width
 NO_FRONT_END = "Ejecuta esta celda en JupyterLab para mover los controles; esta es la última imagen."
+# What holds the outputs of one cell: in JupyterLab, Notebook 7 and Kaggle; in VS Code; in Colab, where a cell has a
+# document of its own; in the notebook of before.
+CELLS = ".jp-OutputArea,.cell_container,#output-area,.output_wrapper"
 # This style reaches a page only together with working controls: it hides the static copy of the picture, and puts the
 # label of a slider above its track, which has the whole width.
 LIVE = (
-    "<style>.jp-OutputArea:has(.tema9-explorer) .jp-OutputArea-child:has(.tema9-start){display:none}"
+    f"<style>:is({CELLS}):has(.tema9-explorer) .tema9-start,"
+    ".jp-OutputArea:has(.tema9-explorer) .jp-OutputArea-child:has(.tema9-start){display:none}"
     ".tema9-explorer .widget-slider{flex-wrap:wrap;height:auto}"
     ".tema9-explorer .widget-slider>.widget-label{flex:0 0 100%;text-align:left}"
     ".tema9-explorer .widget-slider>.slider-container{flex:1 1 8rem;min-width:6rem}</style>"

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 WEB = ROOT / "web"
 DECK = "diapositivas.html"
 ZIP = f"{bundle.FOLDER}.zip"
+GITHUB = "https://github.com/"
 USES_ANSWER = "Esta exploración usa tu respuesta: lo que muestra se ve al ejecutarla en tu cuaderno."
 GUIDE = ("Instalar y entregar", "tema9/classroom/authoring/LEEME.md")
 ABOUT = "README.md"  # the first of the documents for teachers, with the others below it
@@ -222,6 +223,10 @@ def shown(source: Source, released: NotebookNode, ran: NotebookNode, pictures: P
             else:
                 found = (_output(one, pictures) for one in outputs.get(cell.id, []))
                 cell.outputs = [one for one in found if one is not None]
+    if repository().startswith(GITHUB):
+        address = f"https://colab.research.google.com/github/{repository().removeprefix(GITHUB)}/blob/main/notebooks"
+        link = f"[Abrir este cuaderno en Colab]({address}/{source.name}.ipynb)"
+        made.insert(1, nbformat.v4.new_markdown_cell(link, id="colab"))
     page.cells = made
     page.metadata = nbformat.from_dict({"kernelspec": released.metadata.kernelspec})
     return page
