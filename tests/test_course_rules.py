@@ -3,14 +3,17 @@
 import contextlib
 import json
 import shutil
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import mini
+import nbformat
 import pytest
 from nbgrader.api import Gradebook
+from nbgrader.preprocessors import AssignLatePenalties
 from running import grade_class, run
 
 from tema9.classroom import rules
+from tema9.classroom.course import settings
 from tema9.classroom.grading import marking, scores
 from tema9.classroom.grading.cohort import open_cohort
 from tema9.classroom.grading.identities import HandedIn, save
@@ -40,7 +43,7 @@ def made(tmp_path_factory, prepared):
         ]
         save(opened, (), rows)
         done = grade_class(opened.root)
-        assert (done.ran, done.changes) == (3, [])
+        assert (done.ran, done.changes) == (3, []) and rules.are_recorded(opened.root)
         yield opened.root
 
 
@@ -105,11 +108,30 @@ def test_a_deadline_that_is_set_afterwards_is_shown_first_and_then_taken_from_wh
     assert in_nbgrader(root)["luis"][2:4] == (10, 11 * 3600 + 60)
 
 
+def test_nbgrader_s_own_step_for_late_submissions_takes_the_same_points(root):
+    say(root, DEADLINE.replace("percent = 10", "percent = 10, grace_minutes = 5"))
+    graded(root)
+    url = f"sqlite:///{root}/gradebook.db"
+    with contextlib.closing(Gradebook(url, "tema9")) as book:
+        for submission in book.assignment_submissions("1_mini"):
+            submission.notebooks[0].late_submission_penalty = None
+        one = book.find_submission("1_mini", "ana")
+        one.timestamp = one.duedate + timedelta(minutes=4)  # in the minutes of grace
+        book.db.commit()
+    step = AssignLatePenalties(config=settings(root))
+    for student in ("ana", "luis"):
+        which = {"notebook": "1_mini", "assignment": "1_mini", "student": student, "db_url": url}
+        step.preprocess(nbformat.v4.new_notebook(), {"nbgrader": which})
+    assert {student: in_nbgrader(root)[student][2] for student in ("ana", "luis")} == {"ana": 0, "luis": 20}
+
+
 def test_what_is_recorded_follows_the_rules_that_are_recorded(root):
     say(root, DEADLINE)
     assert [row.lost for row in scores.scores(open_cohort(root))] == [0, 0, 0, 0]
     graded(root)
+    assert "has changed" not in run("export", root, "--out", root / "all.csv").output
     say(root, "[scale]\nmaximum = 20\n")
+    assert "course.toml has changed since the scores were recorded" in run("report", root).output
     rows = {row.student: row for row in scores.scores(open_cohort(root))}
     assert (rows["luis"].mark, rows["luis"].late, rows["luis"].handed_in) == (
         "1.00", "1 day 11 h late", "2026-12-03T10:00:00+00:00",

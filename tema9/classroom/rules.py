@@ -221,6 +221,16 @@ def recorded(root: str | Path) -> Rules:
     return parse(path.read_bytes(), path, strict=False) if path.exists() else Rules()
 
 
+def are_recorded(root: str | Path) -> bool:
+    """Return whether the recorded scores of a course follow its course.toml as it is now.
+
+    Args:
+        root: the course folder.
+    """
+    said, followed = Path(root) / RULES, Path(root) / RECORDED
+    return not said.exists() or not followed.exists() or said.read_bytes() == followed.read_bytes()
+
+
 def parse(
     content: bytes, path: str | Path = RULES, students: Mapping[str, str] | None = None, strict: bool = True
 ) -> Rules:
@@ -315,7 +325,7 @@ class _Reader:
         right = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
         if not right or not least <= value <= most:
             kind = "a whole number" if whole else "a number"
-            raise self.wrong(where, f"{_shown(value)} is none of them", f"{kind} from {least:g} to {most:g}")
+            raise self.wrong(where, f"{_shown(value)} is no such number", f"{kind} from {least:g} to {most:g}")
         return value if whole else float(value)
 
     def chosen(self, where: str, value: Any, known: Collection[str]) -> str:
@@ -534,6 +544,12 @@ weight = 1
 """
 
 
+def template() -> bytes:
+    """Return what course.toml is made with: the default rules of this course, with remarks."""
+    parts = [NOTEBOOK.format(name=source.name, title=source.title) for source in sources.all_sources()]
+    return TEMPLATE.format(notebooks="\n".join(parts)).encode()
+
+
 def write_template(root: str | Path) -> bool:
     """Write course.toml with its remarks, where there is none yet; return whether it was written.
 
@@ -543,7 +559,6 @@ def write_template(root: str | Path) -> bool:
     path = Path(root) / RULES
     if path.exists():
         return False
-    parts = [NOTEBOOK.format(name=source.name, title=source.title) for source in sources.all_sources()]
     with atomic_write(path) as temporary:
-        temporary.write_text(TEMPLATE.format(notebooks="\n".join(parts)), encoding="utf-8")
+        temporary.write_bytes(template())
     return True

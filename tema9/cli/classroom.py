@@ -273,6 +273,15 @@ def marking(
     console.print(table)
 
 
+def tell_of_rules(course: Path) -> None:
+    """Say so, if course.toml has changed since the scores were recorded."""
+    from tema9.classroom import rules
+
+    if not rules.are_recorded(course):
+        path = short(course / rules.RULES)
+        say(f"{path} has changed since the scores were recorded; `tema9 grade` shows what it changes", style="yellow")
+
+
 def print_changes(changes: list["Change"], names: dict[str, str]) -> None:
     """Print how many recorded scores change and why, then a line for each."""
     if not changes:
@@ -320,6 +329,7 @@ def feedback(
     from tema9.classroom.publishing import feedback, platforms
 
     cohort = open_cohort(course)
+    tell_of_rules(course)
     students = sorted({row.student for row in scores.scores(cohort)})
     if dry_run:
         console.print(f"would write the feedback of {count(len(students), 'student')} to {short(course / 'feedback')}/")
@@ -360,6 +370,7 @@ def report(
     from tema9.classroom.publishing import report
 
     cohort = open_cohort(course)
+    tell_of_rules(course)
     rows, path = scores.scores(cohort), course / "report.html"
     if not dry_run:
         report.write(cohort, rows, path, against)
@@ -428,6 +439,7 @@ def export(
     from tema9.classroom.publishing import export, platforms
 
     cohort = open_cohort(course)
+    tell_of_rules(course)
     everybody = people.known(cohort.course)
     known = identities.load(Course(course), everybody)
     wanted = [source for name in notebook for source in sources.named(name)] if notebook else sources.named()

@@ -70,7 +70,8 @@ def grade(
         approve: asked with the list of `Change`s of scores that are recorded already;
             they are recorded if it says so, and stay as they were if not.
         dry_run: judge and compare; record nothing.
-        student: judge this student's submissions alone, all of them, by the rules that are recorded; "" for everybody.
+        student: the id or e-mail of a student whose submissions alone are judged, all of them, by the rules that are
+            recorded; "" for everybody.
         note: on that, which stays in the receipts.
 
     Raises:
@@ -85,6 +86,7 @@ def grade(
         sandbox.require(unsandboxed)
     course = Course(root)
     old = rules.recorded(root)
+    student = _known(course, student)
     new, content = (old, None) if student else _said(course)
     cohort = open_cohort(root, new)
     submissions = _of(student, cohort) if student else cohort.submissions
@@ -133,15 +135,22 @@ def grade(
 
 
 def _said(course):
-    """(the rules that course.toml says, its bytes)."""
+    """(the rules that course.toml says, its bytes; without the file, those that it will be made with)."""
     path = course.root / rules.RULES
-    return rules.load(course.root, people.by_name(course)), path.read_bytes() if path.exists() else b""
+    content = path.read_bytes() if path.exists() else rules.template()
+    return rules.parse(content, path, people.by_name(course)), content
+
+
+def _known(course, student):
+    """The id of a student, of whom that or the e-mail is given; "" for ""."""
+    found = people.by_name(course).get(student, "") if student else ""
+    if student and not found:
+        raise ValueError(f"unknown student {student!r}; expected an id, as scores.csv has them in its first column")
+    return found
 
 
 def _of(student, cohort):
     """The submissions that count for one student."""
-    if student not in people.by_name(cohort.course).values():
-        raise ValueError(f"unknown student {student!r}; expected an id, as scores.csv has them in its first column")
     found = sorted({(cohort.owner(student, name), name) for name in cohort.sources} & set(cohort.submissions))
     if not found:
         raise NothingToGrade(f"{student} has handed in no notebook of the course")

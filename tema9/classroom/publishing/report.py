@@ -1,7 +1,7 @@
 """The report of a class: scores, exercises, mistakes, what needs attention, and answers that are too much alike."""
 
 import statistics
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +64,11 @@ def write(cohort: Cohort, rows: list[Row], path: str | Path, against: str | Path
         rules = record.rules()
         answers = marking.answers(record, cohort, rules)
         written = similar.answers_of(record, sources.values(), students)
-        suspicious, earlier = similar.pairs(written), _earlier(written, sources, against) if against else []
+        earlier = _earlier(written, sources, against) if against else []
+    of: dict[str, set[str]] = defaultdict(set)  # {student: whose submissions count for the student}
+    for row in rows:
+        of[row.student].add(row.by or row.student)
+    suspicious = [pair for pair in similar.pairs(written) if not of[pair.one] & of[pair.other]]  # a team's are one
     graded = [row for row in rows if row.status == "graded"]
     exercises = [one for source in sources.values() for one in exercise_statistics(source, receipts)]
     found = mistakes(receipts.values())
@@ -198,7 +202,7 @@ def _distribution(rows, sources):
     columns = min(3, len(sources))
     axes = figure.subplots(-(-len(sources) // columns), columns, squeeze=False, sharey=True).flat
     for ax, (name, source) in zip(axes, sources.items(), strict=False):
-        percent = [100 * row.total / source.points for row in rows if row.notebook == name]
+        percent = [100 * row.fraction for row in rows if row.notebook == name]
         ax.hist(percent, bins=range(0, 101, 10), color="#4477aa", edgecolor="white")
         ax.set_title(source.title, fontsize=9)
         ax.set_xlim(0, 100)
