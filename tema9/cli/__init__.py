@@ -29,6 +29,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "feedback": classroom.feedback,
     "report": classroom.report,
     "export": classroom.export,
+    "archive": classroom.archive,
     "bundle": authoring.bundle,
     "course": course.course,
     "lab": screens.lab,

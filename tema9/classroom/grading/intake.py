@@ -126,10 +126,21 @@ def collect(
         if not dry_run:
             _retract(course, wrong.student, wrong.notebook)
     replaced = 0
+    taken: list[tuple[str, str]] = []
     for (student, notebook), several in sorted(handed_in.items()):
         *older, (sender, identity, newest) = sorted(several, key=lambda one: _age(one[2]))
         left_out += [f"{found.path}: {newest.path} {_why(found, newest)}" for _, _, found in older]
-        when = _arrival(course, rows.get((student, notebook)), newest, zone)
+        before = rows.get((student, notebook))
+        when = _arrival(course, before, newest, zone)
+        own = before and now.get((before.system, before.number or before.name, notebook), student) == student
+        if before and own and _is_older(course, before, newest, when):
+            left_out.append(
+                f"{newest.path}: handed in on {when}, before what is there of {student} ({before.when}, "
+                f"{before.delivery}), which stays; to take it all the same, remove "
+                f"{course.submitted(student, notebook).relative_to(course.root)} and collect again"
+            )
+            continue
+        taken.append((student, notebook))
         rows[student, notebook] = HandedIn(
             student, notebook, sender.name, sender.system, sender.number, identity.team,
             "late" if sender.late else "", when, Path(place).name, str(newest.path),
@@ -139,7 +150,7 @@ def collect(
         notes.append(f"handed in again: {replaced}; what was there before is in replaced/")
     if not dry_run and (handed_in or unresolved):
         identities.save(course, identities.update(known.who, unresolved, owners), rows.values())
-    return Taken(sorted(handed_in), left_out, unresolved, notes)
+    return Taken(taken, left_out, unresolved, notes)
 
 
 def _taken_for_another(before, now, handed_in):
@@ -394,6 +405,16 @@ def _arrival(course, before, found, zone):
         return when.astimezone(zone).isoformat(timespec="seconds") if when else ""
     except (ValueError, OverflowError, OSError):
         return ""
+
+
+def _is_older(course, before, found, when):
+    """Whether a submission came before another one that is there; a notebook counts before a script in any case."""
+    path = course.submitted(before.student, before.notebook)
+    if not (before.when and when and path.is_file()) or path.read_bytes() == found.content:
+        return False
+    if found.is_export != before.file.lower().endswith(".py"):
+        return found.is_export
+    return datetime.fromisoformat(when) < datetime.fromisoformat(before.when)
 
 
 def _is_litter(path):
