@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from tema9.classroom import sources
 from tema9.classroom.course import Course
-from tema9.classroom.grading import delivery, identities, senders
+from tema9.classroom.grading import delivery, identities, marks, senders
 from tema9.classroom.grading.delivery import Limits
 from tema9.classroom.grading.identities import HandedIn, Identities, Identity, Who
 from tema9.classroom.grading.people import Person
@@ -414,7 +414,8 @@ def _is_older(course, before, found, when):
         return False
     if found.is_export != before.file.lower().endswith(".py"):
         return found.is_export
-    return datetime.fromisoformat(when) < datetime.fromisoformat(before.when)
+    now, then = marks.moment(when), marks.moment(before.when)  # somebody may have corrected the time that is there
+    return bool(now and then and now < then)
 
 
 def _is_litter(path):
