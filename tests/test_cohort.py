@@ -60,6 +60,14 @@ def test_the_newest_of_a_team_counts_and_course_toml_has_the_last_word(root):
     assert owners(cohort, "ana", "luis", "eva", "zoe") == ["ana", "luis", "ana", "luis"]
 
 
+def test_a_time_that_somebody_wrote_wrong_is_one_line(root):
+    made = root(ana=(2, "", b"one"))
+    path = made / "handed_in.csv"
+    path.write_text(path.read_text(encoding="utf-8-sig").replace("2026-12-02T10:00:00+01:00", "2 de diciembre"))
+    with pytest.raises(ValueError, match=r"handed_in.csv, ana, 1_mini: '2 de diciembre' is no time; expected 2026-12"):
+        open_cohort(made)
+
+
 def test_a_team_of_which_nobody_handed_in_has_no_submission(root):
     made = root(ana=(2, "", b"one"))
     cohort = open_cohort(made, Rules(teams={"D": ("luis", "zoe")}))

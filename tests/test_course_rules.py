@@ -3,14 +3,17 @@
 import contextlib
 import json
 import shutil
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import mini
+import nbformat
 import pytest
 from nbgrader.api import Gradebook
+from nbgrader.preprocessors import AssignLatePenalties
 from running import grade_class, run
 
 from tema9.classroom import rules
+from tema9.classroom.course import settings
 from tema9.classroom.grading import marking, scores
 from tema9.classroom.grading.cohort import open_cohort
 from tema9.classroom.grading.identities import HandedIn, save
@@ -103,6 +106,23 @@ def test_a_deadline_that_is_set_afterwards_is_shown_first_and_then_taken_from_wh
     _, points = graded(root)
     assert points["luis"] == (20, 100) and points["eva"] == (90, 100), "a day more; Canvas does not know of it"
     assert in_nbgrader(root)["luis"][2:4] == (10, 11 * 3600 + 60)
+
+
+def test_nbgrader_s_own_step_for_late_submissions_takes_the_same_points(root):
+    say(root, DEADLINE.replace("percent = 10", "percent = 10, grace_minutes = 5"))
+    graded(root)
+    url = f"sqlite:///{root}/gradebook.db"
+    with contextlib.closing(Gradebook(url, "tema9")) as book:
+        for submission in book.assignment_submissions("1_mini"):
+            submission.notebooks[0].late_submission_penalty = None
+        one = book.find_submission("1_mini", "ana")
+        one.timestamp = one.duedate + timedelta(minutes=4)  # in the minutes of grace
+        book.db.commit()
+    step = AssignLatePenalties(config=settings(root))
+    for student in ("ana", "luis"):
+        which = {"notebook": "1_mini", "assignment": "1_mini", "student": student, "db_url": url}
+        step.preprocess(nbformat.v4.new_notebook(), {"nbgrader": which})
+    assert {student: in_nbgrader(root)[student][2] for student in ("ana", "luis")} == {"ana": 0, "luis": 20}
 
 
 def test_what_is_recorded_follows_the_rules_that_are_recorded(root):

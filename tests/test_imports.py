@@ -151,7 +151,7 @@ ROOMS = {
     "course": {"cells", "gradebook", "rules", "sources"},
     "authoring": {"cells", "course", "sandbox", "sources"},
     "grading": {"cells", "course", "gradebook", "rules", "sandbox", "sources"},
-    "publishing": {"cells", "course", "grading", "rules", "sources"},
+    "publishing": {"cells", "course", "gradebook", "grading", "rules", "sources"},
     "rehearsal": {"authoring", "cells", "course", "grading", "sources"},
     "lecture": {"authoring", "cells", "course", "grading", "publishing", "rehearsal", "sandbox", "sources"},
     "doctor": {"lecture", "sandbox"},

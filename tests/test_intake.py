@@ -377,3 +377,26 @@ def test_work_in_a_student_s_zip_came_when_the_zip_came_and_the_same_work_came_w
     assert [when(day, content) for day, content in ((3, NOTEBOOK), (5, NOTEBOOK), (6, NOTEBOOK + b"\n"))] == [
         "2026-12-03T10:00:00+00:00", "2026-12-03T10:00:00+00:00", "2026-12-06T10:00:00+00:00",
     ]  # fmt: skip
+
+
+def test_work_that_came_before_what_is_there_does_not_replace_it_in_silence(tmp_path):
+    """Monday's zip after Tuesday's; a script never takes the place of a notebook, and a notebook takes a script's."""
+    course, name = tmp_path / "course", "Ana_1_assignsubmission_file_/1_lenet5.ipynb"
+    monday, tuesday = (2026, 11, 23, 12, 0, 0), (2026, 11, 24, 12, 0, 0)
+    script = name.replace(".ipynb", ".py")
+    for number, (path, when, content, kept, left_out) in enumerate([
+        (name, tuesday, b"new", b"new", 0),
+        (name, monday, b"old", b"new", 1),
+        (name, monday, b"new", b"new", 0),
+        (script, (2026, 11, 25, 12, 0, 0), b"# In[1]:\nx = 1\n", b"new", 1),
+    ]):  # fmt: skip
+        place = dated(tmp_path / f"{number}.zip", [(path, when, content)])
+        taken = intake.collect(course, place)
+        assert submitted(course) == {"Ana/1_lenet5/1_lenet5.ipynb": kept}
+        assert len(taken.left_out) == left_out and len(taken.submissions) == 1 - left_out
+    assert not (course / "replaced").exists()
+    (course / "submitted/Ana/1_lenet5/1_lenet5.ipynb").unlink()
+    assert intake.collect(course, tmp_path / "1.zip").left_out == [], "whoever wants the old one removes the new one"
+    assert submitted(course) == {"Ana/1_lenet5/1_lenet5.ipynb": b"old"}
+    [line] = intake.collect(course, dated(tmp_path / "x.zip", [(name, (2026, 11, 20, 1, 0, 0), b"older")])).left_out
+    assert "stays; to take it all the same, remove submitted/Ana/1_lenet5/1_lenet5.ipynb and collect again" in line

@@ -85,10 +85,8 @@ def refusal(text, students=PEOPLE):
 
 def test_a_whole_file_says_what_it_says():
     said = read(GOOD)
-    assert said.scale == Scale(10, 1, "half even", said.scale.letters) and said.scale.letters[0] == (
-        "Sobresaliente",
-        90,
-    )
+    letters = (("Sobresaliente", 90), ("Notable", 70), ("Aprobado", 50), ("Suspenso", 0))
+    assert said.scale == Scale(10, 1, "half even", letters)
     assert said.late == Penalty(10, "hour", "score", 50, 15)
     assert said.of("1_mini").penalty == Penalty(100, "submission", "score", 50, 15), (
         "what it does not say is the course's"

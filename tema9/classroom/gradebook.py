@@ -7,6 +7,7 @@ it notes there who gave a mark.
 import contextlib
 import getpass
 import os
+import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,26 @@ def copy(from_url: str, to_url: str) -> bool:
             return _copy_tables(before, after)
         except SQLAlchemyError as error:
             raise GradebookError(to_url, error) from error
+
+
+def back_up(url: str, path: Path) -> None:
+    """Copy a gradebook into a file of SQLite that is not there yet; a gradebook that is not there makes no file.
+
+    Raises:
+        GradebookError: it cannot be read or written.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        copy(url, f"sqlite:///{path}")
+    elif exists(url):
+        try:
+            with (
+                contextlib.closing(sqlite3.connect(parsed.database or "")) as before,
+                contextlib.closing(sqlite3.connect(path)) as after,
+            ):
+                before.backup(after)
+        except sqlite3.Error as error:
+            raise GradebookError(url, error) from error
 
 
 def _copy_tables(before, after):

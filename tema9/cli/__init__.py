@@ -29,6 +29,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "feedback": classroom.feedback,
     "report": classroom.report,
     "export": classroom.export,
+    "archive": classroom.archive,
     "bundle": authoring.bundle,
     "site": screens.site,
     "course": course.course,

@@ -384,7 +384,13 @@ def feedback(
         raise typer.Exit(1)
 
 
-def report(course: CourseArgument = COURSE, dry_run: DryRun = False) -> None:
+def report(
+    course: CourseArgument = COURSE,
+    against: Annotated[
+        Path | None, typer.Option(help="The archive or folder of an earlier class, to compare the answers with.")
+    ] = None,
+    dry_run: DryRun = False,
+) -> None:
     """Write the report of the class: one page with plots, that needs no network.
 
     Exit code 1 if something in it needs attention.
@@ -397,10 +403,38 @@ def report(course: CourseArgument = COURSE, dry_run: DryRun = False) -> None:
     tell_of_rules(course)
     rows, path = scores.scores(cohort), course / "report.html"
     if not dry_run:
-        report.write(cohort, rows, path)
+        report.write(cohort, rows, path, against)
     console.print(f"{'would write' if dry_run else 'the class:'} {short(path)}")
     if any(row.needs_attention for row in rows):
         raise typer.Exit(1)
+
+
+def archive(
+    course: CourseArgument = COURSE,
+    out: Annotated[Path | None, typer.Option(help="The zip; beside the folder, with today's date, by default.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Write the zip only, and leave the course open.")] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Close a course into one file, and make its folder ready for the next class.
+
+    The file is written and read back before anything is taken out of the folder. The rules, course.toml, stay.
+    """
+    from tema9.classroom.course import Course
+    from tema9.classroom.publishing import archive
+
+    opened = Course(course)
+    out = out or archive.default_name(opened)
+    if dry_run:
+        say(f"would write {count(len(archive.contents(opened)) + 1, 'file')} -> {short(out)}")
+        return
+    with alone_in(course):
+        files = archive.write(opened, out)
+        say(f"{count(files, 'file')} -> {short(out)}")
+        if keep:
+            return
+        archive.start_anew(opened)
+    say(f"{short(course)}/ is ready for the next class: change the dates, days more and teams in its course.toml")
+    say(f"to compare the next class with this one: tema9 report --against {short(out)}")
 
 
 def export(

@@ -10,7 +10,7 @@ from typing import Any
 
 from tema9.classroom import rules
 from tema9.classroom.course import Course
-from tema9.classroom.grading import identities, people
+from tema9.classroom.grading import identities, people, scores
 from tema9.classroom.grading.cohort import open_cohort
 from tema9.classroom.grading.intake import NothingToGrade
 from tema9.classroom.grading.job import Job, Judged
@@ -97,10 +97,11 @@ def grade(
         "hide": (str(course.root),),
     }
     held: dict[tuple[str, str], Judged] = {}  # the results that would change a recorded score
+    instead: dict[tuple[str, str], scores.Graded] = {}  # what would be recorded of them
     ran = kept = 0
     with _prepared(cohort, dry_run) as prepared, Record(course, read_only=dry_run) as record:
         before = {(row.student, row.notebook): row for row in rows(record, open_cohort(root, old), old)}
-        handed_in, markers = identities.handed_in(course), record.all_markers()
+        handed_in, markers, points = identities.handed_in(course), record.all_markers(), record.all_points()
         jobs = (_job(course, prepared, record, key, settings, again) for key in submissions)
         for judged in track(spread(jobs, len(submissions), workers, dask), len(submissions)):
             ran, kept = ran + judged.ran, kept + (not judged.ran)
@@ -108,16 +109,18 @@ def grade(
             was = record.receipt(*key)
             judged = _completed(judged, was, cohort, handed_in.get(key), markers.get(key, {}))
             source = cohort.sources[key[1]]
-            then = row_of(key[0], key[0], source, (was, record.points(*key)), cohort, old)
-            now = row_of(key[0], key[0], source, (judged.receipt, record.as_if(judged.receipt)), cohort, old)
+            so_far = points.get(key, {})
+            graded_now = judged.receipt, record.as_if(judged.receipt, so_far)
+            then = row_of(key[0], key[0], source, (was, so_far), cohort, old)
+            now = row_of(key[0], key[0], source, graded_now, cohort, old)
             if note:
                 noted = Note(note, datetime.now(UTC).isoformat(timespec="seconds"), then.total, now.total)
                 judged = replace(judged, receipt=replace(judged.receipt, notes=(*judged.receipt.notes, noted)))
             if was is not None and (then.total != now.total or _moved(was, judged.receipt)):
-                held[key] = judged
+                held[key], instead[key] = judged, graded_now
             elif not dry_run and not record.is_recorded(judged):
                 record.save(judged)
-        changes = _changes(record, before, cohort, old, new, held)
+        changes = _changes(record, before, cohort, old, new, instead)
         approved = not dry_run and (not changes or approve(changes))
         for judged in held.values() if approved else ():
             record.save(judged)
@@ -185,11 +188,10 @@ def _moved(was, new):
     return [new.status] * (was.status != new.status) + moved
 
 
-def _changes(record, before, cohort, old, new, held):
+def _changes(record, before, cohort, old, new, instead):
     """What recording these results, and these rules, would change of the scores that are recorded already."""
-    instead = {key: (judged.receipt, record.as_if(judged.receipt)) for key, judged in held.items()}
     after = {(row.student, row.notebook): row for row in rows(record, cohort, new, instead)}
-    for key in held:  # who has left has no row
+    for key in instead:  # who has left has no row
         if key not in after:
             receipt, source = record.receipt(*key), cohort.sources[key[1]]
             before[key] = row_of(key[0], key[0], source, (receipt, record.points(*key)), cohort, old)
@@ -199,11 +201,11 @@ def _changes(record, before, cohort, old, new, held):
         owner = (row.by or row.student, row.notebook)
         if key not in before or not any(one in before and before[one].is_recorded for one in (key, owner)):
             continue
-        if before[key].total != row.total or owner in held:
+        if before[key].total != row.total or owner in instead:
             why = _why(before[key], row, old, new, cohort)
-            if owner in held:
-                was, judged = record.receipt(*owner), held[owner].receipt
-                why = ["handed in again"] * (was.sha256 != judged.sha256) + _moved(was, judged) + why
+            if owner in instead:
+                was, receipt = record.receipt(*owner), instead[owner][0]
+                why = ["handed in again"] * (was.sha256 != receipt.sha256) + _moved(was, receipt) + why
             changes.append(Change(*key, before[key].total, row.total, tuple(why)))
     changes.sort(key=lambda change: (change.student, change.notebook))
     return changes + _final_changes(before.values(), after.values(), cohort.course, old, new)

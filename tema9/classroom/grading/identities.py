@@ -15,6 +15,7 @@ from pathlib import Path
 from rapidfuzz import fuzz, process
 
 from tema9.classroom.course import Course
+from tema9.classroom.grading import marks
 from tema9.classroom.grading import people as lists
 from tema9.classroom.grading.people import Person
 from tema9.classroom.grading.senders import (
@@ -339,9 +340,15 @@ def handed_in(course: Course) -> dict[tuple[str, str], HandedIn]:
         course: the course.
 
     Raises:
-        ValueError: handed_in.csv cannot be read.
+        ValueError: handed_in.csv cannot be read, or a time in it is none.
     """
-    return {(row.student, row.notebook): row for row in _read(course.root / HANDED_IN, HandedIn)}
+    path = course.root / HANDED_IN
+    rows = _read(path, HandedIn)
+    for row in rows:
+        if row.when and marks.moment(row.when) is None:
+            example = "2026-12-01T23:59:00+01:00"
+            raise ValueError(f"{path}, {row.student}, {row.notebook}: {row.when!r} is no time; expected {example}")
+    return {(row.student, row.notebook): row for row in rows}
 
 
 def _read(path, kind):

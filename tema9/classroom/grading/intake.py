@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 from tema9.classroom import sources
 from tema9.classroom.course import Course
-from tema9.classroom.grading import delivery, identities, senders
+from tema9.classroom.grading import delivery, identities, marks, senders
 from tema9.classroom.grading.delivery import Limits
 from tema9.classroom.grading.identities import HandedIn, Identities, Identity, Who
 from tema9.classroom.grading.people import Person
@@ -153,10 +153,21 @@ def take(
         if not dry_run:
             _retract(course, wrong.student, wrong.notebook)
     replaced = 0
+    taken: list[tuple[str, str]] = []
     for (student, notebook), several in sorted(handed_in.items()):
         *older, (sender, identity, newest) = sorted(several, key=lambda one: _age(one[2]))
         left_out += [f"{found.path}: {newest.path} {_why(found, newest)}" for _, _, found in older]
-        when = _arrival(course, rows.get((student, notebook)), newest, zone)
+        before = rows.get((student, notebook))
+        when = _arrival(course, before, newest, zone)
+        own = before and now.get((before.system, before.number or before.name, notebook), student) == student
+        if before and own and _is_older(course, before, newest, when):
+            left_out.append(
+                f"{newest.path}: handed in on {when}, before what is there of {student} ({before.when}, "
+                f"{before.delivery}), which stays; to take it all the same, remove "
+                f"{course.submitted(student, notebook).relative_to(course.root)} and collect again"
+            )
+            continue
+        taken.append((student, notebook))
         rows[student, notebook] = HandedIn(
             student, notebook, sender.name, sender.system, sender.number, identity.team,
             "late" if sender.late else "", when, delivery_name, str(newest.path),
@@ -166,7 +177,7 @@ def take(
         notes.append(f"handed in again: {replaced}; what was there before is in replaced/")
     if not dry_run and (handed_in or unresolved):
         identities.save(course, identities.update(known.who, unresolved, owners), rows.values())
-    return Taken(sorted(handed_in), left_out, unresolved, notes)
+    return Taken(taken, left_out, unresolved, notes)
 
 
 def _taken_for_another(before, now, handed_in):
@@ -454,6 +465,17 @@ def _arrival(course, before, found, zone):
         return when.astimezone(zone).isoformat(timespec="seconds") if when else ""
     except (ValueError, OverflowError, OSError):
         return ""
+
+
+def _is_older(course, before, found, when):
+    """Whether a submission came before another one that is there; a notebook counts before a script in any case."""
+    path = course.submitted(before.student, before.notebook)
+    if not (before.when and when and path.is_file()) or path.read_bytes() == found.content:
+        return False
+    if found.is_export != before.file.lower().endswith(".py"):
+        return found.is_export
+    now, then = marks.moment(when), marks.moment(before.when)  # somebody may have corrected the time that is there
+    return bool(now and then and now < then)
 
 
 def _is_litter(path):

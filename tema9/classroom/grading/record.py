@@ -5,7 +5,7 @@ so that a run that was cut short grades again each submission that has no receip
 """
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -135,13 +135,18 @@ class Record:
                 rest = {key: value for key, value in person.items() if key in kept}
                 self.gradebook.update_or_create_student(person["id"], **rest)
 
-    def as_if(self, new: Receipt) -> dict[str, tuple[float, bool]]:
-        """Return what `points` would return of a submission, if this receipt of it was recorded."""
+    def as_if(self, new: Receipt, points: Mapping[str, tuple[float, bool]]) -> dict[str, tuple[float, bool]]:
+        """Return what `points` would return of a submission, if this receipt of it was recorded.
+
+        Args:
+            new: the receipt.
+            points: what `points` returns of the submission so far.
+        """
         before = self.receipt(new.student, new.notebook)
         old = {verdict.name: verdict.points for verdict in before.verdicts} if before else {}
         now = {verdict.name: verdict.points for verdict in new.verdicts}
-        found = self.points(new.student, new.notebook)
-        for name, (score, waits) in found.items():
+        found = dict(points)
+        for name, (score, waits) in points.items():
             if name not in old and name not in now:  # an answer in prose
                 same = before is not None and before.cells.get(name) == new.cells.get(name)
                 blank = not new.was_graded or name in new.unanswered

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tema9.classroom.grading import marking, scores
+from tema9.classroom.grading import marking, people, scores
 from tema9.classroom.grading.cohort import Cohort
 from tema9.classroom.grading.receipt import Receipt
 from tema9.classroom.grading.record import Record
 from tema9.classroom.grading.scores import Row
 from tema9.classroom.grading.verdicts import INCIDENTS
-from tema9.classroom.publishing import pages, similar
+from tema9.classroom.publishing import archive, pages, similar
 from tema9.classroom.sources import Source
 
 MOST_PAIRS = 50  # of students with similar answers
@@ -40,13 +40,17 @@ class Statistics:
     doubt: str = ""
 
 
-def write(cohort: Cohort, rows: list[Row], path: str | Path) -> None:
+def write(cohort: Cohort, rows: list[Row], path: str | Path, against: str | Path | None = None) -> None:
     """Write the report of a class.
 
     Args:
         cohort: the class.
         rows: the scores, as `scores.scores` returns them.
         path: the path of the page.
+        against: an archive or a course folder of an earlier class, with whose answers those of this class are compared.
+
+    Raises:
+        ValueError: `against` is neither.
     """
     sources = cohort.sources
     with Record(cohort.course, read_only=True) as record:
@@ -59,11 +63,12 @@ def write(cohort: Cohort, rows: list[Row], path: str | Path) -> None:
         students, names = sorted({row.student for row in rows}), record.names()
         rules = record.rules()
         answers = marking.answers(record, cohort, rules)
-        suspicious = similar.pairs(similar.answers_of(record, sources.values(), students))
+        written = similar.answers_of(record, sources.values(), students)
+        earlier = _earlier(written, sources, against) if against else []
     of: dict[str, set[str]] = defaultdict(set)  # {student: whose submissions count for the student}
     for row in rows:
         of[row.student].add(row.by or row.student)
-    suspicious = [pair for pair in suspicious if not of[pair.one] & of[pair.other]]  # a team's are one
+    suspicious = [pair for pair in similar.pairs(written) if not of[pair.one] & of[pair.other]]  # a team's are one
     graded = [row for row in rows if row.status == "graded"]
     exercises = [one for source in sources.values() for one in exercise_statistics(source, receipts)]
     found = mistakes(receipts.values())
@@ -91,7 +96,18 @@ def write(cohort: Cohort, rows: list[Row], path: str | Path) -> None:
         seconds={"median": statistics.median(seconds), "longest": max(seconds), "total": sum(seconds)},
         repaired=[(row.student, row.notebook, row.repairs) for row in rows if row.repairs],
         pairs=suspicious[:MOST_PAIRS],
+        against=Path(against).name if against else "",
+        earlier=earlier[:MOST_PAIRS],
     )
+
+
+def _earlier(written, sources, against):
+    """[(pair, the name of the earlier student)] of the answers that are too much alike to those of an earlier class."""
+    with archive.opened(against) as course:
+        students = sorted(path.name for path in (course.root / "autograded").iterdir())
+        before = similar.answers_of(Record(course, read_only=True), sources.values(), students)
+        names = {one["id"]: people.name_of(one) for one in people.known(course)}
+    return [(pair, names.get(pair.other, pair.other)) for pair in similar.across(written, before)]
 
 
 def _named(student, names):

@@ -3,7 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import nbformat
 from rapidfuzz import process
@@ -86,6 +86,21 @@ def pairs(answers: dict[str, dict[str, str]]) -> list[Pair]:
         if shared.bits >= BITS
     ]
     return sorted(listed, key=lambda pair: (-pair.bits, pair.one, pair.other))
+
+
+def across(now: dict[str, dict[str, str]], before: dict[str, dict[str, str]]) -> list[Pair]:
+    """Return the suspicious pairs of a student of a class, `one`, and a student of an earlier class, `other`.
+
+    Args:
+        now, before: {cell: {student: what the student wrote in the cell}} of the two classes.
+    """
+    both = {
+        cell: {f"0{student}": text for student, text in texts.items()}
+        | {f"1{student}": text for student, text in before.get(cell, {}).items()}
+        for cell, texts in now.items()
+    }
+    found = [pair for pair in pairs(both) if (pair.one[0], pair.other[0]) == ("0", "1")]
+    return [replace(pair, one=pair.one[1:], other=pair.other[1:]) for pair in found]
 
 
 def answers_of(record: Record, sources: Iterable[Source], students: Iterable[str]) -> dict[str, dict[str, str]]:
