@@ -218,3 +218,13 @@ def test_the_command_says_where_it_is_and_whether_something_needs_a_look(made):
     result = run("report", root, "--dry-run")
     assert result.exit_code == 1 and "would write" in result.output
     assert (root / "report.html").read_bytes() == before
+
+
+def test_the_report_compares_with_an_earlier_class(made, tmp_path):
+    """With the class itself as its own earlier class, whoever wrote enough of one's own is found."""
+    root, rows, page = made
+    path = tmp_path / "report.html"
+    report.write(open_cohort(root), rows, path, against=root)
+    text = path.read_text(encoding="utf-8")
+    assert "Answers that are suspiciously equal to those of" in text and root.name in text
+    assert "Answers that are suspiciously equal to those of" not in page
