@@ -104,6 +104,7 @@ class Lab:
             ".every(cell => cell.cell_type !== 'code' || !cell.source"
             " || (cell.execution_count && cell.executionState !== 'running'))",
             timeout=timeout,
+            polling=250,  # at each frame it would take as much time as the cells
         )
 
 
