@@ -192,7 +192,7 @@ def volumes(table: LayerTable, ax: Axes | None = None, labels: dict[str, str] | 
     """
     rows = [(row.name, row.volume, KINDS[row.kind], row.out_shape) for row in table]
     columns = [("INPUT", _deck_volume(table.input_shape), "input", table.input_shape), *rows]
-    ax = _axes(ax, max(9, 0.72 * len(columns)), 5)
+    ax = _axes(ax, max(9, 0.76 * len(columns)), 5)
     tallest = table.input_shape[1]
     widest = max(shape[0] for *_, shape in columns if len(shape) == 3)
     all_labels = {name: volume for name, volume, *_ in columns}
