@@ -1,7 +1,6 @@
 """The site of the course: complete, without answers, light, and without a link that leads nowhere."""
 
 import csv
-import json
 import re
 
 import bs4
@@ -180,13 +179,23 @@ def test_colab_is_offered_once_the_repository_has_its_public_address(address, of
     assert all(f"/github/o/n/blob/main/notebooks/{source.name}.ipynb" in cell.source for cell in links)
 
 
-def test_a_second_run_of_a_notebook_that_has_not_changed_is_read(tmp_path, monkeypatch):
-    source = SOURCES[0]
-    monkeypatch.setattr(sites.sources, "to_notebook", lambda source: nbformat.v4.new_notebook(cells=[]))
-    first = sites.solved(source, tmp_path)
-    [kept] = tmp_path.iterdir()
-    kept.write_text(json.dumps({**first, "metadata": {"read": True}}))
-    assert sites.solved(source, tmp_path).metadata.get("read")
+def test_a_notebook_that_has_not_changed_is_run_once(tmp_path, monkeypatch):
+    runs = []
+
+    class Client:
+        def __init__(self, notebook, **_):
+            self.notebook = notebook
+
+        def execute(self):
+            runs.append(self.notebook)
+
+    monkeypatch.setattr("nbclient.NotebookClient", Client)
+    first, again, other = (sites.solved(source, tmp_path) for source in (SOURCES[0], SOURCES[0], SOURCES[1]))
+    assert first == again != other and len(runs) == 2 and len(list(tmp_path.iterdir())) == 2
+    changed = tmp_path / SOURCES[0].path.name
+    changed.write_text(SOURCES[0].path.read_text(encoding="utf-8") + "\n# otra línea\n", encoding="utf-8")
+    sites.solved(sources.read(changed), tmp_path)
+    assert len(runs) == 3 and len(list(tmp_path.glob("*.ipynb"))) == 2, "what an earlier text has shown is gone"
 
 
 def test_without_sphinx_one_line_says_how_to_install_it(monkeypatch):
