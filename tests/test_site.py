@@ -4,11 +4,12 @@ import csv
 import re
 
 import bs4
+import matplotlib.pyplot as plt
 import nbformat
 import pytest
 import site_of_course
 
-from tema9 import outline
+from tema9 import gallery, outline
 from tema9.classroom import sources
 from tema9.classroom.authoring import bank, bundle
 from tema9.classroom.lecture import site as sites
@@ -141,6 +142,20 @@ def test_each_figure_of_the_gallery_has_its_files_and_its_data(site):
     with (figures / "ilsvrc.csv").open() as file:
         bars = [float(row["y"]) for row in csv.DictReader(file) if row["kind"] == "bar"]
     assert 16.4 in [round(one, 2) for one in bars]
+
+
+@pytest.mark.parametrize("name", ["windows_227", "schedule_2012", "lrn", "alexnet_lanes", "zfnet", "ilsvrc_ranking"])
+def test_a_figure_has_data_however_it_is_drawn(name, tmp_path):
+    figure = gallery.draw(name)
+    [written] = sites._write_data(name, figure, tmp_path)
+    plt.close(figure)
+    with (tmp_path / written).open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) > 5 and all(rows[0].values())
+    if name == "windows_227":  # 55 windows that start every 4 pixels and read 11
+        corners = [(float(row["x"]), row["series"]) for row in rows if row["kind"] == "corner"]
+        starts = [x for (x, _), (end, _) in zip(corners[::2], corners[1::2], strict=True) if end - x == 11]
+        assert starts == [4 * window for window in range(55)]
 
 
 def test_the_zip_of_the_site_is_that_of_the_students(site, tmp_path):
