@@ -1,15 +1,15 @@
 """The site of the course: complete, without answers, light, and without a link that leads nowhere."""
 
 import csv
-import json
 import re
 
 import bs4
+import matplotlib.pyplot as plt
 import nbformat
 import pytest
 import site_of_course
 
-from tema9 import outline
+from tema9 import gallery, outline
 from tema9.classroom import sources
 from tema9.classroom.authoring import bank, bundle
 from tema9.classroom.lecture import site as sites
@@ -144,6 +144,20 @@ def test_each_figure_of_the_gallery_has_its_files_and_its_data(site):
     assert 16.4 in [round(one, 2) for one in bars]
 
 
+@pytest.mark.parametrize("name", ["windows_227", "schedule_2012", "lrn", "alexnet_lanes", "zfnet", "ilsvrc_ranking"])
+def test_a_figure_has_data_however_it_is_drawn(name, tmp_path):
+    figure = gallery.draw(name)
+    [written] = sites._write_data(name, figure, tmp_path)
+    plt.close(figure)
+    with (tmp_path / written).open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) > 5 and all(rows[0].values())
+    if name == "windows_227":  # 55 windows that start every 4 pixels and read 11
+        corners = [(float(row["x"]), row["series"]) for row in rows if row["kind"] == "corner"]
+        starts = [x for (x, _), (end, _) in zip(corners[::2], corners[1::2], strict=True) if end - x == 11]
+        assert starts == [4 * window for window in range(55)]
+
+
 def test_the_zip_of_the_site_is_that_of_the_students(site, tmp_path):
     bundle.bundle(tmp_path / "x.zip")
     assert (site / sites.ZIP).read_bytes() == (tmp_path / "x.zip").read_bytes()
@@ -167,13 +181,36 @@ def test_a_link_of_a_document_to_a_file_that_the_site_lacks_is_text_or_leads_to_
         assert made == text.replace("[a](../LICENSE)", first) and (tmp_path / "site" / "docs" / "x.png").is_file()
 
 
-def test_a_second_run_of_a_notebook_that_has_not_changed_is_read(tmp_path, monkeypatch):
-    source = SOURCES[0]
-    monkeypatch.setattr(sites.sources, "to_notebook", lambda source: nbformat.v4.new_notebook(cells=[]))
-    first = sites.solved(source, tmp_path)
-    [kept] = tmp_path.iterdir()
-    kept.write_text(json.dumps({**first, "metadata": {"read": True}}))
-    assert sites.solved(source, tmp_path).metadata.get("read")
+@pytest.mark.parametrize(
+    ("address", "offered"), [("", 0), ("https://github.com/o/n", 1), ("https://git.example/o/n", 0)]
+)
+def test_colab_is_offered_once_the_repository_has_its_public_address(address, offered, tmp_path, monkeypatch):
+    monkeypatch.setattr(sites, "repository", lambda: address)
+    source = SOURCES[4]
+    released = nbformat.read(sources.NOTEBOOKS / f"{source.name}.ipynb", as_version=4)
+    page = sites.shown(source, released, nbformat.v4.new_notebook(), tmp_path)
+    links = [cell for cell in page.cells if "colab.research.google.com" in cell.source]
+    assert len(links) == offered
+    assert all(f"/github/o/n/blob/main/notebooks/{source.name}.ipynb" in cell.source for cell in links)
+
+
+def test_a_notebook_that_has_not_changed_is_run_once(tmp_path, monkeypatch):
+    runs = []
+
+    class Client:
+        def __init__(self, notebook, **_):
+            self.notebook = notebook
+
+        def execute(self):
+            runs.append(self.notebook)
+
+    monkeypatch.setattr("nbclient.NotebookClient", Client)
+    first, again, other = (sites.solved(source, tmp_path) for source in (SOURCES[0], SOURCES[0], SOURCES[1]))
+    assert first == again != other and len(runs) == 2 and len(list(tmp_path.iterdir())) == 2
+    changed = tmp_path / SOURCES[0].path.name
+    changed.write_text(SOURCES[0].path.read_text(encoding="utf-8") + "\n# otra línea\n", encoding="utf-8")
+    sites.solved(sources.read(changed), tmp_path)
+    assert len(runs) == 3 and len(list(tmp_path.glob("*.ipynb"))) == 2, "what an earlier text has shown is gone"
 
 
 def test_without_sphinx_one_line_says_how_to_install_it(monkeypatch):

@@ -415,7 +415,9 @@ def _write_csv(path, head, rows):
 
 
 def _values_of(figure):
-    """(axes, kind, series, x, y) of each point, bar and word that the axes of a figure hold."""
+    """(axes, kind, series, x, y) of each point, bar, word and corner of a rectangle that the axes of a figure hold."""
+    from matplotlib.patches import Rectangle
+
     for number, ax in enumerate(figure.axes, 1):
         where = ax.get_title() or ax.get_ylabel() or str(number)
         for line in ax.lines:
@@ -424,6 +426,12 @@ def _values_of(figure):
             for patch in getattr(container, "patches", ()):
                 middle = patch.get_x() + patch.get_width() / 2, patch.get_y() + patch.get_height() / 2
                 yield where, "bar", str(container.get_label()), *_longer(patch, middle)
+        barred = {patch for container in ax.containers for patch in getattr(container, "patches", ())}
+        for patch in ax.patches:
+            if isinstance(patch, Rectangle) and patch not in barred:
+                x, y = patch.get_xy()
+                yield where, "corner", "from", x, y
+                yield where, "corner", "to", x + patch.get_width(), y + patch.get_height()
         for points in ax.collections:
             for x, y in points.get_offsets():
                 yield where, "point", str(points.get_label()), x, y
