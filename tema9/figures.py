@@ -844,7 +844,7 @@ def learning(history: "History", ax: Axes | None = None) -> Axes:
         line = ax.axvline(epoch - 0.5, color=COLOURS["leftover"], linewidth=1.4, linestyle=":", label=WORDS["drop"])
     lines += [line] if drops else []
     for axes in (ax, right):
-        axes.set_ylim(0, 1.28 * axes.dataLim.y1 if epochs else 1)  # room for the legend
+        axes.set_ylim(0, (1.28 * axes.dataLim.y1 if epochs else 0) or 1)  # room for the legend
         _plain(axes, keep=("left", "bottom", "right"))
         axes.yaxis.set_major_formatter(FuncFormatter(_tick))
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))

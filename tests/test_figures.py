@@ -4,6 +4,7 @@ import itertools
 import math
 import subprocess
 import sys
+import warnings
 
 import matplotlib as mpl
 import numpy as np
@@ -347,3 +348,11 @@ def test_every_figure_of_the_gallery_says_more_than_that_it_is_one():
     for name in ("lenet5", "alexnet_two_gpus", "windows_224", "ilsvrc", "ablation_2012", "filters", "occlusion"):
         assert len(figures.alternative_text(gallery.draw(name))) > 60, name
         plt.close("all")
+
+
+def test_a_run_whose_losses_and_errors_are_zero_is_drawn_without_a_warning():
+    perfect = [Epoch(number, 0.1, 0.0, 0.0, 0.0, 0.0, 1.0) for number in (1, 2)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ax = figures.learning(History(perfect, 1))
+    assert all(axes.get_ylim() == (0, 1) for axes in ax.figure.axes)
