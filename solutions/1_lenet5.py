@@ -60,14 +60,16 @@
 # %%
 try:
     from tema9 import notebook
-except ModuleNotFoundError:  # aquí no está instalado el paquete del curso; en Colab, sube antes su zip a la carpeta
+except ModuleNotFoundError:
+    # Aquí no está instalado el paquete del curso; en Colab, sube antes su zip a la carpeta.
     from glob import glob
 
     found = [*glob("../pyproject.toml"), *glob("/kaggle/input/**/pyproject.toml", recursive=True)]
     where = found[0].removesuffix("/pyproject.toml") if found else "tema9-estudiantes.zip"
-    raise ModuleNotFoundError(f"ejecuta antes, en otra celda: %pip install --quiet --no-deps {where}") from None
+    install = f"%pip install --quiet --no-deps {where}"
+    raise ModuleNotFoundError(f"ejecuta antes, en otra celda: {install}") from None
 
-notebook.prepare()  # antes que nada: carga PyTorch, y una prueba que falla se muestra en una línea
+notebook.prepare()  # antes que nada: carga PyTorch; una prueba que falla se muestra en una línea
 
 import os
 import time
@@ -1095,8 +1097,8 @@ ax = figures.learning(history)
 # $\sqrt{2}$ veces mayor, unos 0,8 puntos; y una diferencia menor que el doble de ese valor, 1,5 puntos, no se distingue
 # del azar. En el cuaderno 5 escribirás esa regla.
 #
-# Con más datos el error baja, y los datos se pueden fabricar: LeCun et al. (apartado III.B) añadieron a los 60 000 dígitos
-# 540 000 deformados, y el 0,95 % bajó al 0,8 %. Con los nuestros también funciona: la receta `recipes.LENET5_DISTORTED`
+# Con más datos el error baja, y los datos se pueden fabricar: LeCun et al. (apartado III.B) añadieron a los 60 000 dígitos
+# 540 000 deformados, y el 0,95 % bajó al 0,8 %. Con los nuestros también funciona: la receta `recipes.LENET5_DISTORTED`
 # enseña cada dígito en cada época con otro desplazamiento, otro giro y otra deformación elástica, y en 30 épocas el
 # error medio de cinco semillas baja del 2,4 al 1,1 %.
 #

@@ -62,14 +62,16 @@
 # %%
 try:
     from tema9 import notebook
-except ModuleNotFoundError:  # aquí no está instalado el paquete del curso; en Colab, sube antes su zip a la carpeta
+except ModuleNotFoundError:
+    # Aquí no está instalado el paquete del curso; en Colab, sube antes su zip a la carpeta.
     from glob import glob
 
     found = [*glob("../pyproject.toml"), *glob("/kaggle/input/**/pyproject.toml", recursive=True)]
     where = found[0].removesuffix("/pyproject.toml") if found else "tema9-estudiantes.zip"
-    raise ModuleNotFoundError(f"ejecuta antes, en otra celda: %pip install --quiet --no-deps {where}") from None
+    install = f"%pip install --quiet --no-deps {where}"
+    raise ModuleNotFoundError(f"ejecuta antes, en otra celda: {install}") from None
 
-notebook.prepare()  # antes que nada: carga PyTorch, y una prueba que falla se muestra en una línea
+notebook.prepare()  # antes que nada: carga PyTorch; una prueba que falla se muestra en una línea
 
 import copy
 import os

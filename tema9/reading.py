@@ -115,17 +115,21 @@ class CudaSlot(Slot):
         self.used()  # by whoever had this memory before
 
     def wait(self) -> None:
+        """Return when the last copy out of `here` has ended."""
         self.copied.synchronize()  # the thread waits, not the loop
 
     def send(self) -> None:
+        """Have the other stream copy `here`, once the loop has used what was copied before."""
         with torch.cuda.stream(self.copies):
             self.copies.wait_event(self.free)
             self.there.copy_(self.here, non_blocking=True)
             self.copied.record(self.copies)
 
     def take(self, count: int) -> torch.Tensor:
+        """Return the first `count` images on the GPU, whose stream waits for the copy."""
         torch.cuda.current_stream(self.device).wait_event(self.copied)  # the GPU waits, not the loop
         return self.there[:count]
 
     def used(self) -> None:
+        """Note where in the stream of the loop the images are used for the last time."""
         self.free.record(torch.cuda.current_stream(self.device))

@@ -210,6 +210,7 @@ BY_NAME = {
     "alexnet_2012_schedule": ALEXNET_2012_SCHEDULE,
     "zfnet_2014": ZFNET_2014,
     "lenet5_digits": LENET5_DIGITS,
+    "lenet5_distorted": LENET5_DISTORTED,
     "lenet5_1998_digits": LENET5_1998_DIGITS,
     "alexnet_mini": ALEXNET_MINI,
 }

@@ -15,6 +15,7 @@ from test_prose import prose
 
 from tema9 import data, experiments, layer_table, layers, records
 from tema9.arithmetic import MIB, crossing_values, output_size, spanish
+from tema9.experiments import first_layer
 from tema9.recipes import ALEXNET_2012, ALEXNET_2012_CODE, ALEXNET_MINI, LENET5_DIGITS
 
 LENET, LENET_1998 = layer_table("lenet5"), layer_table("lenet5_1998")
@@ -278,6 +279,7 @@ CLAIMS = {
         ("Con {} imágenes el error estándar ronda los 2 puntos", [len(TEXTURES.test)]),
     ],
     4: [
+        ("una red que distingue {} trozos de {} fotografías", [first_layer.CLASSES, "quince"]),
         (
             r"v_{{i+1}} = {} \, v_i - {} \, \epsilon",
             [spanish(ALEXNET_2012.momentum, 1), spanish(ALEXNET_2012.weight_decay, 4)],
@@ -455,6 +457,8 @@ ELSEWHERE = {
         "0,03": "an error, to compute its standard error",
         **dict.fromkeys(("2,4", "3,5", "11,1", "11,6", "6,6", "7,1", "0,5", "0,8", "1,5"), "computed in test_prose"),
         "0,25": "the coefficient with which a sum of four is a mean",
+        **dict.fromkeys(("60000", "540000"), "LeCun et al. (1998), section III.B"),
+        "1,1": "measured: docs/training.md, LeNet-5 with distortions, seeds 0 to 4",
     },
     2: {
         "0,5": "of dropout, Krizhevsky et al. (2012), section 4.2",

@@ -193,7 +193,9 @@ def train(
     compiled: Annotated[bool, typer.Option("--compile", help="Run the model through torch.compile.")] = False,
     graph: Annotated[bool, typer.Option("--graph", help="On CUDA, each step as one captured graph.")] = False,
     readers: Annotated[
-        int | None, typer.Option(help="Threads that read images ahead; by default one a core on CUDA, else none.")
+        int | None,
+        Between(0, 1000),
+        typer.Option(help="Threads that read images ahead; by default one a core on CUDA, else none."),
     ] = None,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Only arithmetic that repeats itself.")
