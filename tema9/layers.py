@@ -56,8 +56,8 @@ class _Normalised(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x: torch.Tensor, *constants: Any) -> torch.Tensor:
-        return _fused(_normalise, x, *constants)
+    def forward(x: torch.Tensor, reach: int, alpha: float, beta: float, k: float) -> torch.Tensor:
+        return _fused(_normalise, x, reach, alpha, beta, k)  # torch.compile knows no *arguments here
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: torch.Tensor) -> None:

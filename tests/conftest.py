@@ -75,6 +75,15 @@ def seeded():
 
 
 @pytest.fixture(scope="session")
+def browser():
+    """Chromium, without a window: one in a process, since Playwright has one loop."""
+    from tema9.classroom.lecture import browser
+
+    with browser.launched() as launched:
+        yield launched
+
+
+@pytest.fixture(scope="session")
 def once(tmp_path_factory):
     """A function that gives the folder which `make(folder)` has filled: once in a run, whichever process asks first."""
     shared = tmp_path_factory.getbasetemp()

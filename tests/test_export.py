@@ -167,7 +167,7 @@ def test_moodle_s_grading_worksheet_is_filled_in_with_marks_and_comments(root, t
         result = run("export", root, "--fill", given, "--out", out)
         taken = platform_readers.moodle_worksheet(out, {"411": "ana", "412": "eva", "413": "otra"}, 10, WORDS)
         assert set(taken) == {"ana", "eva"}
-        assert taken["ana"] == (9, "Corrección: 1. Mini: 90 de 100 puntos<br>1. Mini: espera a una persona")
+        assert taken["ana"] == (9, "Corrección: 1. Mini: 90 de 100 puntos<br>1. El lado: espera a una persona")
         assert taken["eva"][0] == 0 and taken["eva"][1].startswith("Buen trabajo. Corrección: 1. Mini: 0 de 100 puntos")
         assert taken["eva"][1].count("Corrección:") == 1, "ours is replaced, theirs stays"
     assert result.exit_code == 1

@@ -476,7 +476,7 @@ def test_a_batch_that_does_not_fit_says_which_would(room, says, monkeypatch):
 @pytest.mark.slow
 def test_two_processes_train_as_one(tmp_path):
     """torchrun, gloo, the CPU: each process takes its half of every batch, uneven ones too."""
-    train_lenet5 = ["-m", "tema9", "train", "lenet5", "--device", "cpu"]
+    train_lenet5 = ["-m", "tema9", "train", "lenet5", "--recipe", "lenet5_digits", "--device", "cpu"]
     few_steps = ["--epochs", "2", "--batch-size", "501"]  # later, rounding grows: a maximum moves to the next pixel
     command = [sys.executable, *train_lenet5, *few_steps]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -9,17 +9,9 @@ import pytest
 from tema9 import lab as student
 from tema9 import outline
 from tema9.classroom import sources
-from tema9.classroom.lecture import browser as chromium
 from tema9.classroom.lecture import screens, slides
 
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Chromium, without a window."""
-    with chromium.launched() as launched:
-        yield launched
 
 
 @pytest.fixture

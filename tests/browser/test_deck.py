@@ -241,7 +241,8 @@ def test_the_notes_open_beside_the_slide(opened):
     with page.context.expect_page() as shown:
         page.keyboard.press("s")
     speaker = shown.value
-    speaker.wait_for_function("document.querySelector('.speaker-controls-notes .value')?.innerText.includes('34 848')")
+    notes = "document.querySelector('.speaker-controls-notes .value')"
+    speaker.wait_for_function(f"{notes}?.innerText.includes('34\\u202f848')")
 
 
 def test_the_pdfs_have_a_page_for_each_slide_and_one_for_its_notes(browser, deck, tmp_path):

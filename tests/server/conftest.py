@@ -13,8 +13,6 @@ import parts
 import pytest
 from world import OWNER, REPOSITORY, SRV, World, lacks, refuses
 
-from tema9.classroom.lecture import browser as chromium
-
 STUDENTS = ("alu1", "alu2", "alu3")
 ROSTER = "id,first_name,last_name,email\n" + "".join(
     f"{name},Alumna {number},Sanz,{name}@example.org\n" for number, name in enumerate(STUDENTS, 1)
@@ -105,13 +103,6 @@ def world():
 
 def config():
     return (REPOSITORY / "deploy" / "jupyterhub_config.py").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Chromium, without a window."""
-    with chromium.launched() as launched:
-        yield launched
 
 
 @pytest.fixture(scope="session")
