@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 from datetime import datetime, timedelta
 
@@ -189,7 +190,7 @@ def test_one_submission_of_a_team_is_a_mark_for_every_member(root):
     assert rows["leo"].by == "luis" and rows["leo"].status == "graded" and rows["luis"].by == ""
     assert run("feedback", root).exit_code == 0
     page = (root / "feedback/leo/1_mini/1_mini.html").read_text(encoding="utf-8")
-    assert "30 de 100 puntos" in page and "no pasa la prueba" in page
+    assert "30 de 100 puntos" in page and re.search(r"nota \d,\d\d", page) and "no pasa la prueba" in page
     assert "después del plazo" in (root / "feedback/luis/1_mini/1_mini.html").read_text(encoding="utf-8")
     result = run("export", root, "--format", "csv", "--out", root / "all.csv")
     assert "leo" in (root / "all.csv").read_text(encoding="utf-8-sig"), result.output

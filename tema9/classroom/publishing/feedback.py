@@ -135,11 +135,15 @@ def in_short(record: Record, source: Source, row: Row) -> list[str]:
         return []
     points = record.points(owner, source.name)
     worth = marks.worth(source, receipt, points, record.rules(), row.student)
-    lost = f" ({row.lost:g} menos por el retraso)" if row.lost else ""
-    lines = [f"{source.title}: {row.total:g} de {row.maximum:g} puntos{lost}"]
+    lost = f" ({pages.decimal(row.lost)} menos por el retraso)" if row.lost else ""
+    lines = [f"{source.title}: {pages.decimal(row.total)} de {pages.decimal(row.maximum)} puntos{lost}"]
     for one in _exercises(record, source, owner, receipt, points, worth):
         if one["mood"] != "good" or one["score"] < one["points"] or one["comment"]:
-            result = one["verdict"] if one["mood"] == "wait" else f"{one['score']:g} de {one['points']:g}"
+            result = (
+                one["verdict"]
+                if one["mood"] == "wait"
+                else f"{pages.decimal(one['score'])} de {pages.decimal(one['points'])}"
+            )
             said = [f"{one['title']}: {result}", one["why"], one["comment"]]
             lines.append(". ".join(filter(None, said)))
     return lines

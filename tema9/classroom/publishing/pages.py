@@ -21,7 +21,18 @@ def _templates():
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     made = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     made.filters["inline"] = inline
+    made.filters["decimal"] = decimal
     return made
+
+
+def decimal(value: float | str) -> str:
+    """Return a number, or a mark, as a page in Spanish shows it: with a decimal comma.
+
+    Example:
+        >>> decimal(7.5), decimal(10.0), decimal("6.20")
+        ('7,5', '10', '6,20')
+    """
+    return (value if isinstance(value, str) else f"{value:g}").replace(".", ",")
 
 
 def inline(text: str) -> Markup:
