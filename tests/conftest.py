@@ -1,9 +1,11 @@
 """What every test shares: no window, one thread, and what becomes of it where a part of the machine is missing."""
 
+import contextlib
 import functools
 import hashlib
 import os
 import shutil
+import signal
 import sys
 from collections import Counter
 from pathlib import Path
@@ -20,6 +22,8 @@ collect_ignore = ["other_system"]  # it takes from the process that imports it w
 
 
 def pytest_configure():
+    with contextlib.suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what is in its background
     os.environ.pop("COLUMNS", None)  # readline sets it for the processes of xdist; what is printed is not cut for it
     if parts.UNSANDBOXED:
         os.environ["TEMA9_NO_SANDBOX"] = "1"  # for what nbgrader's own commands start
