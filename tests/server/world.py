@@ -27,6 +27,9 @@ def refuses() -> str:
     """Why nobody can make such a machine in this one; "" if it can be made."""
     if sys.platform != "linux" or os.getuid() != 0:
         return "accounts can be made on Linux and by root only"
+    for place in (REPOSITORY, PACKAGES, sys.base_prefix):
+        if Path(place).resolve().is_relative_to("/home") or Path(place).resolve().is_relative_to("/srv"):
+            return f"{place} lies where the machine of the tests has folders of its own"
     tried = subprocess.run(["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/srv"], capture_output=True)
     return "" if tried.returncode == 0 else "root may mount nothing on this machine"
 
