@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -28,6 +29,17 @@ def run(*arguments):
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
+
+
+@contextlib.contextmanager
+def put_back(root):
+    """Yield a graded class to one test; whatever the test does in its folder is undone afterwards."""
+    before = root.with_name("before")
+    if not before.exists():
+        shutil.copytree(root, before)
+    yield root
+    shutil.rmtree(root)
+    shutil.copytree(before, root)
 
 
 def extra(command=""):

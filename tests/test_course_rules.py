@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import AssignLatePenalties
-from running import grade_class, run
+from running import grade_class, put_back, run
 
 from tema9.classroom import rules
 from tema9.classroom.course import settings
@@ -51,12 +51,8 @@ def made(tmp_path_factory, prepared):
 @pytest.fixture
 def root(made):
     """That class, as it was."""
-    before = made.with_name("before")
-    if not before.exists():
-        shutil.copytree(made, before)
-    yield made
-    shutil.rmtree(made)
-    shutil.copytree(before, made)
+    with put_back(made) as there:
+        yield there
 
 
 def say(root, text):

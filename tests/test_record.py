@@ -17,7 +17,7 @@ import psutil
 import pytest
 import sqlalchemy
 from nbgrader.api import Gradebook
-from running import extra, grade_class, run
+from running import extra, grade_class, put_back, run
 from sqlalchemy.exc import OperationalError
 
 from tema9.classroom import course, gradebook
@@ -69,12 +69,8 @@ def made(folder, tmp_path_factory, prepared):
 @pytest.fixture
 def root(made):
     """That class, as it was."""
-    before = made.with_name("before")
-    if not before.exists():
-        shutil.copytree(made, before)
-    yield made
-    shutil.rmtree(made)
-    shutil.copytree(before, made)
+    with put_back(made) as there:
+        yield there
 
 
 def graded(root, **settings):

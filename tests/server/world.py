@@ -43,6 +43,11 @@ def lacks() -> str:
     return ""
 
 
+def numbered(students):
+    """The number of each account that the machine has more than this one."""
+    return {name: FIRST + place for place, name in enumerate([OWNER, *TEACHERS, *students])}
+
+
 class World:
     """The machine, while it is there.
 
@@ -52,7 +57,7 @@ class World:
 
     def __init__(self, students):
         self.students = students
-        self.accounts = {name: FIRST + place for place, name in enumerate([OWNER, *TEACHERS, *students])}
+        self.accounts = numbered(students)
         self._first = None
 
     def __enter__(self):
@@ -101,7 +106,7 @@ class World:
 
 def make(students):
     """What is different on the machine; the process that calls it has a mount namespace of its own."""
-    accounts = {name: FIRST + place for place, name in enumerate([OWNER, *TEACHERS, *students])}
+    accounts = numbered(students)
     show_python()
     mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", "/home")
     mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", "/srv")
