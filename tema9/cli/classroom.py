@@ -32,7 +32,7 @@ from tema9.streams import printable
 if TYPE_CHECKING:
     from tema9.classroom.grading.cohort import Cohort
     from tema9.classroom.grading.identities import Identities
-    from tema9.classroom.grading.record import Change
+    from tema9.classroom.grading.record import Change, Record
     from tema9.classroom.grading.scores import Row
 
 
@@ -484,25 +484,30 @@ def export(
         rules = record.rules()
     most = {row.notebook: row.maximum for row in rows}
     columns = [export.Column(name, source.title, most.get(name, 0)) for name, source in chosen.items()]
-    detail = [
-        export.Column(name, name, exercise.points)
-        for source in chosen.values()
-        for name, exercise in source.exercises.items()
-    ]
     by_notebook = export.marks(rows, columns, everybody, rules, None, scale, missing)
-    by_exercise = export.marks(rows, detail, everybody, rules, export.by_exercise(cohort, rows), scale, missing)
     if len(chosen) == len(cohort.sources):
         finals = scores.finals(rows, rules)
         by_notebook.finals = {one: final.mark if by_notebook.mark(one) else "" for one, final in finals.items()}
     verb = "would write" if dry_run else "wrote"
     if fill:
-        filled = platforms.fill(fill, by_notebook, known, comments_of(cohort, rows), list(chosen) if notebook else ())
+        only_these = list(chosen) if notebook else ()
+        with Record(cohort.course, read_only=True) as record:
+            filled = platforms.fill(fill, by_notebook, known, comments_of(record, cohort, rows), only_these)
         out, left_out = out or course / f"filled-{fill.name}", filled.notes
         if not dry_run:
             platforms.write_filled(out, filled)
         said = count(len(filled.students), "student")
     else:
-        marks = by_exercise if exercises else by_notebook
+        marks = by_notebook
+        if exercises or form == "xlsx":
+            detail = [
+                export.Column(name, name, exercise.points)
+                for source in chosen.values()
+                for name, exercise in source.exercises.items()
+            ]
+            points = export.by_exercise(cohort, rows)
+            by_exercise = export.marks(rows, detail, everybody, rules, points, scale, missing)
+            marks = by_exercise if exercises else by_notebook
         lines, without = export.table(form, marks)
         left_out = [f"{one}: no list says by what {form.capitalize()} knows this student" for one in without]
         out = out or course / f"scores-{form}.{'xlsx' if form == 'xlsx' else 'csv'}"
@@ -544,16 +549,20 @@ def one_student(said: str, there: set[str], known: "Identities") -> str:
     raise ValueError(f"unknown student {said!r}{could_be}; give an id, an e-mail or a name")
 
 
-def comments_of(cohort: "Cohort", rows: Iterable["Row"]) -> Callable[[str, Iterable[str]], str]:
-    """Return a function that gives the feedback of a student about some notebooks, as HTML in short."""
-    from tema9.classroom.grading.record import Record
+def comments_of(record: "Record", cohort: "Cohort", rows: Iterable["Row"]) -> Callable[[str, Iterable[str]], str]:
+    """Return a function that gives the feedback of a student about some notebooks, as HTML in short.
+
+    Args:
+        record: the record of the class, open as long as the function is called.
+        cohort: the class.
+        rows: the scores.
+    """
     from tema9.classroom.publishing import feedback, platforms
 
     there = {(row.student, row.notebook): row for row in rows}
 
     def comments(student: str, notebooks: Iterable[str]) -> str:
-        with Record(cohort.course, read_only=True) as record:
-            several = [feedback.in_short(record, cohort.sources[name], there[student, name]) for name in notebooks]
+        several = [feedback.in_short(record, cohort.sources[name], there[student, name]) for name in notebooks]
         return platforms.comment(line for lines in several for line in lines)
 
     return comments

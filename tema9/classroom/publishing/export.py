@@ -161,10 +161,9 @@ def marks(
     for row in rows:
         of_student.setdefault(row.student, []).append(row)
         there = points.setdefault(row.student, {})
-        handed_in = row.status not in ("not submitted", "not graded yet")
         if by_exercise is None:
-            there[row.notebook] = row.total if handed_in else None
-        elif handed_in:
+            there[row.notebook] = row.total if row.is_recorded else None
+        elif row.is_recorded:
             there |= by_exercise.get((row.student, row.notebook), {})
     said = {student: status(several) for student, several in of_student.items()}
     made = Marks(columns, points, said, {person["id"]: person for person in people}, scale_of(scale, rules), missing)
