@@ -104,8 +104,8 @@ def built(made: dict[Path, bytes]) -> str:
         made: {path: bytes} of what was built.
     """
     marks = {
-        "sources": {path.relative_to(sources.SOLUTIONS).as_posix(): _mark(path.read_bytes()) for path in _texts()},
-        "built": {path.name: _mark(content) for path, content in sorted(made.items())},
+        "sources": {name: _mark((sources.SOLUTIONS / name).read_bytes()) for name in _texts()},
+        "built": {name: _mark(content) for name, content in sorted((path.name, made[path]) for path in made)},
     }
     return json.dumps(marks, indent=1) + "\n"
 
@@ -119,9 +119,10 @@ def is_built(notebooks: Path = sources.NOTEBOOKS) -> bool:
 
 
 def _texts():
-    """The files from which everything is built."""
+    """The files from which everything is built, by their place in `solutions/`; no other folder decides their order."""
     patterns = ("*.py", "mistakes/*.py", "hints/*.md", GLOSSARY.name)
-    return sorted(path for pattern in patterns for path in sources.SOLUTIONS.glob(pattern))
+    paths = (path for pattern in patterns for path in sources.SOLUTIONS.glob(pattern))
+    return sorted(path.relative_to(sources.SOLUTIONS).as_posix() for path in paths)
 
 
 def _mark(content):
