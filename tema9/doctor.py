@@ -80,6 +80,9 @@ def _looked(name, look):
 def python() -> Finding:
     """Whether the version of Python is one of those that the course supports."""
     version = ".".join(map(str, sys.version_info[:3]))
+    if (3, 13) <= sys.version_info[:3] < (3, 13, 8):  # CPython's issue 132744
+        fix = "Con una función que se llama a sí misma sin fin ocupa toda la memoria: mejor 3.13.8 o una posterior"
+        return Finding("Python", version, False, fix, needed=False)
     right = (3, 11) <= sys.version_info[:2] < (3, 15)
     return Finding("Python", version, right, "Hace falta 3.11, 3.12, 3.13 o 3.14: haz con una de ellas otro entorno")
 

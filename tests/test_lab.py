@@ -186,6 +186,13 @@ def test_the_doctor_says_the_fix_of_what_is_wrong(tmp_path, monkeypatch, capsys)
     assert lines[2].startswith("✘ disco:")
 
 
+@pytest.mark.parametrize("version, says", [((3, 13, 7), "– Python: 3.13.7. "), ((3, 13, 8), "✔ Python: 3.13.8")])
+def test_a_python_that_does_not_end_an_endless_recursion_is_named_but_will_do(version, says, monkeypatch, capsys):
+    monkeypatch.setattr(doctor.sys, "version_info", (*version, "final", 0))
+    assert doctor.say([doctor.python()]) == 0
+    assert capsys.readouterr().out.startswith(says)
+
+
 def test_the_doctor_notices_a_folder_that_cannot_be_written(tmp_path):
     finding = doctor.writable(tmp_path / "nowhere")
     assert not finding.right and "no está la carpeta" in finding.there
