@@ -295,7 +295,7 @@ def test_at_a_terminal_it_asks(typed, recorded, monkeypatch, capsys):
             return True
 
     monkeypatch.setattr(sys, "stdin", Terminal(typed))
-    assert approve([Change("ana", "1_mini", 90, 30, ("handed in again",))], False, {"ana": "Ana García"}) is recorded
+    assert approve([Change("ana", "1_mini", 90, 30, ("handed in again",))], {"ana": "Ana García"}) is recorded
     said = capsys.readouterr().out
     assert (
         "1 student changes, 1 goes down" in said

@@ -221,6 +221,7 @@ def grade(
     workers.start(processes, dask)  # they import torch while this process imports the rest
     from tema9.classroom.grading import grade, scores
 
+    asks = sys.stdin.isatty() and not (yes or dry_run)
     with alone_in(course, dry_run):
         done = grade.grade(
             course,
@@ -230,7 +231,7 @@ def grade(
             limits=sandbox.Limits(seconds=seconds, memory=int(memory * 2**30)),
             unsandboxed=no_sandbox,
             again=again,
-            approve=lambda changes: approve(changes, yes, names_of(course)),
+            approve=lambda changes: approve(changes, names_of(course)) if asks else yes,
             dry_run=dry_run,
             student=student,
             note=note,
@@ -245,21 +246,16 @@ def grade(
         say(f"look at {who}, {row.notebook}: {row.outcomes or row.status}", style="yellow")
         if row.flags:
             say(f"  uses {row.flags}", style="yellow")
-    print_changes(done.changes, names)
+    if not asks:
+        print_changes(done.changes, names)
     if done.changes and not done.recorded and not dry_run:
         console.print("nothing of this was recorded; to record it: tema9 grade --yes")
     if unexpected or bad or (done.changes and not done.recorded):
         raise typer.Exit(1)
 
 
-def approve(changes: list["Change"], yes: bool, names: dict[str, str]) -> bool:
-    """Return whether to record changes of recorded scores.
-
-    With `yes`, they are; otherwise they are printed and the person at the terminal is asked. Without a terminal they
-    are not recorded.
-    """
-    if yes or not sys.stdin.isatty():
-        return yes
+def approve(changes: list["Change"], names: dict[str, str]) -> bool:
+    """Print changes of recorded scores, and return whether the person at the terminal wants them recorded."""
     print_changes(changes, names)
     return typer.confirm("Record these changes?")
 
