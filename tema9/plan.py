@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
+from tema9 import graphs
 from tema9.arithmetic import Memory, layer_table
 from tema9.data import Data, Split, as_lenet5
 from tema9.machine import Machine, from_first, processes
 from tema9.prepared import SIDE, centre_256
 from tema9.recipes import Recipe
-from tema9.views import Views, together
+from tema9.views import Draws, Views, together
 
 if TYPE_CHECKING:  # the caller builds the model
     from tema9.models import AlexNet, LeNet5, ZFNet
@@ -156,7 +157,7 @@ def plan(
 
 
 def _time(model, data, recipe, machine, batch_size, repeats=2):
-    """Seconds of a step, the best of some, after one that warms up."""
+    """Seconds of a step, the best of some, after those that warm up and, for a run of graphs, capture it."""
     recipe.require_images(len(data.train), processes())
     views = from_first(lambda: Views.of(data.train.images, recipe))
     shape, dtype = data.train.images.shape[1:], data.train.images[:1].dtype
@@ -164,16 +165,23 @@ def _time(model, data, recipe, machine, batch_size, repeats=2):
     labels = torch.randint(len(data.classes), (batch_size,), device=machine.device)
     (draws,) = together([views.draw(images.shape, torch.Generator())], machine.upload)
     optimizer = torch.optim.SGD(model.parameters(), 1e-9, recipe.momentum, fused=True)
-    forward, seconds = machine.forward_of(model), []
+    forward = machine.forward_of(model)
     model.train()
-    for _ in range(repeats + 1):
-        started = time.perf_counter()
-        inputs = machine.arrange(views.drawn(images, draws))
+
+    def step(count: int, taken: torch.Tensor, drawn: Draws, right: torch.Tensor) -> torch.Tensor:
+        inputs = machine.arrange(views.drawn(taken, drawn))
         with machine.autocast():
-            loss = F.cross_entropy(forward(inputs), labels)
+            loss = F.cross_entropy(forward(inputs), right)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        loss.item()  # waits for a GPU
+        return loss.detach()
+
+    captured = machine.graph and not graphs.why_not(model, machine)
+    take_step, first = (graphs.Graph(step, batch_size, machine.device), graphs.WARM + 1) if captured else (step, 1)
+    seconds = []
+    for _ in range(first + repeats):
+        started = time.perf_counter()
+        take_step(batch_size, images, draws, labels).item()  # waits for a GPU
         seconds.append(time.perf_counter() - started)
-    return min(seconds[1:])
+    return min(seconds[first:])

@@ -7,7 +7,7 @@ import torch
 from played import Played, Tape
 from torch import nn
 
-from tema9 import augment, graphs, models, training
+from tema9 import augment, graphs, models, plan, training
 from tema9.data import Data, Split
 from tema9.machine import Machine
 from tema9.recipes import Recipe
@@ -135,6 +135,13 @@ def test_too_little_memory_for_a_capture_is_no_reason_to_go_on(tapes, monkeypatc
     monkeypatch.setattr(graphs, "capture", capture)
     with pytest.raises(training.OutOfMemory, match="batch_size 4 does not fit"):
         trained(graph=True)
+
+
+def test_a_plan_times_steps_that_are_replayed_as_those_of_the_run_will_be(tapes):
+    model, part = models.build("lenet5"), Split(torch.randn(12, 1, 32, 32), torch.arange(12) % 10)
+    data, recipe = Data("digits", tuple("0123456789"), part, part, part), Recipe(2, 1, 0.01)
+    assert plan.plan(model, data, recipe, Machine(CPU, graph=True)).seconds_per_step > 0
+    assert len(tapes) == 1 and any("_fused_sgd_" in str(func) for func, *_ in tapes[0].calls)
 
 
 def test_a_run_says_once_why_it_has_no_graph(capsys, monkeypatch):

@@ -40,7 +40,7 @@ ALLOWED = {
         "views",
         "wording",
     },
-    "plan": {"arithmetic", "data", "machine", "prepared", "recipes", "views"},
+    "plan": {"arithmetic", "data", "graphs", "machine", "prepared", "recipes", "views"},
     "runs": {
         "checkpoint",
         "data",
