@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shutil
 
 import bs4
 import matplotlib.pyplot as plt
@@ -120,6 +121,27 @@ def test_a_built_site_has_no_problem_and_a_damaged_one_says_which(site, tmp_path
         "a.html: #y leads to a page without that place",
         "a.html: z.png leads nowhere",
     ]
+
+
+def test_every_document_is_a_page():
+    there = {path.relative_to(sources.ROOT).as_posix() for path in (sources.ROOT / "docs").glob("*.md")}
+    assert there <= set(sites.DOCUMENTS.values())
+
+
+@pytest.mark.parametrize("kind", ["a folder of something else", "a file", "a link to nowhere"])
+def test_a_site_replaces_nothing_but_a_site(kind, tmp_path):
+    out = tmp_path / "out"
+    if kind == "a file":
+        out.write_text("notes")
+    elif kind == "a link to nowhere":
+        out.symlink_to(tmp_path / "nowhere")
+    else:
+        shutil.copytree(sources.SOLUTIONS, out)
+        (out / "index.html").write_text("another site")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(FileExistsError, match="is not a site that was built here"):
+        sites.build(out)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_no_page_loads_anything_from_elsewhere(site):

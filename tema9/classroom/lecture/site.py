@@ -13,6 +13,7 @@ import html
 import html.parser
 import importlib.util
 import io
+import os
 import re
 import shutil
 import subprocess
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 WEB = ROOT / "web"
 DECK = "diapositivas.html"
 ZIP = f"{bundle.FOLDER}.zip"
+OWN = ("index.html", "searchindex.js", DECK, ZIP)  # what every site has that was built here
 GITHUB = "https://github.com/"
 USES_ANSWER = "Esta exploración usa tu respuesta: lo que muestra se ve al ejecutarla en tu cuaderno."
 GUIDE = ("Instalar y entregar", "tema9/classroom/authoring/LEEME.md")
@@ -50,6 +52,7 @@ DOCUMENTS = {  # title in the menu: document
     "Slides": "docs/slides.md",
     "Training": "docs/training.md",
     "Commands": "docs/commands.md",
+    "A server": "docs/server.md",
     "The map": "docs/map.md",
     "Contributing": "CONTRIBUTING.md",
     "Security": "SECURITY.md",
@@ -89,20 +92,25 @@ def build(
     """Build the site and return the path of its first page.
 
     Args:
-        out: the folder of the site; what an earlier build left there goes.
+        out: the folder of the site, which replaces what an earlier build left there.
         run: runs a solved notebook; `solved`, with its memory in the folder beside `out`, by default.
         deck: writes the page of the slides to a path.
         figures: of the gallery, by name; all by default.
         track: wraps the list of notebooks to show progress.
 
     Raises:
+        FileExistsError: `out` holds something else than a site.
         RuntimeError: a package is missing.
         BrokenSite: Sphinx complains, or a link leads nowhere.
         slides.NoPackages: MathJax is not there and cannot be fetched.
     """
     require()
-    slides.fetch()
     out = Path(out)
+    if os.path.lexists(out) and not (
+        out.is_dir() and (not any(out.iterdir()) or all((out / one).is_file() for one in OWN))
+    ):
+        raise FileExistsError(f"{out} is not a site that was built here; give --out a new folder, or an empty one")
+    slides.fetch()
     memory = out.parent / f"{out.name}-runs"
     run = run or (lambda source: solved(source, memory))
     with tempfile.TemporaryDirectory() as folder:
@@ -111,7 +119,8 @@ def build(
         _sphinx(source, made)
         if found := problems(made):
             raise BrokenSite("\n".join(found))
-        shutil.rmtree(out, ignore_errors=True)
+        if out.is_dir():
+            shutil.rmtree(out)
         shutil.copytree(made, out)
     return out / "index.html"
 
@@ -492,7 +501,7 @@ class _Links(html.parser.HTMLParser):
 
 
 def problems(folder: str | Path) -> list[str]:
-    """The faults of a built site, a line for each: links that lead nowhere, and what is loaded from elsewhere.
+    """The links of a built site that lead nowhere, a line for each.
 
     Args:
         folder: the folder of the site.
