@@ -89,5 +89,5 @@ def test_a_mark_and_a_comment_given_in_formgrader_are_in_the_feedback_the_report
     assert rows == {"ana": (99.5, "graded"), "eva": (90, "graded"), "luis": (30, "graded")}
     assert "0 answers wait" in " ".join((root / "report.html").read_text(encoding="utf-8").split())
     page = (root / "feedback/ana/1_mini/1_mini.html").read_text(encoding="utf-8")
-    assert "99.5 de 100 puntos" in page and "Un 9.5, por &lt;b&gt;esto&lt;/b&gt;." in page
+    assert "99,5 de 100 puntos" in page and "Un 9.5, por &lt;b&gt;esto&lt;/b&gt;." in page
     assert "hablar de ventanas" not in page and "<script" not in page

@@ -45,7 +45,8 @@ def test_in_notebook_7_a_picture_is_there_once_and_moves(browser, open_page, tmp
         open_page.expected = ["reading 'schema'"]  # Notebook looks for the settings of the extensions that are off
         page = open_page()
         page.set_default_timeout(180_000)  # a kernel imports torch
-        page.goto(f"{served.url}/notebooks/prueba.ipynb?token={served.token}")
+        with page.expect_websocket(lambda one: "/channels" in one.url):  # of the kernel, without which nothing runs
+            page.goto(f"{served.url}/notebooks/prueba.ipynb?token={served.token}")
         page.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()
         page.keyboard.press("Shift+Enter")
         page.locator(".tema9-explorer svg, .tema9-explorer img").first.wait_for()
