@@ -1,6 +1,8 @@
 """The sandbox: what a submission sees, what it may use, and that nothing of one is left for the next."""
 
 import ast
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError
 
 from tema9.classroom import course
-from tema9.classroom.sandbox import border, pool, sandbox
+from tema9.classroom.sandbox import border, linux, pool, sandbox, stopwatch
 from tema9.classroom.sandbox.restarting_process import RestartingProcess
 
 pytestmark = pytest.mark.sandbox
@@ -191,6 +193,73 @@ def test_all_the_cells_of_a_submission_together_have_a_limit_of_time(box, monkey
         assert side.killed("fifth") == "timeout" and side.killed("first") == ""
     finally:
         side.end()
+
+
+@pytest.mark.slow
+def test_a_busy_machine_takes_no_time_from_a_submission(box, monkeypatch):
+    monkeypatch.setattr(box, "limits", sandbox.Limits(seconds=2, total_seconds=3))
+    side = RestartingProcess(box)
+    assert side.run("import time\nbegan = time.process_time()")["error"] is None
+    core = {min(os.sched_getaffinity(0))}
+    os.sched_setaffinity(linux.number_of(side.process.pidfd), core)
+    spin = "import os, sys\nos.sched_setaffinity(0, {int(sys.argv[1])})\nwhile os.getppid() == int(sys.argv[2]): pass"
+    hogs = [subprocess.Popen([sys.executable, "-c", spin, str(*core), str(os.getpid())]) for _ in range(4)]
+    try:
+        for seconds in (1.2, 2.4):  # some six seconds on the clock, each
+            code = f"while time.process_time() < began + {seconds}: pass"
+            assert side.run(code)["error"] is None
+        assert side.run("while True: pass")["error"][0] == "timeout", "what it computes counts"
+    finally:
+        for hog in hogs:
+            hog.kill()
+            hog.wait()
+        side.end()
+
+
+@pytest.mark.parametrize(
+    ("clock", "waited", "computed", "seconds"),
+    [
+        (20, 0, 0, 20),  # asleep
+        (20, 15, 5, 5),  # on a busy machine
+        (20, 19, 40, 20),  # among processes of its own
+        (20, 19.9, 0.1, 2),  # so busy a machine is not waited for
+        (20, 0, 40, 20),  # on two cores
+    ],
+)
+def test_a_stopwatch_counts_no_seconds_without_a_core_but_those_computed(clock, waited, computed, seconds, monkeypatch):
+    now, waits, total = 100.0, {1: 7.0}, 50.0
+    monkeypatch.setattr(stopwatch.linux, "seconds_waited", lambda pid: dict(waits))
+    monkeypatch.setattr(stopwatch.time, "monotonic", lambda: now)
+    watch = stopwatch.Stopwatch(1, lambda: total)
+    watch.look()
+    now, waits, total = now + clock, {1: 7.0, 2: waited}, total + computed
+    watch.look()
+    assert watch.seconds() == pytest.approx(seconds) and watch.clock() == clock
+    waits.clear()
+    assert watch.seconds() == pytest.approx(seconds), "the process has ended, and what it had waited stays known"
+
+
+TRICKLES = """
+import os, socket, time
+for number in range(3, 256):
+    try:
+        link = socket.socket(fileno=os.dup(number))
+        link.send((10**6).to_bytes(8, "big"))
+        break
+    except OSError:
+        pass
+while True:
+    link.send(b"x")
+    time.sleep(0.05)
+"""
+
+
+def test_an_answer_that_comes_byte_by_byte_is_not_waited_for(box, monkeypatch):
+    monkeypatch.setattr(box, "limits", sandbox.Limits(seconds=2))
+    process = box.student_process()
+    with pytest.raises(border.Gone) as gone:
+        process.run(TRICKLES)
+    assert gone.value.outcome == "timeout" and process.pidfd is None
 
 
 def test_the_limit_of_a_submission_follows_that_of_a_cell_unless_it_is_given():

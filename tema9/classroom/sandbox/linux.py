@@ -5,6 +5,7 @@ where it was compiled against headers of Linux 5.3: the Pythons of conda-forge a
 that have both calls.
 """
 
+import contextlib
 import ctypes
 import errno
 import functools
@@ -44,6 +45,29 @@ def send_signal(pidfd: int, number: int) -> None:
         ProcessLookupError: it has ended.
     """
     _checked(_libc().syscall(PIDFD_SEND_SIGNAL, pidfd, number, None, 0))
+
+
+def number_of(pidfd: int) -> int:
+    """Return the number of a process as this one sees it, from its file descriptor; -1 once the process is gone."""
+    with open(f"/proc/self/fdinfo/{pidfd}") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("Pid:"))
+
+
+def seconds_waited(pid: int) -> dict[int, float]:
+    """Return {thread: seconds in which it could have computed and had no core} of a process.
+
+    It is empty where the kernel does not count them, and once the process is gone.
+
+    Source:
+        Linux, Documentation/scheduler/sched-stats.rst, /proc/<pid>/schedstat.
+    """
+    found = {}
+    with contextlib.suppress(OSError):
+        folder = f"/proc/{pid}/task"
+        for thread in os.listdir(folder):
+            with contextlib.suppress(OSError, IndexError), open(f"{folder}/{thread}/schedstat") as file:
+                found[int(thread)] = int(file.read().split()[1]) / 1e9
+    return found
 
 
 def prctl(option: int, *arguments: object) -> None:

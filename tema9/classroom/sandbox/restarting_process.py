@@ -1,6 +1,6 @@
 """A submission's process that is there again after it has died, without the cell that killed it."""
 
-import time
+import contextlib
 from typing import Any
 
 from tema9.classroom.sandbox import border, wire
@@ -25,7 +25,7 @@ class RestartingProcess:
         self.process: Any = None  # the `StudentProcess` that runs now, once there is one
         self.cells: list[str] = []  # the code of the cells that have run
         self.killers = dict(killers or {})  # {the index in `cells` of a cell that killed its process: the outcome}
-        self.until = time.monotonic() + sandbox.limits.total_seconds
+        self.left = sandbox.limits.total_seconds
         self.last: dict[str, int] = {}  # {an exercise: the index in `cells` of its last answer}
 
     def run(self, code: str, exercise: str = "") -> dict[str, Any]:
@@ -62,7 +62,7 @@ class RestartingProcess:
         """Return the line that the check cell of an exercise shows; "" where there is none to be had."""
         try:
             self._ensure_alive()
-            with self.process.within(self._seconds()):
+            with self._within(self._seconds()):
                 return self.process.check(exercise)
         except (border.Gone, wire.NotPlainData):
             return ""
@@ -85,7 +85,7 @@ class RestartingProcess:
             self._ensure_alive()
             known = len(self.killers)
             try:
-                with self.process.within(self._seconds()):
+                with self._within(self._seconds()):
                     return action()
             except border.Gone as gone:
                 if gone.outcome != "kernel-died":
@@ -96,10 +96,17 @@ class RestartingProcess:
 
     def _seconds(self):
         """How long the next thing may take; raises `border.Gone` if the time of the submission is over."""
-        left = self.until - time.monotonic()
-        if left <= 0:
+        if self.left <= 0:
             raise border.Gone("timeout")
-        return min(self.sandbox.limits.seconds, left)
+        return min(self.sandbox.limits.seconds, self.left)
+
+    @contextlib.contextmanager
+    def _within(self, seconds):
+        try:
+            with self.process.within(seconds):
+                yield
+        finally:
+            self.left -= self.process.spent
 
     def _ensure_alive(self):
         while self.process is None or self.process.pidfd is None:
@@ -109,7 +116,7 @@ class RestartingProcess:
                     continue
                 seconds = self._seconds()
                 try:
-                    with self.process.within(seconds):
+                    with self._within(seconds):
                         self.process.run(code)
                         self.process.still_there()
                 except border.Gone as gone:  # it killed the process, perhaps after it had ended; go on without it

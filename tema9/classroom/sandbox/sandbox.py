@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from tema9.classroom.sandbox import isolation, messages
+from tema9.classroom.sandbox import isolation, linux, messages
 
 if TYPE_CHECKING:
     from tema9.classroom.sandbox.student_process import StudentProcess
@@ -46,7 +46,7 @@ class Limits:
     """What a submission may use.
 
     Args:
-        seconds: that a cell may take, and that the tests of a cell may take.
+        seconds: that a cell may take, and that the tests of a cell may take, as a `Stopwatch` counts them.
         total_seconds: that all the cells and tests of a submission may take; by default those of 15 cells.
         cpu_seconds: that a process may compute.
         memory: bytes that a process may have beyond what it starts with.
@@ -192,10 +192,7 @@ class Sandbox:
         """Return where a path inside of a fork is seen from outside."""
         if self.unsandboxed:
             return Path(path)
-        ((_, number),) = (
-            line.split() for line in Path(f"/proc/self/fdinfo/{pidfd}").read_text().splitlines() if "Pid:" in line[:4]
-        )
-        return Path(f"/proc/{number}/root{path}")
+        return Path(f"/proc/{linux.number_of(pidfd)}/root{path}")
 
     @property
     def writable(self) -> Path:
@@ -240,6 +237,15 @@ class Sandbox:
                 memory = process.memory_info()
                 own += memory.rss - memory.shared
         return len(below) > self.limits.processes or own > 2 * self.limits.memory + self.limits.disk_bytes
+
+    def computed(self) -> float:
+        """Return the seconds that the processes inside have computed, with those that they have started."""
+        assert self.process is not None, "the sandbox has started"
+        seconds = 0.0
+        for process in _below(self.process.pid):
+            with contextlib.suppress(psutil.Error):
+                seconds += sum(process.cpu_times()[:4])
+        return seconds
 
     def _fork(self, kind):
         """Return (link, pidfd, pid) of a fork that has done all that `isolation` asks of it."""

@@ -8,13 +8,13 @@ import os
 import select
 import signal
 import socket
-import time
 from collections.abc import Iterable, Iterator, Set
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
 from tema9.classroom.sandbox import border, linux, messages, wire
+from tema9.classroom.sandbox.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from tema9.classroom.sandbox.sandbox import Sandbox
@@ -38,16 +38,19 @@ class StudentProcess:
         self.sandbox, self.limits, self.link, self.pid, self.number = sandbox, sandbox.limits, link, pid, 0
         self.pidfd: int | None = pidfd  # None when the process has ended
         self.random: torch.Tensor | None = None  # the state of torch's random numbers at the last call
-        self.deadline: float | None = None
+        self.work: tuple[Stopwatch, float] | None = None  # what is being done, and the seconds that it may take
+        self.spent = 0.0  # seconds, on the last work
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[Self]:
-        """Give the process so many seconds for all that it is asked inside the `with`."""
-        self.deadline = time.monotonic() + seconds
+        """Give the process so many seconds for all that it is asked inside the `with`; they are in `spent` after it."""
+        assert self.pidfd is not None, "the process has not been ended"
+        watch = Stopwatch(linux.number_of(self.pidfd), self.sandbox.computed)
+        self.work = watch, seconds
         try:
             yield self
         finally:
-            self.deadline = None
+            self.work, self.spent = None, watch.seconds()
 
     def run(self, code: str) -> dict[str, Any]:
         """Run a cell.
@@ -110,13 +113,16 @@ class StudentProcess:
         content = wire.encode(request | {"number": self.number})
         if self.pidfd is None:
             raise border.Gone("kernel-died")
-        deadline = self.deadline or time.monotonic() + self.limits.seconds
+        if self.work is None:
+            with self.within(self.limits.seconds):
+                return self._answer(content)
+        return self._answer(content)
+
+    def _answer(self, content):
         try:
-            self.link.settimeout(max(0.01, deadline - time.monotonic()))
+            self.link.settimeout(self.work[1])
             messages.send(self.link, content)
-            self._wait(deadline)
-            self.link.settimeout(max(0.01, deadline - time.monotonic()))
-            content = messages.receive(self.link, self.limits.answer_bytes)
+            content = messages.receive(self.link, self.limits.answer_bytes, self._wait)
         except TimeoutError:
             self._gone("timeout")
         except ValueError:
@@ -130,12 +136,19 @@ class StudentProcess:
                 return answer
         raise wire.NotPlainData("what came back answers no question")
 
-    def _wait(self, deadline):
-        """Wait for the first byte of an answer; from time to time, look whether the process uses more than it may."""
-        step = SECONDS_BETWEEN_LOOKS
-        while not select.select([self.link], [], [], max(0, min(step, deadline - time.monotonic())))[0]:
-            if time.monotonic() >= deadline:
+    def _wait(self):
+        """Wait for the next bytes of an answer; from time to time, look whether the process uses more than it may."""
+        watch, most = self.work
+        while True:
+            left = most - watch.clock()
+            if left <= 0:
+                watch.look()
+                left = most - watch.seconds()
+            if left <= 0:
                 raise TimeoutError
+            if select.select([self.link], [], [], min(SECONDS_BETWEEN_LOOKS, left))[0]:
+                return
+            watch.look()
             if self.sandbox.exceeds():
                 self._gone("memory")
 
