@@ -11,7 +11,7 @@ from running import grade_class, run
 
 from tema9.classroom.grading import identities, people
 from tema9.classroom.grading.identities import HandedIn
-from tema9.classroom.publishing.export import scale_of
+from tema9.classroom.publishing.export import scale_of, write_book
 from tema9.classroom.rules import Rules
 
 ENROLLED = [
@@ -140,6 +140,13 @@ def test_a_spreadsheet_has_numbers_and_a_sheet_of_exercises_and_no_formula(root,
     cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row]
     assert {cell.data_type for cell in cells} <= {"s", "n"}, "no formula"
     assert "'=HYPERLINK" in str(marks["luis"][1])
+
+
+@pytest.mark.parametrize("word", ["INF", "NaN", "infinity", "1_0", "٣", "1e999", "0x1", ""])
+def test_a_mark_in_words_is_a_text_in_a_spreadsheet_whatever_it_looks_like(word, tmp_path):
+    write_book(tmp_path / "x.xlsx", {"marks": [["student", "name", "email", "mark"], ["ana", "Ana", "", word]]})
+    cell = openpyxl.load_workbook(tmp_path / "x.xlsx")["marks"].cell(2, 4)
+    assert (cell.value or "", cell.data_type) == (word, "s" if word else "n")
 
 
 WORKSHEET = (

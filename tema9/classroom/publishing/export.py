@@ -4,6 +4,7 @@ A work that was not handed in has no mark, unless the teacher asks for a 0. `pla
 and Canvas give.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -284,7 +285,4 @@ def write_book(path: str | Path, sheets: dict[str, Iterable[Line]]) -> None:
 
 
 def _number(text):
-    try:
-        return float(text)
-    except ValueError:
-        return None
+    return float(text) if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?(e[+-][0-9]{1,2})?", text) else None  # not of INF
