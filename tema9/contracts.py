@@ -31,8 +31,9 @@ class Unlike(AssertionError):
 def plain(value: Any, subject: str = RETURNED) -> Any:
     """Return a value of any type as plain data: the form in which all contracts see it.
 
-    Numbers become `int`, `float` or `bool`, complex ones if they have no imaginary part; sequences and iterators become lists; mappings become dicts; arrays and
-    tensors of any kind become arrays of numpy, and those without axes, numbers.
+    Numbers become `int`, `float` or `bool`, complex ones if they have no imaginary part; sequences and iterators
+    become lists; mappings become dicts; arrays and tensors of any kind become arrays of numpy, and those without axes,
+    numbers.
 
     Raises:
         Unlike: it is, or holds, something else.

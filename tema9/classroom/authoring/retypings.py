@@ -136,7 +136,7 @@ RETYPINGS: dict[str, Retyping] = {
     "np.array -> complex": _leaves((np.ndarray,), lambda a: a.astype(complex) if a.dtype.kind == "f" else a),
     "float -> expression": _leaves((float,), _Expression),
     "str -> subclass": _leaves((str,), type("Text", (str,), {})),
-    "str -> Enum": _leaves((str,), lambda s: enum.Enum("Word", {"VALUE": s}, type=str).VALUE),
+    "str -> Enum": _leaves((str,), lambda s: next(iter(enum.Enum("Word", {"VALUE": s}, type=str)))),
     "dict -> OrderedDict": _containers((dict,), collections.OrderedDict),
     "dict -> defaultdict": _containers((dict,), lambda v: collections.defaultdict(int, v)),
     "dict -> ChainMap": _containers((dict,), collections.ChainMap),
