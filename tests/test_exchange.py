@@ -245,7 +245,7 @@ def test_a_folder_that_is_gone_when_it_is_looked_at_stops_nobody(course, hand_in
     def listed(place):
         with scan(place) as entries:
             found = list(entries)
-        if gone.exists():
+        if isinstance(place, int) and gone.exists():
             gone.rename(course.root / "away")
         yield iter(found)
 

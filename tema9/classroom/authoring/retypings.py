@@ -80,6 +80,13 @@ class _Expression:
         return self.value
 
 
+def _word(value):
+    class Word(str, enum.Enum):  # noqa: UP042 - a StrEnum prints its value
+        VALUE = value
+
+    return Word.VALUE
+
+
 def _enum(value):
     return enum.IntEnum("Sizes", {"VALUE": value}).VALUE if type(value) is int else value
 
@@ -136,7 +143,7 @@ RETYPINGS: dict[str, Retyping] = {
     "np.array -> complex": _leaves((np.ndarray,), lambda a: a.astype(complex) if a.dtype.kind == "f" else a),
     "float -> expression": _leaves((float,), _Expression),
     "str -> subclass": _leaves((str,), type("Text", (str,), {})),
-    "str -> Enum": _leaves((str,), lambda s: next(iter(enum.Enum("Word", {"VALUE": s}, type=str)))),
+    "str -> Enum": _leaves((str,), _word),
     "dict -> OrderedDict": _containers((dict,), collections.OrderedDict),
     "dict -> defaultdict": _containers((dict,), lambda v: collections.defaultdict(int, v)),
     "dict -> ChainMap": _containers((dict,), collections.ChainMap),
