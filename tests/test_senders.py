@@ -194,5 +194,5 @@ def test_the_names_that_the_teachers_page_shows_are_read_as_it_says():
                 "Ana" in sender.name
                 or "agarcia" in (sender.name, sender.number.rpartition("_")[2])
                 or "anon" in path
-                or ("garcía" in sender.name)
+                or "garc" in sender.name  # Canvas leaves the í out of the names of files of a quiz
             ), path
