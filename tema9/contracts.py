@@ -18,6 +18,7 @@ import torch
 
 KINDS = "biuf"  # of the elements of an array: bool, int, unsigned, float
 LONGEST = 10_000_000  # elements of a sequence; an iterator may have no end
+BUILTINS = {int: int.__int__, float: float.__float__, str: str.__str__}
 RETURNED = "tu función devuelve"
 
 Contract = Callable[..., Any]
@@ -30,8 +31,9 @@ class Unlike(AssertionError):
 def plain(value: Any, subject: str = RETURNED) -> Any:
     """Return a value of any type as plain data: the form in which all contracts see it.
 
-    Numbers become `int`, `float` or `bool`; sequences and iterators become lists; mappings become dicts; arrays and
-    tensors of any kind become arrays of numpy, and those without axes, numbers.
+    Numbers become `int`, `float` or `bool`, complex ones if they have no imaginary part; sequences and iterators
+    become lists; mappings become dicts; arrays and tensors of any kind become arrays of numpy, and those without axes,
+    numbers.
 
     Raises:
         Unlike: it is, or holds, something else.
@@ -53,13 +55,15 @@ def _plain(value, subject):
             return _plain(value.tolist(), subject)
         if value.dtype.kind == "U" and value.ndim == 0:
             return str(value)
+        if value.dtype.kind == "c" and not np.any(value.imag):
+            return _plain(value.real, subject)
         if value.dtype.kind not in KINDS:
             raise Unlike(f"{subject} una matriz de elementos {value.dtype}, y se piden números")
         made = np.array(value, dtype=np.float64 if value.dtype.itemsize > 8 else None, subok=False)
         return made.item() if made.ndim == 0 else made
-    for builtin in (int, float, str):  # an IntEnum and the like
+    for builtin, itself in BUILTINS.items():  # an Enum and the like, whatever they print
         if isinstance(value, builtin):
-            return builtin(value)
+            return itself(value)
     if isinstance(value, Rational):
         return int(value) if value.denominator == 1 else float(value)
     if isinstance(value, Real | Decimal):
@@ -71,6 +75,10 @@ def _plain(value, subject):
     if hasattr(value, "__array__") and not isinstance(value, type):
         return _plain(np.asarray(value), subject)
     if isinstance(value, bytes | bytearray) or not isinstance(value, Iterable):
+        if hasattr(kind, "__complex__") or hasattr(kind, "__float__"):  # of sympy, mpmath and the like
+            exact = _exact(value)
+            if exact is not None:
+                return exact
         raise Unlike(f"{subject} {_shown(value)}, y se piden números, textos, listas, tuplas, diccionarios o matrices")
     items = []
     for item in value:
@@ -78,6 +86,15 @@ def _plain(value, subject):
             raise Unlike(f"{subject} más de {LONGEST} elementos")
         items.append(_plain(item, subject))
     return items
+
+
+def _exact(value):
+    """The number that an object stands for, if it is one and real; None otherwise."""
+    try:
+        made = complex(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return None if made.imag else made.real
 
 
 def _as_numpy(tensor, subject):

@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import sqlite3
 import zipfile
+from pathlib import Path
 
 import mini
 import pytest
@@ -13,6 +14,7 @@ from tema9.classroom.course import Course
 from tema9.classroom.grading import people
 from tema9.classroom.grading.record import Record
 from tema9.classroom.publishing import archive, similar
+from tema9.classroom.publishing.archive import AWAY
 from tema9.classroom.rules import RULES
 
 OWN = mini.size("return sum(1 for paso in range(0, n - f + 1, s) if paso >= 0)  # cuento los pasos")
@@ -87,6 +89,32 @@ def test_what_cannot_be_archived_leaves_the_course_as_it_was(opened, tmp_path, m
         name: text for name, text in before.items() if name != ".lock"
     }
     assert not (tmp_path / "broken.zip").exists()
+
+
+@pytest.mark.parametrize("error", [OSError(13, "Permission denied"), KeyboardInterrupt()], ids=repr)
+def test_a_class_is_taken_out_of_its_folder_whole_or_not_at_all(opened, tmp_path, monkeypatch, error):
+    (tmp_path / "elsewhere").mkdir()
+    shutil.move(opened.root / "submitted", tmp_path / "elsewhere")
+    (opened.root / "submitted").symlink_to(tmp_path / "elsewhere" / "submitted")  # on another disk, say
+    (opened.root / "gradebook.db-journal").write_bytes(b"of the class that is over")
+    before, rename = files(opened.root), Path.rename
+    many = sum(1 for path in opened.root.iterdir() if path.name not in (".lock", RULES, "rehearsal"))
+    for stop in range(many):
+        left = iter(range(stop))
+
+        def stopped(path, target, left=left):
+            if AWAY in str(target) and next(left, None) is None:
+                raise error
+            return rename(path, target)
+
+        with monkeypatch.context() as patch, pytest.raises(type(error)):
+            patch.setattr(Path, "rename", stopped)
+            archive.start_anew(opened)
+        assert files(opened.root) == before, stop
+    (opened.root / f"{AWAY}old").mkdir()
+    archive.start_anew(opened)
+    assert {path.name for path in opened.root.iterdir()} - {".lock"} == {RULES, "rehearsal"}
+    assert list((tmp_path / "elsewhere").rglob("*.ipynb")), "what a link leads to is not ours to remove"
 
 
 def test_the_answers_of_an_earlier_class_are_recognised_from_its_file_and_from_its_folder(opened, source, tmp_path):

@@ -1,6 +1,7 @@
 """Contracts: the types that are the same value, the words in which others are refused, and when values are close."""
 
 import collections
+import datetime
 import decimal
 import enum
 import fractions
@@ -8,6 +9,7 @@ import math
 
 import numpy as np
 import pytest
+import sympy
 import torch
 
 from tema9 import contracts
@@ -57,11 +59,48 @@ def test_what_is_no_integer_is_refused_in_words(value, words):
 
 @pytest.mark.parametrize(
     "value",
-    [2.5, np.float32(2.5), torch.tensor(2.5), decimal.Decimal("2.5"), fractions.Fraction(5, 2), np.longdouble(2.5)],
+    [
+        2.5,
+        np.float32(2.5),
+        torch.tensor(2.5),
+        decimal.Decimal("2.5"),
+        fractions.Fraction(5, 2),
+        np.longdouble(2.5),
+        2.5 + 0j,
+        np.complex64(2.5),
+        np.array(2.5 + 0j),
+        torch.tensor(2.5 + 0j),
+        sympy.sqrt(sympy.Rational(25, 4)),
+        sympy.sqrt(2) ** 2 * 5 / 4,
+        torch.tensor(2.5, dtype=torch.bfloat16),
+    ],
     ids=repr,
 )
 def test_a_number_is_one_in_every_type(value):
     assert contracts.number(value) == 2.5 and type(contracts.number(value)) is float
+
+
+@pytest.mark.parametrize(
+    "value",
+    [2.5 + 1j, np.array([2.5, 1j]), torch.tensor(1j), sympy.Symbol("x"), sympy.sqrt(-2), datetime.timedelta(1), "2.5"],
+    ids=repr,
+)
+def test_what_is_no_real_number_is_refused(value):
+    with pytest.raises(contracts.Unlike, match="tu función devuelve"):
+        contracts.number(value)
+
+
+def test_a_word_is_itself_whatever_it_prints():
+    words = [
+        enum.Enum("Word", {"A": "no-eval"}, type=str).A,
+        enum.StrEnum("Word", {"A": "no-eval"}).A,
+        np.str_("no-eval"),
+        np.array("no-eval"),
+        type("Word", (str,), {"__str__": lambda self: "otra"})("no-eval"),
+    ]
+    assert [contracts.text(word) for word in words] == ["no-eval"] * 5
+    shown = type("Side", (int,), {"__str__": lambda self: "28 px", "__int__": lambda self: 0})(28)
+    assert contracts.integer(shown) == 28
 
 
 @pytest.mark.parametrize(

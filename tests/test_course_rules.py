@@ -105,6 +105,26 @@ def test_a_deadline_that_is_set_afterwards_is_shown_first_and_then_taken_from_wh
     assert in_nbgrader(root)["luis"][2:4] == (10, 11 * 3600 + 60)
 
 
+def test_days_more_of_a_student_whom_the_rules_call_otherwise_than_by_id_stay_when_they_are_recorded(root):
+    with Record(open_cohort(root).course) as record:
+        record.enroll([{"id": "luis", "email": "luis@uni.es"}])
+    for name in ("luis@uni.es", "LUIS", "Luis@Uni.es"):
+        say(root, DEADLINE + f'extensions = {{ "{name}" = 1 }}\n')
+        assert graded(root)[1]["luis"] == (20, 100)
+        assert not graded(root)[0].changes and rules.are_recorded(root)
+        assert {row.student: row.lost for row in scores.scores(open_cohort(root))}["luis"] == 10
+        say(root, "")
+        graded(root)
+
+
+def test_nbgrader_counts_the_days_more_as_we_do_where_the_clocks_change_between(root):
+    text = 'timezone = "Europe/Madrid"\n' + DEADLINE.replace("2026-12-01T23:59:00+01:00", "2026-10-24T23:59:00+02:00")
+    say(root, text + "extensions = { luis = 30 }\n")
+    done, _ = graded(root)
+    late = {row.student: row.seconds_late for row in done.rows}["luis"]
+    assert late == in_nbgrader(root)["luis"][3] == 9 * 24 * 3600 + 11 * 3600 + 60
+
+
 def test_nbgrader_s_own_step_for_late_submissions_takes_the_same_points(root):
     say(root, DEADLINE.replace("percent = 10", "percent = 10, grace_minutes = 5"))
     graded(root)

@@ -3,6 +3,7 @@
 Here all accounts are one: the name that its owner has is given by a fixture.
 """
 
+import contextlib
 import os
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ import pytest
 from nbgrader.auth import Authenticator
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.exchange import default
-from nbgrader.utils import notebook_hash
+from nbgrader.utils import notebook_hash, parse_utc
 from traitlets.config import Config
 
 from tema9.classroom import sources
@@ -217,6 +218,39 @@ def test_a_link_beside_a_notebook_is_not_followed(course, hand_in):
     assert taken(course).submissions == [("alu1", NOTEBOOK)]
     beside = sorted(path.name for path in course.submitted("alu1", NOTEBOOK).parent.iterdir())
     assert beside == [f"{NOTEBOOK}.ipynb", "timestamp.txt"]
+
+
+def test_what_a_student_writes_beside_a_notebook_keeps_nobody_from_their_page(course, hand_in):
+    """One byte that is no text, or a file that is not there, ends nbgrader's `release_feedback` for the whole class."""
+    folder, there = hand_in('{"right": 1}', NOW), course.submitted("alu1", NOTEBOOK).parent
+    times = [b"\xff ayer", b"1999-01-01 00:00:00 UTC", None]
+    for secret in (b"\xff\xfe", b"", b"a\0b", b"two\nlines", "clave \u202e".encode(), b"x" * 5000, None):
+        said = times[len(secret or b"") % 3]
+        for name, content in ((exchange.SECRET, secret), (exchange.TIMESTAMP, said)):
+            (folder / name).unlink(missing_ok=True)
+            if content is not None:
+                (folder / name).write_bytes(content)
+        done = taken(course)
+        assert done.submissions == [("alu1", NOTEBOOK)]
+        assert any("no secret of nbgrader's" in line for line in done.left_out)
+        assert not (there / exchange.SECRET).exists()
+        assert parse_utc((there / exchange.TIMESTAMP).read_text()) == NOW.replace(tzinfo=None)
+
+
+def test_a_folder_that_is_gone_when_it_is_looked_at_stops_nobody(course, hand_in, monkeypatch):
+    hand_in('{"right": 1}', NOW - timedelta(hours=1))
+    gone, scan = hand_in('{"gone": 1}', secret="gone"), os.scandir
+
+    @contextlib.contextmanager
+    def listed(place):
+        with scan(place) as entries:
+            found = list(entries)
+        if isinstance(place, int) and gone.exists():
+            gone.rename(course.root / "away")
+        yield iter(found)
+
+    monkeypatch.setattr(exchange.os, "scandir", listed)
+    assert taken(course).submissions == [("alu1", NOTEBOOK)] and text_of(course) == '{"right": 1}'
 
 
 def test_what_changes_under_the_reader_is_not_read_either(course, hand_in, monkeypatch):

@@ -1,5 +1,8 @@
 """Scores for Moodle, Canvas and spreadsheets: what each takes of them, and nothing that a spreadsheet runs."""
 
+import gc
+import random
+import sys
 import zipfile
 
 import mini
@@ -11,7 +14,8 @@ from running import grade_class, run
 
 from tema9.classroom.grading import identities, people
 from tema9.classroom.grading.identities import HandedIn
-from tema9.classroom.publishing.export import scale_of
+from tema9.classroom.publishing import platforms
+from tema9.classroom.publishing.export import scale_of, write_book
 from tema9.classroom.rules import Rules
 
 ENROLLED = [
@@ -140,6 +144,37 @@ def test_a_spreadsheet_has_numbers_and_a_sheet_of_exercises_and_no_formula(root,
     cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row]
     assert {cell.data_type for cell in cells} <= {"s", "n"}, "no formula"
     assert "'=HYPERLINK" in str(marks["luis"][1])
+
+
+@pytest.mark.parametrize("word", ["INF", "NaN", "infinity", "1_0", "٣", "1e999", "0x1", ""])
+def test_a_mark_in_words_is_a_text_in_a_spreadsheet_whatever_it_looks_like(word, tmp_path):
+    write_book(tmp_path / "x.xlsx", {"marks": [["student", "name", "email", "mark"], ["ana", "Ana", "", word]]})
+    cell = openpyxl.load_workbook(tmp_path / "x.xlsx")["marks"].cell(2, 4)
+    assert (cell.value or "", cell.data_type) == (word, "s" if word else "n")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: write_book(path, {"marks": [["student", "name"], ["ana", "Ana"]]}),
+        lambda path: platforms.write_zip(
+            path, {f"{n}.html": bytes(random.Random(n).randbytes(500)) for n in range(20)}
+        ),
+    ],
+    ids=["workbook", "zip"],
+)
+def test_a_file_that_does_not_fit_is_one_error_and_leaves_nothing(write, tmp_path, monkeypatch):
+    resource = pytest.importorskip("resource")
+    complaints, (soft, hard) = [], resource.getrlimit(resource.RLIMIT_FSIZE)
+    monkeypatch.setattr(sys, "unraisablehook", complaints.append)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, hard))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            write(tmp_path / "x")
+        gc.collect()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not complaints and not list(tmp_path.iterdir())
 
 
 WORKSHEET = (

@@ -23,6 +23,7 @@ def of(body, head="def f(x, y=2):"):
         ("return x // 3", "return x // 3", "return x / 3"),
         ("return x // 3", "return x // 3", "return x // 4"),
         ("return x // 3", "return x // 3", "return round(x / 3)"),
+        ("return x // 3", "return x // 3", "return 3 // x"),
         ("return x < y", "return x < y", "return x <= y"),
         ("return x and y", "return x and y", "return x or y"),
         ("return x[1:]", "return x[1:]", "return x[1 + 1:]"),

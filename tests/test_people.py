@@ -201,6 +201,27 @@ def test_two_e_mails_with_one_local_part_are_two_students(tmp_path):
     assert [one["id"] for one in people.read(written(tmp_path, text))] == ["ana@uni.es", "ana@alumnos.uni.es", "eva"]
 
 
+def test_no_two_students_have_ids_that_differ_only_in_capital_letters(tmp_path):
+    """A Mac and Windows would put both into one folder."""
+    lists = {
+        "usuario,nombre\nAna,Ana Gil\nana,Ana Ruiz\nANA,Ana Sanz\n": 3,
+        "usuario,nombre\nstraße,Ana Gil\nSTRASSE,Eva Gil\n": 2,
+        "nombre,correo\nAna,ana@a.es\nEva,ANA@b.es\n": 2,
+        "nombre,correo\nAna,ana@a.es\nAna,Ana@A.es\n": 1,
+    }
+    for text, count in lists.items():
+        ids = [one["id"].casefold() for one in people.read(written(tmp_path, text))]
+        assert len(ids) == len(set(ids)) == count, text
+    with pytest.raises(ValueError, match="twice"):
+        people.read(written(tmp_path, "nombre,correo\nAna,ana@a.es\nEva,ANA@a.es\n"))
+
+
+@pytest.mark.parametrize("hidden", ["\u200b", "\ufeff", "\u200e", "\u2060", "\u00a0", "\u202f\u200b", "\x7f", "\u00ad"])
+def test_what_nobody_sees_around_a_cell_is_no_part_of_it(hidden, tmp_path):
+    text = f"Nombre,Correo{hidden}\n{hidden}Inés,{hidden}ines@uni.es{hidden}\n"
+    assert people.read(written(tmp_path, text)) == [{"id": "ines", "first_name": "Inés", "email": "ines@uni.es"}]
+
+
 def test_a_student_of_two_groups_has_two_equal_rows(tmp_path):
     assert len(people.read(written(tmp_path, "usuario,nombre\nana,Ana\nana,Ana\neva,Eva\n"))) == 2
 
@@ -218,7 +239,9 @@ def person(id, name="", **rest):
         (person("ana.gil", "Ana Gil", email="ana.gil@x"), person("agil", "Ana Gil", lms_user_id="7"), {"agil"}),
         (person("ana", "Ana Gil Ruiz", email="A@X"), person("agil", "Ana Gil", email="a@x"), {"agil"}),
         (person("p", "Ana Gil", participants="4"), person("agil", "Ana Gil", participants="3"), {"agil"}),
+        (person("AGIL", "Ana Gil"), person("agil", "Ana Gil"), {"agil"}),
         # another Ana Gil
+        (person("AGIL", "Ane Gil", email="ane@x"), person("agil", "Ana Gil", email="ana@x"), {"agil", "ane@x"}),
         (person("ana2", "Ana Gil", lms_user_id="8"), person("ana", "Ana Gil", lms_user_id="7"), {"ana", "ana2"}),
         (person("ana", "Ana Ruiz", email="ana@y"), person("ana", "Ana Gil", email="ana@x"), {"ana", "ana@y"}),
     ],

@@ -6,8 +6,10 @@ import itertools
 import random
 import re
 import tomllib
+import unicodedata
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from zoneinfo import ZoneInfo
 
 import mini
 import pytest
@@ -15,6 +17,7 @@ import pytest
 from tema9.classroom import rules
 from tema9.classroom.rules import Penalty, Rules, RulesError, Scale
 
+HOUR = timedelta(hours=1)
 PEOPLE = {name: name for name in ("ana", "luis", "eva.gil")} | {"ana@uni.es": "ana"}
 GOOD = """
 timezone = "Europe/Madrid"
@@ -147,6 +150,10 @@ def test_every_example_in_the_file_can_be_taken_as_it_stands(tmp_path):
         ("[extensions]\nanna = 3", "[extensions]", "unknown student 'anna'; expected ana, perhaps"),
         ("[extensions]\nana = -3", "[extensions] ana", "-3"),
         ("[extensions]\nana = 99999", "[extensions] ana", "3650"),
+        ('[extensions]\nana = 3\n"Ana@uni.es" = 5', "[extensions]", "ana is there twice; expected one line a student"),
+        ('[scale.letters]\n" " = 0', "[scale.letters]", "' ' is no name"),
+        ('[teams]\n"" = ["ana"]', "[teams]", "'' is no name"),
+        ('[markers]\n"mar\\u001bta" = 1', "[markers]", "is no name; expected letters that can be seen"),
         ("[extensions]\neva.gil = 3", "[extensions]", 'a name with a point in quotes: "eva.gil" = 3'),
         ('[exercises]\nn1-siez = "full"', "[exercises]", "unknown exercise 'n1-siez'; expected n1-size, perhaps"),
         ('[exercises]\nn1-size = "none"', "[exercises] n1-size", 'expected "nobody" or "full"'),
@@ -225,9 +232,36 @@ def test_a_file_with_letters_lost_or_doubled_is_read_or_refused_in_one_line():
     assert 100 < refused < 400
 
 
-def test_the_hour_that_comes_twice_is_meant_the_second_time():
-    said = read('timezone = "Europe/Madrid"\n[notebooks.1_mini]\ndeadline = 2026-10-25T02:30:00\n')
-    assert said.deadline("1_mini", "ana").astimezone(UTC) == datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
+def test_whoever_s_name_is_written_with_accents_of_their_own_is_found():
+    written = unicodedata.normalize("NFD", "peña")
+    assert read(f'[extensions]\n" {written}" = 3', {"peña": "peña"}).extensions == {"peña": 3}
+
+
+@pytest.mark.parametrize("zone", ["Europe/Madrid", "Atlantic/Canary", "America/Santiago", "Australia/Lord_Howe"])
+@pytest.mark.parametrize("offset", [False, True])
+@pytest.mark.parametrize("days", [0, 1, 0.5, 30])
+def test_nobody_is_late_before_the_clock_has_passed_the_deadline_also_where_clocks_change(zone, offset, days):
+    """The deadlines of a year in which clocks change: from eleven in the evening on, in the night in which they do."""
+    there = ZoneInfo(zone)
+    days_of_year = [datetime(2026, 1, 1, 12, tzinfo=there) + timedelta(days=day) for day in range(365)]
+    changes = [one for one, next_ in itertools.pairwise(days_of_year) if one.utcoffset() != next_.utcoffset()]
+    assert len(changes) == 2
+    for change, minutes in itertools.product(changes, range(11 * 60, 17 * 60, 30)):
+        wall = change.astimezone(there).replace(tzinfo=None) + timedelta(minutes=minutes)
+        written = wall.replace(tzinfo=there) if offset else wall
+        exact = written.astimezone(UTC).isoformat() if offset else wall.isoformat()
+        wall = written.astimezone(UTC).astimezone(there).replace(tzinfo=None) if offset else wall  # that there is
+        text = f'timezone = "{zone}"\n[notebooks.1_mini]\ndeadline = {exact}\nextensions = {{ ana = {days} }}\n'
+        said = read(text)
+        last = wall + timedelta(days=days)
+        for minute in range(-150, 151, 15):
+            when = last.replace(tzinfo=there).astimezone(UTC) + timedelta(minutes=minute)
+            clock, late = when.astimezone(there).replace(tzinfo=None), said.seconds_late("1_mini", "ana", when)
+            unclear = offset and not days  # the second of two hours that the clock shows alike
+            assert not late or clock > last or unclear, (zone, text, when)
+            assert late or clock <= last + HOUR, (zone, text, when)
+        if offset and not days:
+            assert said.deadline("1_mini", "ana").timestamp() == written.timestamp()
 
 
 @pytest.mark.parametrize("per", ["day", "hour", "submission"])

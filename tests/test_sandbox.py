@@ -116,6 +116,20 @@ def test_nothing_of_the_course_is_to_be_seen(work):
 
 
 @pytest.mark.bubblewrap
+def test_the_python_that_was_started_through_a_link_or_a_folder_above_is_found_in_the_sandbox(tmp_path, monkeypatch):
+    """As `../.venv/bin/python -m tema9`, and in a home that is a link to another disk."""
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "home").symlink_to(Path(sys.executable).parent)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "inside" / ".." / "home" / Path(sys.executable).name))
+    assert sandbox.why_not.__wrapped__() == ""
+    made = sandbox.Sandbox()
+    try:
+        assert said(made.student_process(), "import sys; print(sys.prefix)") == sys.prefix
+    finally:
+        made.close()
+
+
+@pytest.mark.bubblewrap
 def test_where_the_command_was_given_is_not_to_be_seen(tmp_path, monkeypatch):
     """`python -m` puts the working directory into sys.path, a course folder or a home; PYTHONPATH what it likes."""
     (tmp_path / "gradebook.db").touch()

@@ -1224,7 +1224,7 @@ ten_views(np.zeros((2, 3, 6, 6)), 4).shape
 # Una imagen de 6 x 6 con sus números en orden: recorta las cuatro esquinas y el centro, y añade el espejo de cada una.
 np.array(sorted(ten_views(np.arange(36.0).reshape(1, 1, 6, 6), 4).reshape(-1, 16).tolist()))
 # Una imagen que no es cuadrada.
-np.array(sorted(ten_views(np.arange(35.0).reshape(1, 1, 7, 5) % 13, 3).reshape(-1, 9).tolist()))
+np.array(sorted(ten_views(np.arange(63.0).reshape(1, 1, 7, 9) % 13, 3).reshape(-1, 9).tolist()))
 # Dos imágenes en color: cada vista lleva las dos, en su orden.
 np.array(sorted(ten_views(np.arange(294.0).reshape(2, 3, 7, 7) * 5 % 59, 5).reshape(10, -1).tolist()))
 # Las imágenes que te dan tienen que quedar como estaban.

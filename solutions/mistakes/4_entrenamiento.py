@@ -512,6 +512,10 @@ def difference(rates, w=1.0, momentum=0.9, weight_decay=5e-4):
     return gaps
 
 
+# %% equivalent="n4-equivalence"
+# The difference is taken without its sign.
+# differences.append(abs(ours - theirs)) => differences.append(abs(theirs - ours))
+
 # %% [markdown]
 # ## n4-parameter-groups
 

@@ -5,8 +5,10 @@ A file that says something wrong is refused in one line, before anything is done
 
 import difflib
 import itertools
+import json
 import math
 import tomllib
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime, time, timedelta, tzinfo
@@ -20,11 +22,13 @@ from tema9.files import atomic_write
 
 RULES = "course.toml"  # of a course folder
 RECORDED = f"receipts/{RULES}"  # a copy of it: the rules that the recorded scores follow
+WHO = b"\n# Students by the names that they had when this was recorded: "  # the last line of that copy begins so
 ROUNDINGS = {"half up": ROUND_HALF_UP, "half even": ROUND_HALF_EVEN, "up": ROUND_CEILING, "down": ROUND_FLOOR}
 NOBODY, FULL = "nobody", "full"  # for whom an exercise counts, if not for those who earned its points
 SECONDS = {"day": 86_400.0, "hour": 3_600.0, "submission": math.inf}  # of the time for which a late one loses once
 UNKNOWN = 1.0  # seconds that a submission is late of which a platform says only that it is late
 MOST_DAYS = 3_650.0
+AGAIN = "remove it, and run `tema9 grade`, which shows what changes and records the rules anew"
 
 
 @dataclass(frozen=True)
@@ -147,9 +151,19 @@ class Rules:
         return self.of(notebook).extensions.get(student, self.extensions.get(student, 0.0))
 
     def deadline(self, notebook: str, student: str) -> datetime | None:
-        """Return until when a student can hand in a notebook; None if there is no deadline."""
+        """Return until when a student can hand in a notebook; None if there is no deadline.
+
+        Days more are days of the calendar: where the clocks change between, the hour of the clock stays.
+        """
         deadline, days = self.of(notebook).deadline, self.days_more(notebook, student)
-        return deadline + timedelta(days=days) if deadline and days else deadline
+        return _latest(deadline + timedelta(days=days)) if deadline and days else deadline
+
+    def more_time(self, notebook: str, student: str) -> timedelta:
+        """Return how much later a student's deadline is than the others', which is how nbgrader counts days more."""
+        deadline, own = self.of(notebook).deadline, self.deadline(notebook, student)
+        if deadline is None or own is None:
+            return timedelta(days=self.days_more(notebook, student))
+        return timedelta(seconds=own.timestamp() - deadline.timestamp())
 
     def seconds_late(self, notebook: str, student: str, when: datetime | None, said_late: bool = False) -> float:
         """Return how many seconds after the deadline a submission came; 0 if it is in time.
@@ -180,6 +194,14 @@ class Rules:
         percent = penalty.percent * max(1, math.ceil(seconds / SECONDS[penalty.per]))
         whole = maximum if penalty.of == "maximum" else score
         return min(score, whole * min(percent, penalty.at_most) / 100)
+
+
+def _latest(time: datetime) -> datetime:
+    """Return the later of the two moments that a time of the clock can be, so that it takes nothing from anybody.
+
+    There are two when the clocks change: of an hour that comes twice, and of one that is left out.
+    """
+    return max((time.replace(fold=fold) for fold in (0, 1)), key=datetime.timestamp)
 
 
 def differences(old: Rules, new: Rules) -> list[str]:
@@ -218,7 +240,31 @@ def recorded(root: str | Path) -> Rules:
         RulesError: the copy of the rules in receipts/ cannot be read.
     """
     path = Path(root) / RECORDED
-    return parse(path.read_bytes(), path, strict=False) if path.exists() else Rules()
+    if not path.exists():
+        return Rules()
+    content, students = _taken_apart(path.read_bytes())
+    try:
+        return parse(content, path, json.loads(students), strict=False)
+    except ValueError as error:
+        raise error if isinstance(error, RulesError) else RulesError(f"{path} is damaged; {AGAIN}") from None
+
+
+def record(root: str | Path, content: bytes, students: Mapping[str, str]) -> None:
+    """Write down the rules that the recorded scores of a course follow, with whom the names of students in it mean.
+
+    Args:
+        root: the course folder.
+        content: of the file that says the rules.
+        students: as for `load`.
+    """
+    with atomic_write(Path(root) / RECORDED) as temporary:
+        temporary.write_bytes(content + WHO + json.dumps(dict(sorted(students.items()))).encode())
+
+
+def _taken_apart(recorded: bytes) -> tuple[bytes, bytes]:
+    """(what the file of the rules said, the names of students as JSON) of what `record` has written."""
+    content, line, students = recorded.rpartition(WHO)
+    return (content, students) if line else (recorded, b"{}")
 
 
 def are_recorded(root: str | Path) -> bool:
@@ -228,7 +274,7 @@ def are_recorded(root: str | Path) -> bool:
         root: the course folder.
     """
     said, followed = Path(root) / RULES, Path(root) / RECORDED
-    return not said.exists() or not followed.exists() or said.read_bytes() == followed.read_bytes()
+    return not said.exists() or not followed.exists() or said.read_bytes() == _taken_apart(followed.read_bytes())[0]
 
 
 def parse(
@@ -240,7 +286,7 @@ def parse(
         content: of the file.
         path: its name, for messages.
         students: as for `load`.
-        strict: whether names of notebooks and exercises that the course does not have are errors.
+        strict: whether names of notebooks, exercises and students that the course does not have are errors.
 
     Raises:
         RulesError: the file says something wrong.
@@ -265,7 +311,7 @@ class _Reader:
         self.notebooks = [source.name for source in self.sources]
         self.prose = [one.name for source in self.sources for one in source.exercises.values() if one.by_hand]
         self.exercises = [name for source in self.sources for name in source.exercises]
-        self.students = {name.casefold(): student for name, student in (students or {}).items()}
+        self.students = {_plain(name): student for name, student in (students or {}).items()}
         self.timezone: tzinfo | None = None
 
     def wrong(self, where: str, said: str, expected: str) -> RulesError:
@@ -311,6 +357,13 @@ class _Reader:
         for name in names:
             if self.strict and name not in known:
                 raise self.wrong(f"[{where}]", *_unknown(what, name, known))
+
+    def called(self, where: str, table: dict[str, Any]) -> dict[str, Any]:
+        """Return a table whose keys the teacher invents; each is to be seen where it is shown."""
+        for name in table:
+            if not name.strip() or not name.isprintable():
+                raise self.wrong(f"[{where}]", f"{name!r} is no name", "letters that can be seen")
+        return table
 
     def table(self, table: dict[str, Any], key: str, where: str = "") -> dict[str, Any]:
         """Return the table under a key; an empty one, if the key is not there."""
@@ -374,8 +427,9 @@ class _Reader:
         if value.tzinfo is None and self.timezone is None:
             told = f'one such as {example}, or a line timezone = "Europe/Madrid" at the top of the file'
             raise self.wrong(where, f"{value.isoformat()} has no time zone", told)
-        # Of the hour that comes twice when summer time ends, the later one is meant: it takes nothing from anybody.
-        return value if value.tzinfo else value.replace(tzinfo=self.timezone, fold=1)
+        if value.tzinfo is None:
+            return _latest(value.replace(tzinfo=self.timezone))
+        return value.astimezone(self.timezone) if self.timezone else value
 
     def penalty(self, table: dict[str, Any], where: str, default: Penalty) -> Penalty:
         """Return a penalty; what the table does not say is as in `default`."""
@@ -390,23 +444,26 @@ class _Reader:
         )
 
     def extensions(self, table: dict[str, Any], where: str) -> dict[str, float]:
-        """Return {student: days}."""
-        days = {self.student(name, where, value): (name, value) for name, value in table.items()}
-        return {
-            student: self.number(f"[{where}] {name}", value, 0, MOST_DAYS) for student, (name, value) in days.items()
-        }
+        """Return {student: days}, in which nobody is there twice."""
+        days: dict[str, float] = {}
+        for name, value in table.items():
+            student = self.student(name, where, value)
+            if student in days:
+                raise self.wrong(f"[{where}]", f"{student} is there twice", "one line a student")
+            days[student] = self.number(f"[{where}] {name}", value, 0, MOST_DAYS)
+        return days
 
     def student(self, name: str, where: str, value: Any = None) -> str:
         """Return a student's id, as the course writes it."""
         if isinstance(value, dict):
             inside = f"{name}.{next(iter(value), '...')}"
             raise self.wrong(f"[{where}]", f"{inside} is a table", f'a name with a point in quotes: "{inside}" = 3')
-        if not self.students:
+        if not self.students or (not self.strict and _plain(name) not in self.students):
             return name
-        if name.casefold() not in self.students:
+        if _plain(name) not in self.students:
             said, expected = _unknown("student", name, sorted(set(self.students.values())))
             raise self.wrong(f"[{where}]", said, f"{expected} (course/roster.csv has them, in the column id)")
-        return self.students[name.casefold()]
+        return self.students[_plain(name)]
 
     def effects(self, table: dict[str, Any]) -> dict[str, str]:
         """Return {exercise: "nobody" or "full"}."""
@@ -417,7 +474,7 @@ class _Reader:
         """Return {team: its members}, of whom nobody is in two teams."""
         teams: dict[str, tuple[str, ...]] = {}
         of: dict[str, str] = {}
-        for team, value in table.items():
+        for team, value in self.called("teams", table).items():
             members = [self.student(name, "teams") for name in self.texts(f"[teams] {team}", value)]
             for student in members:
                 if of.setdefault(student, team) != team:
@@ -429,7 +486,7 @@ class _Reader:
         """Return {person: exercises in prose, or a share}."""
         found: dict[str, tuple[str, ...] | float] = {}
         of: dict[str, str] = {}
-        for person, value in table.items():
+        for person, value in self.called("markers", table).items():
             if not isinstance(value, list):
                 if isinstance(value, (dict, str)):
                     told = 'a list of exercises such as ["n1-c5"], or a number for a share of the class'
@@ -447,7 +504,7 @@ class _Reader:
         """Return the scale."""
         self.known(table, "scale", [one.name for one in fields(Scale)])
         letters = []
-        for letter, least in self.table(table, "letters", "scale").items():
+        for letter, least in self.called("scale.letters", self.table(table, "letters", "scale")).items():
             letters.append((letter, self.number(f"[scale.letters] {letter}", least, 0, 100)))
         letters.sort(key=lambda one: -one[1])
         if letters and letters[-1][1] > 0:
@@ -485,6 +542,11 @@ def _unknown(what: str, name: str, known: Iterable[str]) -> tuple[str, str]:
         return f"unknown {what} {name!r}", f"{near[0]}, perhaps"
     shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
     return f"unknown {what} {name!r}", f"one of {shown}" if names else "none"
+
+
+def _plain(name: str) -> str:
+    """A student's name as names are compared: a Mac writes an accent as a sign of its own."""
+    return unicodedata.normalize("NFC", name).strip().casefold()
 
 
 def _shown(value: Any) -> str:

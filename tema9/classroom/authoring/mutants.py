@@ -141,6 +141,8 @@ def _changes(node: ast.AST, parents: dict) -> Iterator[tuple[str, Any]]:
                 yield "rounding", ast.Call(ast.Name("round"), [ast.BinOp(left, ast.Div(), right)], [])
             yield "operand", left
             yield "operand", right
+            if not isinstance(op, ast.Add | ast.Mult | ast.BitAnd | ast.BitOr | ast.BitXor):
+                yield "sides swapped", ast.BinOp(right, op, left)
         case ast.AugAssign(target, op, value):
             for other in ARITHMETIC.get(type(op), ()):
                 yield "operator", ast.AugAssign(target, other(), value)

@@ -70,6 +70,23 @@ def _named(value):
     return collections.namedtuple("Named", [f"part_{i}" for i in range(len(value))])(*value)
 
 
+class _Expression:
+    """A number as sympy and mpmath have it: no type of Python's, but with a value."""
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def __float__(self) -> float:
+        return self.value
+
+
+def _word(value):
+    class Word(str, enum.Enum):  # noqa: UP042 - a StrEnum prints its value
+        VALUE = value
+
+    return Word.VALUE
+
+
 def _enum(value):
     return enum.IntEnum("Sizes", {"VALUE": value}).VALUE if type(value) is int else value
 
@@ -122,7 +139,11 @@ RETYPINGS: dict[str, Retyping] = {
     "bool -> np.bool_": _leaves((bool,), np.bool_),
     "bool -> int": _leaves((bool,), int),
     "np scalar -> Python": lambda v: v.item() if isinstance(v, np.generic) else v,
+    "float -> complex": _leaves((float,), complex),
+    "np.array -> complex": _leaves((np.ndarray,), lambda a: a.astype(complex) if a.dtype.kind == "f" else a),
+    "float -> expression": _leaves((float,), _Expression),
     "str -> subclass": _leaves((str,), type("Text", (str,), {})),
+    "str -> Enum": _leaves((str,), _word),
     "dict -> OrderedDict": _containers((dict,), collections.OrderedDict),
     "dict -> defaultdict": _containers((dict,), lambda v: collections.defaultdict(int, v)),
     "dict -> ChainMap": _containers((dict,), collections.ChainMap),

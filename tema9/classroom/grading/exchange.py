@@ -9,12 +9,13 @@ odd name; the classes below take the place of nbgrader's in its commands, in For
 import contextlib
 import itertools
 import os
+import re
 import stat
 import time
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path, PurePosixPath
 
 from nbgrader.exchange import ExchangeError, default
@@ -30,7 +31,7 @@ from tema9.classroom.grading.senders import EXCHANGE, Sender
 from tema9.streams import printable
 
 ROOT_MODE, INBOUND_MODE = 0o1777, 0o3733  # with the sticky bit, nobody renames or removes what is another's
-SECRET = "submission_secret.txt"  # by it, feedback finds its reader
+SECRET, TIMESTAMP = BESIDE  # by the first, feedback finds its reader
 DELIVERY = "exchange"  # as handed_in.csv calls it
 MOST_BESIDE = 4096  # bytes of such a file
 AHEAD = 300  # seconds by which the clock of a submission may be ahead of ours
@@ -153,10 +154,6 @@ def gather(
     return dict(gathered), left_out, notes
 
 
-def _minute(when: float) -> str:
-    return f"{datetime.fromtimestamp(when):%Y-%m-%d %H:%M}"
-
-
 def _by_student(top: int, names: list[str], left_out: list[str]) -> dict[tuple[str, str], list[Submission]]:
     """{(account, notebook): the submissions that their owner has named, the newest first}."""
     found: dict[tuple[str, str], list[Submission]] = defaultdict(list)
@@ -164,7 +161,10 @@ def _by_student(top: int, names: list[str], left_out: list[str]) -> dict[tuple[s
     example: dict[tuple[str, str], str] = {}
     with os.scandir(top) as entries:
         for entry in entries:
-            state = entry.stat(follow_symlinks=False)
+            try:
+                state = entry.stat(follow_symlinks=False)
+            except OSError:  # its owner has removed or renamed it since it was listed
+                continue
             owner = _account(state.st_uid)
             submission = _submission(entry.name, owner, state, names)
             if isinstance(submission, Submission):
@@ -222,14 +222,29 @@ def _read(top, one, sender, names, limits, left_out) -> Found | None:
                 if not others:
                     left_out.append(f"{printable(one.folder)}: no notebook")
                 return None
-            beside = {}
-            for name in BESIDE:
-                with contextlib.suppress(OSError, ValueError):
-                    beside[name] = _content(name, inside, one.owner, MOST_BESIDE)
+            beside = _beside(inside, one, left_out)
             return replace(intake.newest(found), when=one.when, arrived=one.when, beside=beside)
     except OSError as error:
         left_out.append(f"{printable(one.folder)}: cannot be read ({error.strerror})")
         return None
+
+
+def _beside(inside: int, one: Submission, left_out: list[str]) -> dict[str, bytes]:
+    """{name: content} of what goes with a notebook, as nbgrader reads it when it gives the pages of a class back.
+
+    The time is the one in the name of the folder, whatever a file says; a secret that is none would stop all the pages.
+    """
+    when = datetime.fromtimestamp(one.when, UTC)
+    beside = {TIMESTAMP: f"{when:%Y-%m-%d %H:%M:%S.%f} UTC".encode()}
+    with contextlib.suppress(OSError, ValueError):
+        secret = _content(SECRET, inside, one.owner, MOST_BESIDE)
+        if re.fullmatch(rb"[ -~]+", secret):
+            beside[SECRET] = secret
+    if SECRET not in beside:
+        left_out.append(
+            f"{printable(one.folder)}/{SECRET}: no secret of nbgrader's; its page cannot be given back there"
+        )
+    return beside
 
 
 def _files(inside: int, one: Submission, limits: Limits, left_out: list[str]) -> Iterator[File]:

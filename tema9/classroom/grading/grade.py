@@ -138,10 +138,10 @@ def grade(
 
 
 def _said(course):
-    """(the rules that course.toml says, its bytes; without the file, those that it will be made with)."""
-    path = course.root / rules.RULES
+    """(the rules that course.toml says, how they are recorded); without the file, those that it will be made with."""
+    path, students = course.root / rules.RULES, people.by_name(course)
     content = path.read_bytes() if path.exists() else rules.template()
-    return rules.parse(content, path, people.by_name(course)), content
+    return rules.parse(content, path, students), (content, students)
 
 
 def _known(course, student):

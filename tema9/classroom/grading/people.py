@@ -7,6 +7,7 @@ numbers by which platforms know a student, and who has left the course.
 import csv
 import io
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
@@ -213,7 +214,7 @@ def read(path: str | Path) -> list[Person]:
             continue
         if any(cell.strip() for cell in cells[len(names) :]):
             raise ValueError(f"{path}, line {line}: more columns than its header")
-        said = {ours: cells[at].strip() if at < len(cells) else "" for ours, at in where.items()}
+        said = {ours: _seen(cells[at]) if at < len(cells) else "" for ours, at in where.items()}
         if "endoflineindicator" in names or "orgdefinedid" in names:  # Brightspace puts a # before what identifies
             said = {ours: value.lstrip("#") for ours, value in said.items()}
         if _is_nobody(said, is_canvas):
@@ -223,6 +224,17 @@ def read(path: str | Path) -> list[Person]:
             raise ValueError(f"{path}, line {line}: no username, id or email")
         people.append((line, raw, person))
     return _told_apart(path, people)
+
+
+def _seen(cell):
+    """A cell without what nobody sees at its ends: spaces of all kinds, and signs without a width."""
+    hidden = {sign for sign in cell if sign.isspace() or unicodedata.category(sign) in ("Cf", "Cc")}
+    return cell.strip("".join(hidden))
+
+
+def _folded(person):
+    """A person as rows are compared: capital letters make no other user name and no other e-mail."""
+    return person | {key: person[key].casefold() for key in ("id", "email") if key in person}
 
 
 def _first_line(path, table):
@@ -263,10 +275,10 @@ def _told_apart(path, found):
     """The people of [(line, what identifies them, person)], of whom no two have one id; `read` says why it can fail."""
     seen: dict[str, list[tuple[int, str, Person]]] = defaultdict(list)
     for row in found:
-        seen[row[2]["id"]].append(row)
+        seen[row[2]["id"].casefold()].append(row)  # a Mac and Windows have one folder for Ana and ana
     people = []
     for one, several in seen.items():
-        if all(person == several[0][2] for _, _, person in several):
+        if all(_folded(person) == _folded(several[0][2]) for _, _, person in several):
             del several[1:]  # a student of two groups has two rows
         elif all(raw == person.get("email", "").partition("@")[0] for _, raw, person in several):
             for _, _, person in several:  # two e-mails with the same words before the @
@@ -275,9 +287,10 @@ def _told_apart(path, found):
             for _, raw, person in several:  # two names that a folder cannot tell apart
                 person["id"] = f"{one}-{mark(raw)}"
         people += several
-    twice = {one: count for one, count in Counter(person["id"] for _, _, person in people).items() if count > 1}
+    count = Counter(person["id"].casefold() for _, _, person in people)
+    twice = [one for one in count if count[one] > 1]
     if twice:
-        lines = ", ".join(str(line) for line, _, person in people if person["id"] in twice)
+        lines = ", ".join(str(line) for line, _, person in people if person["id"].casefold() in twice)
         raise ValueError(f"{path} has {', '.join(twice)} twice; every student has one row (lines {lines})")
     return [person for _, _, person in sorted(people, key=lambda row: row[0])]
 
@@ -318,6 +331,7 @@ def merge(listed: Iterable[Person], before: Iterable[Person], today: date | None
         ValueError: a row of the list fits two of the students who are known.
     """
     there, listed = {person["id"]: person for person in before}, list(listed)
+    by_id = {one.casefold(): one for one in there}
     same_as: dict[int, str] = {}  # {place in the list: id that is known}
     for place, person in enumerate(listed):
         same = {one["id"] for one in there.values() if _share_a_number(person, one)}
@@ -325,8 +339,8 @@ def merge(listed: Iterable[Person], before: Iterable[Person], today: date | None
             raise ValueError(f"the list's {person['id']} is both {' and '.join(sorted(same))}; correct it there")
         if same:
             same_as[place] = next(iter(same))
-        elif person["id"] in there and not _differ(person, there[person["id"]]):
-            same_as[place] = person["id"]
+        elif (one := by_id.get(person["id"].casefold())) and not _differ(person, there[one]):
+            same_as[place] = one
     if twice := [one for one, count in Counter(same_as.values()).items() if count > 1]:
         raise ValueError(f"two rows of the list are {', '.join(sorted(twice))}, who is known; correct one of them")
     by_name: dict[str, set[str]] = defaultdict(set)
@@ -340,9 +354,10 @@ def merge(listed: Iterable[Person], before: Iterable[Person], today: date | None
             if one not in same_as.values() and not _differ(person, there[one]):
                 same_as[place] = one
     merged: dict[str, Person] = {}
+    taken = set(by_id)
     for place, person in enumerate(listed):
         one = same_as.get(place, person["id"])
-        if place not in same_as and (one in there or one in merged):  # somebody else has this id
+        if place not in same_as and one.casefold() in taken:  # somebody else has this id
             one = slug(person.get("email") or f"{one}-{mark(_name(person) + person.get('lms_user_id', ''))}")
         old = there.get(one, {})
         numbers = dict.fromkeys([*old.get("participants", "").split(), *person.get("participants", "").split()])
@@ -351,6 +366,7 @@ def merge(listed: Iterable[Person], before: Iterable[Person], today: date | None
             new |= {key: old[key] for key in ("first_name", "last_name") if old.get(key)}
         new.pop("left", None)
         merged[one] = new
+        taken.add(one.casefold())
     gone = (today or date.today()).isoformat()
     rest = [{"left": gone} | person for one, person in there.items() if one not in merged]
     return [*merged.values(), *rest]

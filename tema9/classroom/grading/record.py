@@ -7,7 +7,7 @@ so that a run that was cut short grades again each submission that has no receip
 import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -26,13 +26,13 @@ from sqlalchemy import or_
 from sqlalchemy.exc import SQLAlchemyError
 
 from tema9 import __version__
-from tema9.classroom import rules
+from tema9.classroom import rules as course_rules
 from tema9.classroom.course import Course, quiet
 from tema9.classroom.gradebook import GradebookError, GradeDetail
 from tema9.classroom.grading.job import Judged
 from tema9.classroom.grading.marks import moment
 from tema9.classroom.grading.receipt import Receipt
-from tema9.classroom.rules import FULL, NOBODY, RECORDED, Rules
+from tema9.classroom.rules import FULL, NOBODY, Rules
 from tema9.classroom.sources import Source
 from tema9.files import atomic_write
 
@@ -119,7 +119,7 @@ class Record:
     def rules(self) -> Rules:
         """Return the rules of the course that the recorded scores follow, as `rules.recorded` does."""
         if self._rules is None:
-            self._rules = rules.recorded(self.root)
+            self._rules = course_rules.recorded(self.root)
         return self._rules
 
     def enroll(self, people: Iterable[dict[str, str]]) -> None:
@@ -205,7 +205,11 @@ class Record:
             comment.auto_comment = "Sin respuesta." if cell_name in receipt.unanswered else None
 
     def follow(
-        self, rules: Rules, content: bytes | None, sources: Iterable[Source], lost: dict[tuple[str, str], float]
+        self,
+        rules: Rules,
+        said: tuple[bytes, Mapping[str, str]] | None,
+        sources: Iterable[Source],
+        lost: dict[tuple[str, str], float],
     ) -> None:
         """Record the rules of the course, and bring the gradebook in line with them, for Formgrader and for nbgrader.
 
@@ -213,7 +217,8 @@ class Record:
 
         Args:
             rules: the rules.
-            content: the file that says them; None if they are recorded already.
+            said: the content of the file that says them, and the names of students, as `rules.record` takes them;
+                None if they are recorded already.
             sources: the notebooks that are graded.
             lost: {(student, notebook): points that lateness takes}.
         """
@@ -233,13 +238,11 @@ class Record:
                     cell.max_score = 0 if effect == NOBODY else most
                 submissions = book.db.query(SubmittedAssignment, SubmittedNotebook).join(SubmittedAssignment.notebooks)
                 for submission, notebook in submissions.filter(SubmittedAssignment.assignment_id == assignment.id):
-                    days = rules.days_more(source.name, submission.student_id)
-                    submission.extension = timedelta(days=days) if days else None
+                    submission.extension = rules.more_time(source.name, submission.student_id) or None
                     notebook.late_submission_penalty = lost.get((submission.student_id, source.name)) or None
             self._count(counts)
-        if content is not None:
-            with atomic_write(self.root / RECORDED) as temporary:
-                temporary.write_bytes(content)
+        if said is not None:
+            course_rules.record(self.root, *said)
             self._rules = rules
 
     def _count(self, counts):

@@ -28,6 +28,8 @@ PATTERNS: tuple[tuple[str, str, str], ...] = (
     # Moodle, mod/assign: NAME_PARTICIPANT_assignsubmission_PLUGIN_, as a folder (since 3.1) or before each file
     (MOODLE, "folder", r"(?P<name>.+)_(?P<number>\d+)_assignsubmission_[a-z0-9]+_?"),
     (MOODLE, "file", r"(?P<name>.+?)_(?P<number>\d+)_assignsubmission_[a-z0-9]+_(?P<rest>.+)"),
+    # Canvas, quiz_submission_zipper.rb, of a question that asks for a file: NAMEUSER_question_QUESTION_ATTACHMENT_FILE
+    (CANVAS, "file", r"(?P<name>(?:(?!_\d+_(?!question_)).)*?)(?P<number>\d+)_question_\d+_\d+_(?P<rest>.+)"),
     # Canvas, lib/content_zipper.rb: SORTABLENAME_[LATE_]USER_ATTACHMENT_FILE, or [LATE_]anon_FIVELETTERS_...
     (CANVAS, "file", r"(?P<late>LATE_)?(?P<number>anon_[A-Za-z0-9]{5})_\d\d+_(?P<rest>.+)"),
     (CANVAS, "file", r"(?P<name>.*?)_(?P<late>LATE_)?(?P<number>\d+)_\d\d+_(?P<rest>.+)"),

@@ -19,6 +19,7 @@ FILES = ("roster.csv", "who.csv", "handed_in.csv", "scores*.csv", "scores*.xlsx"
          "report.html", "nbgrader_config.py", "tema9-estudiantes.zip", "expected.csv")  # fmt: skip
 KEPT = (rules.RULES, OWN_SETTINGS)  # in the archive, and for the next class too
 GRADEBOOK = "gradebook.db"
+AWAY = ".archived-"  # begins the name of the folder for what is taken out of a course, until it is removed
 FOR_COMPARISON = ("release/", "autograded/", "roster.csv")
 
 
@@ -75,16 +76,28 @@ def start_anew(course: Course) -> None:
     """Take a class out of its course folder, which is to be in an archive; `tema9 release` then begins the next one.
 
     The rules and the teacher's own settings stay. A gradebook in another database than the folder's stays there as it
-    is, and the next class has one in the folder.
+    is, and the next class has one in the folder. Everything is moved away before anything is removed: where something
+    cannot be moved, or Ctrl-C comes, all of it is put back.
+
+    Raises:
+        OSError: something cannot be moved.
     """
-    for name in FOLDERS:
-        if (course.root / name).exists():
-            shutil.rmtree(course.root / name)
-    for path in contents(course):
-        if path.name not in KEPT:
-            path.unlink()
-    for name in (GRADEBOOK, DATABASE):
-        (course.root / name).unlink(missing_ok=True)
+    names = [path.name for path in contents(course) if path.parent == course.root and path.name not in KEPT]
+    books = [f"{GRADEBOOK}{ending}" for ending in ("", "-journal", "-wal", "-shm")]
+    taken = [course.root / name for name in (*names, *books, DATABASE, *FOLDERS)]
+    away = Path(tempfile.mkdtemp(prefix=AWAY, dir=course.root))
+    pairs = [(path, away / path.name) for path in taken if os.path.lexists(path)]
+    try:
+        for path, moved in pairs:
+            path.rename(moved)
+    except BaseException:
+        for path, moved in pairs:
+            if os.path.lexists(moved):
+                moved.rename(path)
+        away.rmdir()
+        raise
+    for left in course.root.glob(f"{AWAY}*"):  # also what an earlier run could not remove to the end
+        shutil.rmtree(left)
 
 
 def default_name(course: Course, today: date | None = None) -> Path:

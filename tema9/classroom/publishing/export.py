@@ -4,6 +4,8 @@ A work that was not handed in has no mark, unless the teacher asks for a 0. `pla
 and Canvas give.
 """
 
+import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -279,12 +281,11 @@ def write_book(path: str | Path, sheets: dict[str, Iterable[Line]]) -> None:
         sheet.freeze_panes = "C2"
         for column in "ABC":
             sheet.column_dimensions[column].width = 24
+    content = io.BytesIO()  # openpyxl leaves a file open that it cannot write, and Python complains of that at its end
+    book.save(content)
     with atomic_write(path) as temporary:
-        book.save(temporary)
+        temporary.write_bytes(content.getvalue())
 
 
 def _number(text):
-    try:
-        return float(text)
-    except ValueError:
-        return None
+    return float(text) if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?(e[+-][0-9]{1,2})?", text) else None  # not of INF

@@ -86,7 +86,7 @@ def why_not() -> str:
     tried = subprocess.run([_program(), *_namespaces(), "--ro-bind", "/", "/", "true"], capture_output=True, text=True)
     if tried.returncode:
         return f"{REASONS['refused']}: {tried.stderr.strip()}"
-    probe = [*_bwrap(Limits(), ()), sys.executable, "-P", "-m", "tema9.classroom.sandbox.isolation"]
+    probe = [*_bwrap(Limits(), ()), _python(), "-P", "-m", "tema9.classroom.sandbox.isolation"]
     tried = subprocess.run(probe, capture_output=True, text=True, env=_environment(BOX), cwd="/")
     said = tried.stderr.strip().splitlines()
     return f"{REASONS['together']}: {said[-1] if said else tried.returncode}" if tried.returncode else ""
@@ -149,7 +149,7 @@ class Sandbox:
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.top = Path(tempfile.mkdtemp(prefix="t9-")) if self.unsandboxed else None
         self.said = tempfile.TemporaryFile()  # noqa: SIM115, closed with the rest
-        python = [sys.executable, "-P", "-m", "tema9.classroom.sandbox.inside"]
+        python = [_python(), "-P", "-m", "tema9.classroom.sandbox.inside"]
         command = [*python, str(self.top)] if self.unsandboxed else [*_bwrap(self.limits, self.hide), *python]
         self.process = subprocess.Popen(
             command,
@@ -344,6 +344,15 @@ def _bwrap(limits, hide):
     return [*command, "--remount-ro", "/", "--"]
 
 
+def _python() -> str:
+    """This Python, by a path that a sandbox has: no link of a folder and no `..` of whoever started it is there.
+
+    Its own name is kept, since a link of that name is what makes an environment of Python.
+    """
+    python = Path(sys.executable)
+    return str(python.parent.resolve() / python.name)
+
+
 @functools.cache
 def _seen():
     """The folders of this machine that a sandbox sees, but for /bin, /lib and their like."""
@@ -384,7 +393,7 @@ def _environment(top):
     home = str(top / "home")
     unsandboxed = top != BOX
     return {
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"]),
+        "PATH": os.pathsep.join([str(Path(_python()).parent), "/usr/bin", "/bin"]),
         "HOME": home,
         "USER": "student",  # no user has the number that a submission sees
         "TMPDIR": str(top / "work"),
