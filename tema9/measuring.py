@@ -550,6 +550,7 @@ def known_values(shapes: Iterable[Sequence[int]]) -> list[torch.Tensor]:
     """
     wanted = tuple(map(tuple, shapes))
     if _kept.get("shapes") != wanted or _kept["bits"] != int(_kept["memory"].sum()):  # a work has written there
+        _kept.clear()  # before there are others: a work may have little memory
         counts = [math.prod(shape) for shape in wanted]
         with torch.device("cpu"), torch.no_grad():
             memory = torch.zeros(sum(-(-count // ALIGNED) * ALIGNED for count in counts))
