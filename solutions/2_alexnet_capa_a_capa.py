@@ -1326,12 +1326,10 @@ assert reached[6].min() >= 0 and reached[7].min() >= 0, "entre FC6, FC7 y FC8 fa
 assert scores.min() < 0 < scores.max(), "la salida son puntuaciones sin ReLU ni softmax: las hay de los dos signos"
 assert not contracts.close(scores.logsumexp(dim=1), [0, 0, 0], tolerance=1e-3), "la salida está normalizada: el softmax va con la función de pérdida"
 shapes = measuring.parameter_shapes(alexnet_slide, num_classes=10)
-weights = measuring.known_weights(torch.nn.ParameterList(torch.empty(shape) for shape in shapes))
-with torch.no_grad():
-    fc6, bias6, fc7, bias7, fc8, bias8 = (part.flatten(1) if part.dim() > 1 else part for part in [*weights][-6:])
-    expected = [torch.relu(reached[5].flatten(1) @ fc6.T + bias6)]
-    expected += [torch.relu(expected[0] @ fc7.T + bias7)]
-    expected += [expected[1] @ fc8.T + bias8]
+fc6, bias6, fc7, bias7, fc8, bias8 = measuring.known_values(shapes)[-6:]
+expected = [torch.relu(reached[5].flatten(1) @ fc6.flatten(1).T + bias6)]
+expected += [torch.relu(expected[0] @ fc7.flatten(1).T + bias7)]
+expected += [expected[1] @ fc8.flatten(1).T + bias8]
 for name, found, wanted in zip(("FC7", "FC8", "la salida"), reached[6:], expected, strict=True):
     scale = wanted.max()
     close = contracts.close(found.flatten(1) / scale, wanted / scale, tolerance=1e-4)

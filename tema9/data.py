@@ -10,6 +10,7 @@ on the disk, and are read when a batch is taken.
 """
 
 import functools
+import importlib.util
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -213,6 +214,30 @@ def texture_parts(height: int, width: int) -> tuple[Box, Box, Box]:
     return (0, 0, height, left), (0, right, upper, width), (lower, right, height, width)
 
 
+def shipped(source: str) -> np.ndarray:
+    """Return a photograph that a package ships: of a function of `skimage.data`, or of a file of scikit-learn's.
+
+    scikit-learn is not imported for its file, since that takes as long as importing torch.
+
+    Shape:
+        (H, W, 3), or (H, W) for a grey one, uint8; of the two of a stereo camera, the left eye's.
+
+    Raises:
+        ModuleNotFoundError: the package is not installed.
+    """
+    import skimage.data
+    from PIL import Image
+
+    if not source.endswith(".jpg"):
+        pixels = getattr(skimage.data, source)()
+        return pixels[0] if source == "stereo_motorcycle" else pixels
+    found = importlib.util.find_spec("sklearn")
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError("No module named 'sklearn'", name="sklearn")
+    with Image.open(Path(found.origin).parent / "datasets" / "images" / source) as image:
+        return np.array(image)
+
+
 @functools.cache
 def photograph(name: str) -> np.ndarray:
     """Return one of PHOTOGRAPHS, its shorter side brought to 512 px.
@@ -225,14 +250,9 @@ def photograph(name: str) -> np.ndarray:
     """
     if name not in PHOTOGRAPHS:
         raise ValueError(f"unknown photograph {name!r}; known: {', '.join(PHOTOGRAPHS)}")
-    import skimage.data
     from PIL import Image
-    from sklearn.datasets import load_sample_image
 
-    source = PHOTOGRAPHS[name]
-    pixels = load_sample_image(source) if source.endswith(".jpg") else getattr(skimage.data, source)()
-    if source == "stereo_motorcycle":
-        pixels = pixels[0]  # the left eye's
+    pixels = shipped(PHOTOGRAPHS[name])
     image = Image.fromarray(pixels).convert("RGB")
     scale = SHORTER_SIDE / min(image.size)
     pixels = np.array(image.resize([round(scale * side) for side in image.size], Image.Resampling.BICUBIC))

@@ -9,6 +9,7 @@ serves in the student's notebook and in a grader, which runs in another process.
 import dis
 import functools
 import itertools
+import math
 import types
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
@@ -21,6 +22,7 @@ from torch.overrides import TorchFunctionMode
 from tema9 import contracts
 
 PERIOD = 1_000_003  # a prime, so that no two rows of a layer are equal
+ALIGNED = 16  # numbers of float32, the bytes at whose multiples the values of a parameter begin
 FEW = 100  # groups of parameters, or parameters of one; an iterator may have no end
 MARK = 1000  # the number of an image stands in a pixel, divided by this
 # Where a convolution of torch has its number of groups among the arguments without a name.
@@ -535,14 +537,41 @@ def known_weights(module: Module, seed: int = 0) -> Module:
 
     After PERIOD values they repeat: drawing the 58 million of AlexNet would take longer than using them.
     """
-    generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for parameter in module.parameters():
-            fan_in = max(1, parameter[0].numel() if parameter.dim() > 1 else 100)
-            values = torch.randn(min(parameter.numel(), PERIOD), generator=generator) / fan_in**0.5
-            for chunk in parameter.view(-1).split(PERIOD):
-                chunk.copy_(values[: len(chunk)])
+        _fill(module.parameters(), seed)
     return module
+
+
+def known_values(shapes: Iterable[Sequence[int]]) -> list[torch.Tensor]:
+    """Return the values that `known_weights` gives to parameters of these shapes, in float32; nobody may write there.
+
+    Those that were asked for last are kept: the tests of an exercise ask for the 58 million of AlexNet again and again,
+    and filling that memory takes longer than a pass through the network.
+    """
+    wanted = tuple(map(tuple, shapes))
+    if _kept.get("shapes") != wanted or _kept["bits"] != int(_kept["memory"].sum()):  # a work has written there
+        _kept.clear()  # before there are others: a work may have little memory
+        counts = [math.prod(shape) for shape in wanted]
+        with torch.device("cpu"), torch.no_grad():
+            memory = torch.zeros(sum(-(-count // ALIGNED) * ALIGNED for count in counts))
+            parts = memory.split([-(-count // ALIGNED) * ALIGNED for count in counts])
+            values = [part[:count].view(shape) for part, count, shape in zip(parts, counts, wanted, strict=True)]
+            _fill(values, seed=0)
+            memory = memory.view(torch.int64)
+            _kept.update(shapes=wanted, values=values, memory=memory, bits=int(memory.sum()))
+    return list(_kept["values"])
+
+
+_kept: dict[str, Any] = {}  # by `known_values`
+
+
+def _fill(parameters, seed):
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in parameters:
+        fan_in = max(1, parameter[0].numel() if parameter.dim() > 1 else 100)
+        values = torch.randn(min(parameter.numel(), PERIOD), generator=generator) / fan_in**0.5
+        for chunk in parameter.view(-1).split(PERIOD):
+            chunk.copy_(values[: len(chunk)])
 
 
 def _module(work, args, kwargs, device):
@@ -560,10 +589,13 @@ def _known_module(work, args, kwargs):
     module = _module(work, args, kwargs, "meta")
     own = (value for part in module.modules() for value in vars(part).values())
     if list(module.buffers()) or any(isinstance(value, torch.Tensor) for value in own):
-        module = _module(work, args, kwargs, "cpu")  # it holds more than its weights
-    else:
-        module = module.to_empty(device="cpu")
-    return known_weights(module)
+        return known_weights(_module(work, args, kwargs, "cpu"))  # it holds more than its weights
+    weights = list(module.to_empty(device="cpu").parameters())
+    if any(weight.dtype != torch.float32 for weight in weights):
+        return known_weights(module)
+    for weight, values in zip(weights, known_values(weight.shape for weight in weights), strict=True):
+        weight.data = values
+    return module
 
 
 def _layers_with_parameters(module):

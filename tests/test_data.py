@@ -233,6 +233,20 @@ def test_wrong_arguments_of_textures_are_refused(arguments, message):
         data.textures(**arguments)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("file", ["flower.jpg", "china.jpg"])
+def test_a_photograph_of_scikit_learn_s_is_as_scikit_learn_reads_it(file):
+    from sklearn.datasets import load_sample_image
+
+    assert np.array_equal(data.shipped(file), load_sample_image(file))
+
+
+def test_without_scikit_learn_its_photograph_is_missed_by_name(monkeypatch):
+    monkeypatch.setattr(data.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match="sklearn"):
+        data.shipped("flower.jpg")
+
+
 def test_an_unknown_photograph_lists_the_known_ones():
     with pytest.raises(ValueError, match=r"unknown photograph 'sea'; known: brick, grass"):
         data.photograph("sea")

@@ -77,3 +77,28 @@ def test_what_the_bank_calls_equivalent_and_is_no_mutant_is_refused(found):
 def test_an_answer_that_ends_its_process_or_takes_too_long_loses_and_takes_nothing_along():
     assert gate.in_child(30, lambda: __import__("os")._exit(3)).message == "died"
     assert gate.in_child(0.2, lambda: __import__("time").sleep(30)).message == "timeout"
+
+
+@pytest.mark.slow
+def test_one_fork_answers_many_calls_and_another_one_those_after_a_death_or_a_timeout():
+    """In order, each with the random state that a fork begins with, and in as few forks as can be."""
+
+    def call(how):
+        import os
+        import time
+
+        import torch
+
+        if how == "die":
+            os._exit(3)
+        if how == "sleep":
+            time.sleep(30)
+        return [how, os.getpid(), float(torch.rand(1))]
+
+    calls = ["a", "b", "die", "c", "sleep", "d", "e"]
+    found = list(gate.each_in_child(2, call, [(how,) for how in calls]))
+    assert [one if isinstance(one, list) else one.message for one in found][2::2] == ["died", "timeout", found[6]]
+    plain = {one[0]: one[1:] for one in found if isinstance(one, list)}
+    assert list(plain) == ["a", "b", "c", "d", "e"]
+    assert plain["a"] == plain["b"] != plain["c"] != plain["d"] == plain["e"]
+    assert len({random for _, random in plain.values()}) == 1

@@ -198,6 +198,33 @@ def test_known_weights_leave_the_global_generator_alone():
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_known_values_are_those_of_known_weights_and_are_made_anew_once_somebody_has_written_there():
+    shapes = [(4, 3, 3, 3), (4,), (5, 7), (), (1009, 1000)]
+    wanted = [*measuring.known_weights(nn.ParameterList(torch.empty(shape) for shape in shapes))]
+    for _ in range(2):
+        found = measuring.known_values(shapes)
+        assert all(map(torch.equal, found, wanted)) and len(found) == len(wanted)
+        found[2][4, 6] += 1
+
+
+def test_what_a_module_does_to_its_weights_is_not_there_in_the_next_one():
+    class Scales(nn.Linear):
+        def forward(self, x):
+            self.weight.data.mul_(2)
+            return super().forward(x)
+
+    plain = measuring.model_output(lambda: nn.Linear(6, 2), torch.ones(1, 6))
+    first, second = (measuring.model_output(lambda: Scales(6, 2), torch.ones(1, 6)) for _ in range(2))
+    assert torch.equal(first, second) and not torch.equal(first, plain)
+    assert torch.equal(measuring.model_output(lambda: nn.Linear(6, 2), torch.ones(1, 6)), plain)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_module_of_another_type_of_numbers_keeps_it(dtype):
+    images = torch.ones(1, 6, dtype=dtype)
+    assert measuring.model_output(lambda: nn.Linear(6, 2, dtype=dtype), images).dtype == dtype
+
+
 def test_a_measure_runs_where_the_work_lives():
     class Elsewhere:
         def measure_there(self, name, args, kwargs):

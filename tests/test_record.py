@@ -380,7 +380,7 @@ def test_what_ends_in_the_middle_leaves_no_process_and_the_next_run_does_the_res
     with Record(opened) as record:  # who has a receipt has a score, and the other way round but for the last
         scored = {name for name in (f"alumno-{number}" for number in range(6)) if record.points(name, "1_mini")}
     assert there <= scored and len(scored - there) <= 1
-    rest = graded(root, workers=2)
+    rest = graded(root)
     assert (rest.ran, rest.kept, rest.changes) == (6 - len(there), len(there), [])
     assert [row.machine for row in rest.rows] == [90, 30, 90, 30, 90, 30]
     assert not list(root.rglob(".*.json.*")), "no half-written file"

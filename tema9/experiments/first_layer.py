@@ -67,17 +67,13 @@ def photographs() -> list[np.ndarray]:
 
     Shape: (H, W, 3), uint8, each.
     """
-    import skimage.data
-    from sklearn.datasets import load_sample_image
-
     found = []
     for name in data.PHOTOGRAPHS:
         pixels = data.photograph(name)
         top, left, bottom, right = data.texture_parts(*pixels.shape[:2])[0]
         found.append(pixels[top:bottom, left:right])
-    others = [getattr(skimage.data, name)() for name in ("astronaut", "rocket", "camera", "coins")]
-    for pixels in (*others, load_sample_image("china.jpg")):
-        image = Image.fromarray(pixels).convert("RGB")
+    for source in ("astronaut", "rocket", "camera", "coins", "china.jpg"):
+        image = Image.fromarray(data.shipped(source)).convert("RGB")
         found.append(_scaled(image, data.SHORTER_SIDE / min(image.size)))
     return found
 

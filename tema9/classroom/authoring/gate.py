@@ -13,7 +13,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -106,42 +106,82 @@ def in_child(seconds: float, function: Callable[..., Any], *args: Any) -> Any:
     Returns:
         a `Judgement`, or plain data; a `Judgement` that says so where the fork gives no answer.
     """
-    read, write = os.pipe()
-    pid = os.fork()
-    if not pid:
-        _answer(write, function, args)
-    os.close(write)
-    content, end = b"", time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0 and select.select([read], [], [], left)[0]:
-        part = os.read(read, 1 << 16)
-        if not part:
-            break
-        content += part
-    late = time.monotonic() >= end
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    os.close(read)
-    with contextlib.suppress(ValueError):
-        made = json.loads(content)
-        return Judgement(**made) if isinstance(made, dict) else made
-    return Judgement(False, False, False, message="timeout" if late else "died")
+    return next(each_in_child(seconds, function, [args]))
 
 
-def _answer(write, function, args):
+def each_in_child(seconds: float, function: Callable[..., Any], calls: Sequence[tuple]) -> Iterator[Any]:
+    """Call a function several times in a fork of this process; yield what `in_child` returns of each call, in order.
+
+    Making a fork takes longer than most answers do. What a call leaves behind is there in the next one, but for the
+    random state; where one ends the fork or takes too long, the calls after it are made in another fork.
+
+    Args:
+        seconds: for one call.
+        function: that is called.
+        calls: the arguments of each call.
+    """
+    done = 0
+    while done < len(calls):
+        read, write = os.pipe()
+        pid = os.fork()
+        if not pid:
+            _answer(write, function, calls[done:])
+        os.close(write)
+        try:
+            for line in _lines(read, seconds):
+                if isinstance(line, str):
+                    done += 1
+                    yield Judgement(False, False, False, message=line)
+                    break
+                made = json.loads(line)
+                done += 1
+                yield Judgement(**made) if isinstance(made, dict) else made
+                if done == len(calls):
+                    break
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            os.close(read)
+
+
+def _lines(read, seconds):
+    """Yield the lines that come from a pipe, as bytes; where one takes too long or none comes any more, why: a str."""
+    content = b""
+    while True:
+        end = time.monotonic() + seconds
+        while b"\n" not in content:
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([read], [], [], left)[0]:
+                yield "timeout"
+                return
+            part = os.read(read, 1 << 16)
+            if not part:
+                yield "died"
+                return
+            content += part
+        line, _, content = content.partition(b"\n")
+        yield line
+
+
+def _answer(write, function, calls):
     import resource
+
+    import torch
 
     try:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, 1), os.dup2(nothing, 2)
         with open(write, "w", encoding="utf-8") as out:
-            json.dump(function(*args), out, default=lambda made: vars(made))
+            for args in calls:
+                torch.manual_seed(0)
+                print(json.dumps(function(*args), default=lambda made: vars(made)), file=out, flush=True)
     finally:
         os._exit(0)
 
 
 def survivors(
-    source: Source, bank: banks.Bank, exercise: Exercise, row: Row, most: int | None = None
+    source: Source, bank: banks.Bank, exercise: Exercise, row: Row, seconds: float, most: int | None = None
 ) -> Iterator[tuple[Mutant, Judgement]]:
     """Yield (mutant, its judgement) of the mutants of an exercise that are not as they should be.
 
@@ -151,23 +191,33 @@ def survivors(
     Args:
         source: the notebook; bank: its bank; exercise: of it.
         row: where the mutants are counted.
+        seconds: for one of them.
         most: how many mutants are tried, from the first to the last; None for all.
 
     Raises:
-        ValueError: the solution itself does not pass, or the bank lists as equivalent what is no mutant.
+        ValueError: the bank lists as equivalent what is no mutant.
     """
-    equivalent = bank.equivalent.get(exercise.name, {})
-    made, seconds = mutants(banks.solution(exercise).text), _seconds(source, exercise)
+    equivalent, made = bank.equivalent.get(exercise.name, {}), mutants(banks.solution(exercise).text)
     if unknown := [" => ".join(pair) for pair in set(equivalent) - {(mutant.before, mutant.after) for mutant in made}]:
         raise ValueError(f"{exercise.name}: the bank lists as equivalent what is no mutant: {unknown[0]}")
-    for mutant in made if most is None else made[:: -(-len(made) // most)]:
-        found = in_child(seconds, judgement, source, exercise, mutant.text)
-        listed = (mutant.before, mutant.after) in equivalent
+    tried = made if most is None else made[:: -(-len(made) // most)]
+    right = [(mutant.before, mutant.after) in equivalent for mutant in tried]
+    texts = [mutant.text for mutant in tried]
+    for mutant, listed, found in zip(tried, right, _judgements(source, exercise, texts, right, seconds), strict=True):
         row.mutants += 1
         row.equivalent += listed
         row.killed += not found.full
         if not found.agreed or found.full != listed:
             yield mutant, found
+
+
+def _judgements(source, exercise, texts, right, seconds):
+    """Yield the judgement of each answer; one that is not as it should be may suffer from those before it, and is
+    judged alone."""
+    calls = [(source, exercise, text) for text in texts]
+    for call, full, found in zip(calls, right, each_in_child(seconds, judgement, calls), strict=True):
+        as_it_should = found.agreed and found.full == full
+        yield found if as_it_should else in_child(seconds, judgement, *call)
 
 
 def _seconds(source, exercise):
@@ -207,17 +257,21 @@ def row_of(source: Source, bank: banks.Bank, exercise: Exercise, most: int | Non
     Args:
         source: the notebook; bank: its bank; exercise: of it.
         most: a sample of so many mutants is tried, and of the right answers only the solution; None for all.
+
+    Raises:
+        ValueError: the solution itself does not pass, or the bank lists as equivalent what is no mutant.
     """
     row = Row(exercise.name)
     warm_up(source)
-    answers = [banks.solution(exercise), *(bank.answers[exercise.name] if most is None else ())]
-    for answer in answers:
-        found = in_child(60, judgement, source, exercise, answer.text)
+    seconds = _seconds(source, exercise)
+    others = bank.answers[exercise.name] if most is None else []
+    texts, right = [answer.text for answer in others], [answer.right for answer in others]
+    for answer, found in zip(others, _judgements(source, exercise, texts, right, 60), strict=True):
         if not found.agreed or found.full != answer.right:
             row.problems.append(f"the answer {answer.name}: {_told(found)}")
-    for mutant, found in survivors(source, bank, exercise, row, most):
+    for mutant, found in survivors(source, bank, exercise, row, seconds, most):
         row.problems.append(f"{mutant.before} => {mutant.after}: {_told(found)}")
-    for answer in answers:
+    for answer in (banks.solution(exercise), *others):
         if answer.right:
             row.problems += refused_retypings(source, exercise, answer, row)
     return row
