@@ -2,6 +2,7 @@
 
     python benchmarks/server.py work [--students 8] [--within 120] [--memory 9]
     python benchmarks/server.py submit [--students 30]
+    python benchmarks/server.py memory
 
 As root, on Linux, with what the tests of the server need: the hub, its proxy, the exchange and an account for each
 student run on a machine made of namespaces (tests/server/world.py), with deploy/jupyterhub_config.py but without
@@ -14,12 +15,16 @@ in a kernel, save and submit.
 
 Both then collect: what lies in submitted/ must be, byte for byte, what each student saved. Memory is PSS, in which a
 page that several processes share counts once.
+
+`memory`, which needs neither root nor a hub: what each thing that notebook 1 imports and loads adds to a process, in
+memory that no other process can share.
 """
 
 import argparse
 import importlib.metadata
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -33,12 +38,30 @@ from machine import describe
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "server"))
 from hub import COURSE, Hub, open_course
-from student import Student, solve
+from people import Student, solve
 from world import OWNER, World, lacks, refuses
 
 NOTEBOOK = "1_lenet5"
 AT_WORK = 0.8  # GiB, by which --memory bounds the students who work
 MIB = 2**20
+STEPS = (
+    "import ipykernel.kernelapp",
+    "import torch",
+    "import matplotlib.pyplot",
+    "from tema9 import data, figures, layers, measuring, models, notebook, recipes, training",
+    "from tema9 import imports; imports.load_training()",
+    "digits = data.digits()",
+    "notebook._give_memory_back(None)",
+)
+ADDS = """
+import sys
+def anonymous():
+    return next(int(line.split()[1]) for line in open("/proc/self/smaps_rollup") if line.startswith("Anonymous:"))
+for code in sys.argv[1:]:
+    before = anonymous()
+    exec(code)
+    print(f"{(anonymous() - before) / 1024:7.1f} MiB  {code}")
+"""
 
 
 class Measured(Student):
@@ -57,7 +80,8 @@ class Measured(Student):
 
     def look(self):
         """Keep the memory and the processor time of the server and the kernel, as they are now."""
-        for name, process in zip(("server", "kernel"), self.processes(), strict=False):
+        for name, number in zip(("server", "kernel"), self.hub.world.processes(self.name), strict=False):
+            process = psutil.Process(number)
             self.memory[name] = process.memory_full_info().pss / MIB
             self.processor[name] = sum(process.cpu_times()[:2])
 
@@ -129,20 +153,31 @@ def table(title, students, field, form):
         print(f"  {name:22} {form(statistics.median(found)):>9} {form(max(found)):>9}")
 
 
+def memory():
+    """Print what each step adds to the memory of a process that is of no file, or takes where it gives memory back."""
+    print(describe(), flush=True)
+    subprocess.run([sys.executable, "-c", ADDS, *STEPS], check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("work", "submit"))
+    parser.add_argument("what", choices=("work", "submit", "memory"))
     parser.add_argument("--students", type=int)
     parser.add_argument("--within", type=float, default=120, help="seconds in which those who work begin")
     parser.add_argument("--memory", type=float, default=9, help="GiB that those who work may take")
     parser.add_argument("--cells", type=int, help="of code, that those who work run; all of them by default")
     arguments = parser.parse_args()
+    if arguments.what == "memory":
+        memory()
+        return
     if reason := refuses() or lacks():
         sys.exit(reason)
     number = arguments.students or {"work": 8, "submit": 30}[arguments.what]
     if arguments.what == "work":
         number = min(number, int(arguments.memory / AT_WORK))
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("jupyterhub", "jupyterlab", "nbgrader"))
+    versions = ", ".join(
+        f"{name} {importlib.metadata.version(name)}" for name in ("jupyterhub", "jupyterlab", "nbgrader")
+    )
     print(f"{describe()}, {versions}; load {os.getloadavg()[0]:.1f} before")
     with World([f"alu{place:03}" for place in range(1, number + 1)]) as world, tempfile.TemporaryDirectory() as log:
         open_course(world)
@@ -161,7 +196,7 @@ def main():
         took = time.perf_counter() - began
         peak.ended.set()
         missing = lost(students)
-    print(f"{number} students, {took:.0f} s from the first login to the last submission")
+    print(f"{number} students, {took:.0f} s from the first login to the last submission; load {os.getloadavg()[0]:.1f}")
     table("seconds", students, "seconds", "{:.1f}".format)
     table("memory at the end, MiB", students, "memory", "{:.0f}".format)
     table("processor, seconds", students, "processor", "{:.1f}".format)

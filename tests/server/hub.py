@@ -1,4 +1,4 @@
-"""A JupyterHub on a machine of the tests, with a course whose students are enrolled."""
+"""A JupyterHub and PostgreSQL on a machine of the tests, with a course whose students are enrolled."""
 
 import contextlib
 import os
@@ -84,6 +84,33 @@ class Hub:
         if self.process and self.process.poll() is None:
             self.process.terminate()
             self.process.wait()
+
+
+class Postgres:
+    """A PostgreSQL that runs on a `World` as the account of the course, with the database that each new server has, for the gradebook.
+
+    Args:
+        world: the machine.
+        commands: the folder of the commands of PostgreSQL's server.
+    """
+
+    def __init__(self, world, commands):
+        self.world, self.commands, self.folder = world, commands, f"/home/{OWNER}/postgresql"
+        self.url = f"postgresql:///postgres?host={self.folder}"
+        self._run("initdb", "--auth=peer", "--no-sync")
+        self.start()
+
+    def start(self):
+        """Start it, and wait until it answers."""
+        options = f"-c listen_addresses= -k {self.folder}"
+        self._run("pg_ctl", "start", "--wait", "--log", f"{self.folder}/log", "-o", options)
+
+    def kill(self):
+        """End it at once, so that it has to recover when it starts."""
+        self._run("pg_ctl", "stop", "--mode=immediate")
+
+    def _run(self, command, *words):
+        self.world.run(OWNER, f"{self.commands}/{command}", "--pgdata", self.folder, *words)
 
 
 def free_ports(number):
