@@ -125,6 +125,7 @@ def test_from_the_login_to_the_feedback(world, hub, log_in, picture):
     for teacher in TEACHERS:  # both in one Formgrader
         page = log_in(teacher, f"/services/tema9/formgrader/manage_submissions/{NOTEBOOK}")
         page.get_by_role("link", name=student).or_(page.get_by_text("Sanz, Alumna 1")).first.wait_for()
+        page.get_by_text("needs manual grading").wait_for()  # "needs autograding" would be said of another submission
     picture(page, "formgrader")
 
 
