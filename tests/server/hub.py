@@ -87,7 +87,7 @@ class Hub:
 
 
 class Postgres:
-    """A PostgreSQL that runs on a `World` as the account of the course, with the database that each new server has, for the gradebook.
+    """A PostgreSQL that runs on a `World` as the account of the course; its first database is for the gradebook.
 
     Args:
         world: the machine.
