@@ -46,7 +46,9 @@ class Person:
             if answer.status_code == 403 or "Spawn failed" in answer.text:
                 raise RuntimeError(f"{self.name} does not come to {there}: {answer.status_code} {answer.text[-2000:]}")
             time.sleep(0.5)
-            answer = self.session.get(f"{self.hub.url}{there}", timeout=TIMEOUT)
+            stopped = answer.status_code == 424  # so says the hub of a server that does not run, or not yet
+            asked = first if first and stopped else there
+            answer = self.session.get(f"{self.hub.url}{asked}", timeout=TIMEOUT)
 
     def ask(self, method, path, **options):
         """Ask for something below the own address, and return the answer; a RuntimeError says what is refused."""
