@@ -63,7 +63,7 @@ c.JupyterHub.services = [
         "oauth_no_confirm": True,  # otherwise each teacher is asked once to authorise it
     },
     {
-        "name": "idle-culler",  # a server at rest keeps some 0.8 GiB; after an hour of it, its memory is another's
+        "name": "idle-culler",  # a server and kernel at rest keep 0.6 GiB; after an hour of it, its memory is another's
         "command": [str(SRV / "students" / "bin" / "python"), "-m", "jupyterhub_idle_culler", "--timeout=3600"],
     },
 ]
@@ -72,7 +72,7 @@ c.JupyterHub.services = [
 c.JupyterHub.spawner_class = "systemd"
 c.SystemdSpawner.dynamic_users = False  # the accounts of the system
 c.SystemdSpawner.isolate_tmp = True  # a /tmp for each student
-c.Spawner.mem_limit, c.Spawner.cpu_limit = "2G", 2.0  # of a student; a notebook needs 1.1 GiB (docs/server.md)
+c.Spawner.mem_limit, c.Spawner.cpu_limit = "2G", 2.0  # of a student; a notebook needs 0.7 GiB (docs/server.md)
 c.Spawner.cmd = [str(SRV / "students" / "bin" / "python"), "-m", "tema9.hub", str(SRV / "notebooks")]
 c.Spawner.environment = {"PATH": f"{SRV}/students/bin:/usr/bin:/bin", "OMP_NUM_THREADS": "1"}  # many on few cores
 c.Spawner.default_url = "/lab/tree/0_empieza_aqui.ipynb"

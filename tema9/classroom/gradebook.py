@@ -1,7 +1,7 @@
 """nbgrader's gradebook as a database: it is opened and copied to another one here, and its errors become one line.
 
 A table of ours stands beside nbgrader's table of grades. Wherever this module is imported, in Formgrader's process too,
-it notes there who gave a mark.
+it notes there who gave a mark, and a session goes on after its database was away.
 """
 
 import contextlib
@@ -55,6 +55,17 @@ def _note_who_marks(session: Session, context: Any, instances: Any) -> None:
         given = grade.manual_score is not None
         detail.marker = marker() if given else None
         detail.marked = datetime.now(UTC).isoformat(timespec="seconds") if given else None
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _leave_what_failed(state: Any) -> None:
+    """Forget a transaction whose connection has ended, as that of a server that has been started again.
+
+    Formgrader keeps one session for all its pages and never does so: each page after that would be an error.
+    """
+    session = state.session
+    if session.in_transaction() and not (session.is_active and not session.connection().invalidated):
+        session.rollback()
 
 
 class GradebookError(RuntimeError):

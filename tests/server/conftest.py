@@ -1,114 +1,48 @@
 """The hub that the tests of the server share, on a machine of its own, with a class that has accounts."""
 
-import contextlib
-import os
-import secrets
-import signal
-import socket
-import subprocess
-import time
-import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import parts
 import pytest
-from world import OWNER, REPOSITORY, SRV, World, lacks, refuses
+from hub import Hub, Postgres, open_course
+from people import Student
+from world import World, lacks, refuses
 
 STUDENTS = ("alu1", "alu2", "alu3")
-ROSTER = "id,first_name,last_name,email\n" + "".join(
-    f"{name},Alumna {number},Sanz,{name}@example.org\n" for number, name in enumerate(STUDENTS, 1)
-)
-
-
-class Hub:
-    """A JupyterHub that runs on a `World`.
-
-    Args:
-        world: the machine.
-        folder: where its log is written.
-    """
-
-    def __init__(self, world, folder):
-        self.world, self.log = world, folder / "hub.log"
-        self.password = secrets.token_hex(16)
-        self.port, self.hub_port, self.proxy_port, formgrader_port = free_ports(4)
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.formgrader = f"http://127.0.0.1:{formgrader_port}"
-        self.process = None
-
-    def start(self):
-        """Start it, and wait until it answers."""
-        line = self.world.command(
-            "root",
-            f"TEMA9_FORMGRADER_URL={self.formgrader}",
-            f"CONFIGPROXY_AUTH_TOKEN={secrets.token_hex(32)}",
-            f"{SRV}/students/bin/jupyterhub",
-            f"--config={SRV}/hub/jupyterhub_config.py",
-            f"--JupyterHub.bind_url={self.url}",
-            f"--JupyterHub.hub_port={self.hub_port}",
-            f"--ConfigurableHTTPProxy.api_url=http://127.0.0.1:{self.proxy_port}",
-            "--JupyterHub.authenticator_class=shared-password",
-            f"--SharedPasswordAuthenticator.user_password={self.password}",
-            "--JupyterHub.spawner_class=jupyterhub.spawner.LocalProcessSpawner",
-            "--Spawner.args=['--LabApp.expose_app_in_browser=True']",
-        )
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(line, stdout=log, stderr=log, start_new_session=True)
-        self.wait_for("/hub/health")
-
-    def wait_for(self, path):
-        """Wait until an address of the hub answers, or the hub has ended."""
-        while self.process.poll() is None:
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}{path}", timeout=30):
-                return
-            time.sleep(0.1)
-        raise RuntimeError(f"the hub ended: {self.log.read_text()[-3000:]}")
-
-    def kill(self):
-        """End the hub, its proxy and its services at once, as a power cut would; the students' servers stay."""
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-    def stop(self):
-        """End it, with the servers of the students."""
-        if self.process and self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait()
-
-
-def free_ports(number):
-    """Ports that nobody listens on now."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(number)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 @pytest.fixture(scope="session")
 def world():
-    """The machine: the course is released on it, and its three students are enrolled."""
+    """The machine."""
     if reason := refuses():
         pytest.skip(reason)
-    if reason := lacks():
+    if reason := lacks() or parts.lacks("postgres"):
         pytest.fail(reason, pytrace=False) if parts.IN_CI else pytest.skip(reason)
     with World(STUDENTS) as made:
-        made.run("root", "sh", "-c", f"cat > {SRV}/hub/jupyterhub_config.py", input=config())
-        made.run(OWNER, "tema9", "release", f"{SRV}/course", "--exchange", f"{SRV}/exchange")
-        made.run(OWNER, "sh", "-c", f"cat > {SRV}/course/list.csv", input=ROSTER)
-        made.run(
-            OWNER, "tema9", "collect", "--exchange", "--course", f"{SRV}/course", "--roster", f"{SRV}/course/list.csv"
-        )
         yield made
 
 
-def config():
-    return (REPOSITORY / "deploy" / "jupyterhub_config.py").read_text(encoding="utf-8")
+@pytest.fixture(scope="session")
+def postgres(world):
+    """Its database, which holds the gradebook."""
+    return Postgres(world, Path(parts.postgresql("initdb")).parent)
 
 
 @pytest.fixture(scope="session")
-def hub(world, tmp_path_factory):
-    """The hub of that machine."""
+def hub(world, postgres, tmp_path_factory):
+    """The hub of that machine, with a course whose three students are enrolled."""
+    open_course(world, "--database", postgres.url)
     started = Hub(world, tmp_path_factory.mktemp("hub"))
     started.start()
     yield started
     started.stop()
+
+
+@pytest.fixture(scope="session")
+def students(hub):
+    """The students, without a browser; each has a server of the own."""
+    people = [Student(hub, name) for name in STUDENTS]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(Student.log_in, people))
+    return people

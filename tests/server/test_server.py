@@ -1,17 +1,25 @@
 """A class on a JupyterHub with accounts of its own, from the login to the feedback, and what each may touch."""
 
+import io
 import json
+import os
 import re
-import subprocess
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import nbformat
 import pytest
 from conftest import STUDENTS
+from hub import COURSE, EXCHANGE
+from people import Student, Teacher, solve
+from PIL import Image
 from world import OWNER, SRV, TEACHERS
 
 from tema9.classroom import sources
 
 NOTEBOOK = "1_lenet5"
-COURSE, EXCHANGE = SRV / "course", SRV / "exchange"
 INBOUND = EXCHANGE / "tema9" / "inbound"
 READS_ANSWERS = """
 import json, sys
@@ -46,6 +54,16 @@ def log_in(hub, browser):
         context.close()
 
 
+def collect(world):
+    """Take in what was handed in; it says what others have left there, too."""
+    assert world.run(OWNER, "tema9", "collect", "--exchange", "--course", COURSE, check=False).returncode < 2
+
+
+def submitted(student):
+    """What was taken in of a student."""
+    return f"{COURSE}/submitted/{student}/{NOTEBOOK}/{NOTEBOOK}.ipynb"
+
+
 def assignment_list(page, hub, student):
     """Open nbgrader's Assignment List in a JupyterLab with nothing else in it."""
     page.goto(f"{hub.url}/user/{student}/lab?reset")
@@ -60,12 +78,25 @@ def row(page, which):
     return page.locator(f"#{which}_assignments_list > .list_item", has_text=NOTEBOOK)
 
 
-def test_from_the_login_to_the_feedback(world, hub, log_in):
+@pytest.fixture
+def picture():
+    """A function that keeps a picture of a page for docs/server.md, where the variable PICTURES names a folder."""
+
+    def picture(page, name):
+        if folder := os.environ.get("PICTURES"):
+            shown = Image.open(io.BytesIO(page.screenshot(animations="disabled"))).convert("RGB")
+            shown.quantize(64).save(Path(folder, f"server_{name}.png"), optimize=True)
+
+    return picture
+
+
+def test_from_the_login_to_the_feedback(world, hub, log_in, picture):
     student = STUDENTS[0]
     page = log_in(student)
     page.locator(".jp-Notebook").get_by_role("heading", name="Tema 9: AlexNet y ZFNet").wait_for()
     link = page.locator(".jp-Notebook").get_by_role("link", name="1. Repaso: LeNet-5")
     assert f"/{NOTEBOOK}/{NOTEBOOK}.ipynb" in link.get_attribute("href")
+    picture(page, "start")
     assignment_list(page, hub, student)
     row(page, "released").get_by_text("Fetch").click()
     submit = row(page, "fetched").get_by_role("button", name="Submit")
@@ -76,6 +107,7 @@ def test_from_the_login_to_the_feedback(world, hub, log_in):
     world.run(student, "python", "-c", READS_ANSWERS, path, input=json.dumps(answers))
     submit.click()
     row(page, "submitted").wait_for()
+    picture(page, "submitted")
 
     collected = world.run(OWNER, "tema9", "collect", "--exchange", "--course", COURSE)
     assert "took in 1 notebook of 1 student" in collected.stdout
@@ -86,12 +118,15 @@ def test_from_the_login_to_the_feedback(world, hub, log_in):
     assignment_list(page, hub, student)
     row(page, "submitted").get_by_role("button", name="Fetch Feedback").click()
     page.get_by_text("view feedback").wait_for()
+    picture(page, "feedback")
     got = world.run(student, "sh", "-c", f"cat ~/{NOTEBOOK}/feedback/*/{NOTEBOOK}.html").stdout
     assert source.title in got and "HIDDEN TESTS" not in got
 
     for teacher in TEACHERS:  # both in one Formgrader
         page = log_in(teacher, f"/services/tema9/formgrader/manage_submissions/{NOTEBOOK}")
         page.get_by_role("link", name=student).or_(page.get_by_text("Sanz, Alumna 1")).first.wait_for()
+        page.get_by_text("needs manual grading").wait_for()  # "needs autograding" would be said of another submission
+    picture(page, "formgrader")
 
 
 # What alu2 tries; no attempt may succeed. ALU1 is a submission of alu1, and its name is known to nobody else.
@@ -121,7 +156,7 @@ ATTEMPTS = {
 }
 
 
-def test_no_student_reads_or_changes_what_is_anothers(world):
+def test_no_student_reads_or_changes_what_is_anothers(world, hub):
     mine = f"{INBOUND}/alu1+{NOTEBOOK}+2026-01-01 00:00:00.000000 UTC+abcdefghijkl"
     world.run("alu1", "mkdir", mine)
     before = world.run("root", "sh", "-c", f"ls -lR {EXCHANGE} {SRV}/notebooks | cksum").stdout
@@ -132,7 +167,7 @@ def test_no_student_reads_or_changes_what_is_anothers(world):
     assert world.run("root", "sh", "-c", f"ls -lR {EXCHANGE} {SRV}/notebooks | cksum").stdout == before
 
 
-def test_nobody_hands_in_for_another_and_a_link_leads_nowhere(world):
+def test_nobody_hands_in_for_another_and_a_link_leads_nowhere(world, hub):
     forged = f"{INBOUND}/alu3+{NOTEBOOK}+2026-01-01 00:00:00.000000 UTC+abcdefghijkl"
     linked = f"{INBOUND}/alu2+{NOTEBOOK}+2026-01-01 00:00:00.000000 UTC+abcdefghijkl"
     world.run("alu2", "sh", "-c", f"mkdir '{forged}' '{linked}' && echo '{{}}' > '{forged}/{NOTEBOOK}.ipynb'")
@@ -145,16 +180,62 @@ def test_nobody_hands_in_for_another_and_a_link_leads_nowhere(world):
     assert not {"alu2", "alu3"} & set(there)
 
 
-def test_all_hand_in_at_once_and_nothing_is_lost(world):
+def test_all_hand_in_at_once_and_nothing_is_lost(world, students):
+    ready = threading.Barrier(len(students))
+
+    def hand_in(student):
+        student.assignment("fetch", NOTEBOOK)
+        content = student.open(NOTEBOOK)
+        solve(NOTEBOOK, content)
+        for time in ("first", "second"):
+            content.cells[0].source += f"\n\nThe {time} of {student.name}"
+            student.save(NOTEBOOK, content)
+            ready.wait(120)
+            student.assignment("submit", NOTEBOOK)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(hand_in, students))
+    collect(world)
     for student in STUDENTS:
-        world.run(student, "sh", "-c", f"cd && (ls {NOTEBOOK} || nbgrader fetch_assignment {NOTEBOOK}) > /dev/null")
-    lines = [
-        world.command(student, "sh", "-c", f"cd && nbgrader submit {NOTEBOOK}") for student in STUDENTS for _ in "12"
-    ]
-    running = [subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for line in lines]
-    assert [one.wait() for one in running] == [0] * len(lines)
-    world.run(OWNER, "tema9", "collect", "--exchange", "--course", COURSE, check=False)
-    assert world.run(OWNER, "ls", f"{COURSE}/submitted").stdout.split() == list(STUDENTS)
+        saved = f"/home/{student}/{NOTEBOOK}/{NOTEBOOK}.ipynb"
+        assert not world.run("root", "cmp", saved, submitted(student), check=False).stdout
+
+
+def test_two_teachers_mark_at_once_and_what_postgresql_has_taken_survives_its_end(world, hub, postgres, students):
+    for student in students:  # each has handed in, whichever test came before
+        student.assignment("fetch", NOTEBOOK)
+        content = student.open(NOTEBOOK)
+        solve(NOTEBOOK, content)
+        student.save(NOTEBOOK, content)
+        student.assignment("submit", NOTEBOOK)
+    collect(world)
+    world.run(OWNER, "tema9", "grade", COURSE, "-j", "1", check=False)
+    exercises = ("n1-m1-c5", "n1-m2-slide")
+    teachers = [Teacher(hub, name) for name in TEACHERS]
+    marks = {(exercise, student): 1 + 2 * number for number, student in enumerate(STUDENTS) for exercise in exercises}
+    ready = threading.Barrier(2)
+
+    def mark(teacher, exercise):
+        teacher.log_in()
+        answers = teacher.answers(NOTEBOOK, exercise)
+        ready.wait(120)
+        for student in STUDENTS:
+            teacher.mark(answers[student], marks[exercise, student])
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(mark, teachers, exercises))
+    postgres.kill()
+    graded = world.run(OWNER, "tema9", "grade", COURSE, check=False)
+    assert graded.returncode == 2 and len(graded.stderr.splitlines()) == 1 and "gradebook" in graded.stderr
+    postgres.start()
+    with pytest.raises(RuntimeError, match="500"):  # the first page is an error, and the next one is not
+        teachers[0].answers(NOTEBOOK, exercises[0])
+    found = {
+        (exercise, student): grade["manual_score"]
+        for teacher, exercise in zip(reversed(teachers), exercises, strict=True)  # each reads what the other has marked
+        for student, grade in teacher.answers(NOTEBOOK, exercise).items()
+    }
+    assert found == marks
 
 
 def test_pages_of_others_are_refused(hub, log_in):
@@ -165,12 +246,28 @@ def test_pages_of_others_are_refused(hub, log_in):
         assert answer.status in (403, 404), address
 
 
-def test_work_survives_the_hub_and_the_proxy(world, hub, log_in):
-    student = STUDENTS[2]
-    page = log_in(student)
-    page.wait_for_function("() => window.jupyterapp")
-    hub.kill()
+def test_what_the_hub_and_a_server_that_are_killed_leave_behind(world, hub, students):
+    """The hub and its proxy: the kernels go on. A student's server: what was saved and what was submitted."""
+    student = students[2]
+    student.assignment("fetch", NOTEBOOK)
+    content = student.open(NOTEBOOK)
+    content.cells[0].source += "\n\nSaved before the end"
+    student.save(NOTEBOOK, content)
+    student.assignment("submit", NOTEBOOK)
+    one, two = nbformat.v4.new_code_cell("x = 41"), nbformat.v4.new_code_cell("x + 1")
+    with student.kernel(NOTEBOOK) as run:
+        run(one)
+        hub.kill()
     hub.start()
-    page = log_in(student)
-    page.wait_for_function("() => window.jupyterapp")
-    assert world.run(student, "sh", "-c", "ls ~").stdout
+    student = Student(hub, student.name)
+    student.log_in()
+    with student.kernel(NOTEBOOK) as run:
+        run(two)
+    assert two.outputs[0].data["text/plain"] == "42"
+    for number in world.processes(student.name):
+        os.kill(number, signal.SIGKILL)
+    student = Student(hub, student.name)
+    student.log_in()
+    assert "Saved before the end" in student.open(NOTEBOOK).cells[0].source
+    collect(world)
+    assert "Saved before the end" in world.run(OWNER, "cat", submitted(student.name)).stdout

@@ -75,12 +75,20 @@ class World:
 
     def __exit__(self, *_):
         """End all that runs on the machine: a hub leaves the servers of students running."""
-        here = os.readlink(f"/proc/{self._first.pid}/ns/mnt")
+        for number in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+        self._first.wait()
+
+    def processes(self, account=None):
+        """The numbers of the processes that run on the machine, of one account or of all, the oldest first."""
+        here, found = os.readlink(f"/proc/{self._first.pid}/ns/mnt"), []
         for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                if os.readlink(process / "ns" / "mnt") == here:
-                    os.kill(int(process.name), signal.SIGKILL)
-        self._first.wait()
+                mine = account is None or process.stat().st_uid == self.accounts[account]
+                if mine and os.readlink(process / "ns" / "mnt") == here:
+                    found.append(int(process.name))
+        return sorted(found)
 
     def command(self, account, *words):
         """The command line that runs a command on the machine, with the rights of an account."""

@@ -168,7 +168,7 @@ def _completed(judged, was, cohort, row, markers):
     when = row.when if row else ""
     receipt = replace(
         receipt,
-        handed_in=stamped.replace(tzinfo=UTC).isoformat(timespec="seconds") if stamped else when,
+        handed_in=stamped.replace(tzinfo=UTC).isoformat() if stamped else when,
         late=bool(row and row.late),
         team=cohort.of_teams.get((receipt.student, receipt.notebook), ("", ""))[1],
         markers={name: who for name, who in markers.items() if name in receipt.cells},
