@@ -1,5 +1,6 @@
 """The files of a delivery: names in any encoding, what is no file, and the limits of all and of each student."""
 
+import contextlib
 import io
 import os
 import socket
@@ -104,8 +105,7 @@ def test_what_is_no_file_is_told_and_never_waited_for(tmp_path):
     for name in ("fifo", "socket", "link", "file"):
         (tmp_path / name).mkdir()
     os.mkfifo(tmp_path / "fifo" / "1_lenet5.ipynb")
-    with socket.socket(socket.AF_UNIX) as listening:
-        os.chdir(tmp_path)  # the path of a socket is short
+    with socket.socket(socket.AF_UNIX) as listening, contextlib.chdir(tmp_path):  # the path of a socket is short
         listening.bind("socket/1_lenet5.ipynb")
     (tmp_path / "link" / "1_lenet5.ipynb").symlink_to("/dev/zero")
     (tmp_path / "file" / "1_lenet5.ipynb").write_bytes(b"x")
