@@ -125,8 +125,9 @@ def make(students):
         "passwd": [f"{name}:x:{number}:{number}::/home/{name}:/bin/sh" for name, number in accounts.items()],
         "group": [f"{name}:x:{number}:" for name, number in accounts.items()],
     }
-    for file, added in lines.items():
-        (etc / file).write_text(Path("/etc", file).read_text() + "\n".join(added) + "\n")
+    for file, added in lines.items():  # a faculty's machine may have some of these accounts
+        others = [line for line in Path("/etc", file).read_text().splitlines() if line.split(":")[0] not in accounts]
+        (etc / file).write_text("\n".join([*others, *added]) + "\n")
         mount("--bind", etc / file, f"/etc/{file}")
     for name, number in accounts.items():
         home = Path("/home", name)
