@@ -4,6 +4,7 @@ The texts here are those of strangers, so everything takes time in proportion to
 """
 
 import ast
+import builtins
 import re
 from collections.abc import Sequence
 
@@ -29,6 +30,22 @@ def names(text: str) -> set[str]:
     """
     targets = re.findall(r"^(\w+(?:[ \t]*,[ \t]*\w+)*)[ \t]*(?::[^=\n]*)?=(?!=)", text, flags=re.M)
     return definitions(text) | {name.strip() for target in targets for name in target.split(",")}
+
+
+def free_names(tree: ast.AST) -> set[str]:
+    """Return the names that a piece of code uses and neither defines nor imports; builtins are left out."""
+    defined, used = set(dir(builtins)), set[str]()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Load()):
+                used.add(name)
+            case ast.Name(id=name) | ast.arg(arg=name):
+                defined.add(name)
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.ExceptHandler(name=str(name)):
+                defined.add(name)
+            case ast.Import(names=names) | ast.ImportFrom(names=names):
+                defined.update(alias.asname or alias.name.split(".")[0] for alias in names)
+    return used - defined
 
 
 def is_blank(text: str) -> bool:

@@ -131,13 +131,13 @@ def write(folder, source=SOURCE, bank=BANK, hints=HINTS):
 def as_course(folder):
     """The notebook in a folder, as `write` leaves it, stands for the sources of the course; yields its source."""
     from tema9.classroom import sources
-    from tema9.classroom.authoring import bank, build
+    from tema9.classroom.authoring import build
 
     found = [sources.read(path) for path in sorted(folder.glob("[0-9]_*.py"))]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sources, "all_sources", lambda: found)
         patch.setattr(build, "is_built", lambda: True)  # a release would write over the notebooks of the checkout
-        patch.setattr(bank.load, "__defaults__", (folder / "mistakes",))
+        patch.setattr(sources, "MISTAKES", folder / "mistakes")
         yield found[0]
 
 

@@ -238,6 +238,7 @@ def test_the_command_loads_neither_torch_nor_numpy_nor_matplotlib_for_a_table_of
 def test_what_the_commands_of_the_classroom_need_is_imported_without_torch_and_without_a_grammar_of_addresses():
     code = (
         "import sys; from tema9.classroom.grading import grade, intake;"
+        "from tema9.classroom.authoring import build; from tema9.classroom.rehearsal import rehearse;"
         "from tema9.classroom.publishing import feedback, report; from tema9.classroom.sandbox import provisioner;"
         "heavy = {'torch', 'rfc3987_syntax'} & set(sys.modules); assert not heavy, heavy"
     )

@@ -19,17 +19,20 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 from nbgrader.preprocessors import ClearSolutions
 
 from tema9 import checks
-from tema9.classroom import cells
+from tema9.answers import free_names
+from tema9.classroom import cells, sources
 from tema9.classroom.authoring import hints
 from tema9.classroom.cells import CODE_STUB
-from tema9.classroom.sandbox import border
-from tema9.classroom.sources import MISTAKES, Exercise, Source, read
+from tema9.classroom.sources import Exercise, Source, read
+
+if TYPE_CHECKING:
+    from tema9.classroom.sandbox import border  # it imports torch, which those who only read a bank do not need
 
 KEYS = {"probes", "right", "wrong", "equivalent", "name", "fails"}
 
@@ -88,18 +91,20 @@ class Bank:
     hints: dict[str, list[str]] = field(default_factory=dict)
 
 
-def load(source: Source, folder: Path = MISTAKES) -> Bank:
+def load(source: Source, folder: Path | None = None) -> Bank:
     """Read the bank of a notebook.
 
     Args:
         source: the notebook.
-        folder: where the banks of all notebooks are; the hints are in the folder hints/ beside it.
+        folder: where the banks of all notebooks are, that of the checkout if None; the hints are in the folder hints/
+            beside it.
 
     Raises:
         ValueError: there is no bank, a cell has an unknown key, a cell names an exercise that the notebook does not
             have, a mistake has no explanation, a probe is not an expression, or the file of the hints is not as `hints`
             says.
     """
+    folder = folder or sources.MISTAKES
     if not (folder / source.path.name).is_file():
         raise ValueError(
             f"{folder.name}/{source.path.name} is missing: write there the right and wrong answers to the exercises of "
@@ -204,8 +209,8 @@ class Outcome:
     """
 
     answer: Answer
-    verdicts: dict[str, border.Verdict]
-    beside: dict[str, border.Verdict]
+    verdicts: dict[str, "border.Verdict"]
+    beside: dict[str, "border.Verdict"]
 
     @property
     def as_expected(self) -> bool:
@@ -218,6 +223,8 @@ class Outcome:
 
 def kill_matrix(source: Source, bank: Bank, exercise: Exercise) -> Iterator[Outcome]:
     """Yield an `Outcome` for the solution of an exercise, for the blank cell and for each answer of the bank to it."""
+    from tema9.classroom.sandbox import border
+
     for answer in (solution(exercise), blank(exercise), *bank.answers[exercise.name]):
         namespace, tests = namespace_of(answer, source), dict(zip(exercise.cases, exercise.tests, strict=True))
         across = {case: border.judge(test.text, namespace) for case, test in tests.items()}
@@ -354,7 +361,7 @@ def _given(source, exercise):
     """The names of the set-up that the solution uses: if one is not there, the first cell has not been run."""
     setup = ast.parse(source.setup)
     there = {name for node in setup.body for name in _bound(node)}
-    return sorted(border.free_names(ast.parse(exercise.solution.text)) & there)
+    return sorted(free_names(ast.parse(exercise.solution.text)) & there)
 
 
 def _bound(node):

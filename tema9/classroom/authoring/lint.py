@@ -10,11 +10,11 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+from tema9.answers import free_names
 from tema9.classroom import sources
 from tema9.classroom.authoring import bank as banks
 from tema9.classroom.authoring import hints, workload
 from tema9.classroom.cells import EXPLORATION, ROLES
-from tema9.classroom.sandbox import border
 from tema9.classroom.sources import Source
 
 MIN_WRONG, MIN_RIGHT = 3, 2  # answers of the bank to each exercise
@@ -138,7 +138,7 @@ def tests_stay_behind_the_border(source: Source, bank: banks.Bank) -> Problems:
         callables = {node.name for node in written if isinstance(node, ast.FunctionDef | ast.ClassDef)}
         for cell in exercise.tests:
             tree = ast.parse(cell.text)
-            if strange := border.free_names(tree) - given:
+            if strange := free_names(tree) - given:
                 yield _at(cell), f"the test uses {', '.join(sorted(strange))}, not its own nor the exercise's"
             allowed = {
                 id(node.args[0])

@@ -317,9 +317,7 @@ def _joined(found):
 @functools.lru_cache(maxsize=64)
 def _names_asked(tests, setup):
     """The names that tests take from the answer."""
-    from tema9.classroom.sandbox.border import free_names  # which imports torch, for the few answers that need it
-
-    used = set().union(*(free_names(ast.parse(test)) for test in tests))
+    used = set().union(*(answers.free_names(ast.parse(test)) for test in tests))
     return used - answers.names(setup) - set(re.findall(r"\b(?:import|as)\s+(\w+)", setup))
 
 

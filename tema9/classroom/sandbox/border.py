@@ -7,7 +7,6 @@ work with a process in between, or a `student_process.StudentProcess`.
 """
 
 import ast
-import builtins
 import contextlib
 import functools
 import io
@@ -17,7 +16,7 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tema9 import measuring
+from tema9 import answers, measuring
 from tema9.classroom.sandbox import wire
 
 if TYPE_CHECKING:
@@ -185,7 +184,7 @@ def _compiled(test):
     tree = ast.parse(test)
     asserts = (node for node in ast.walk(tree) if isinstance(node, ast.Assert) and node.msg is not None)
     spoken = tuple((node.lineno, node.end_lineno) for node in asserts)
-    return _Test(compile(tree, "<test>", "exec"), frozenset(free_names(tree)), spoken)
+    return _Test(compile(tree, "<test>", "exec"), frozenset(answers.free_names(tree)), spoken)
 
 
 def _is_written(error, test):
@@ -210,19 +209,3 @@ def lines_of_region(text: str, region: str) -> set[int]:
         if inside:
             lines.add(number)
     return lines
-
-
-def free_names(tree: ast.AST) -> set[str]:
-    """Return the names that a piece of code uses and neither defines nor imports; builtins are left out."""
-    defined, used = set(dir(builtins)), set[str]()
-    for node in ast.walk(tree):
-        match node:
-            case ast.Name(id=name, ctx=ast.Load()):
-                used.add(name)
-            case ast.Name(id=name) | ast.arg(arg=name):
-                defined.add(name)
-            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.ExceptHandler(name=str(name)):
-                defined.add(name)
-            case ast.Import(names=names) | ast.ImportFrom(names=names):
-                defined.update(alias.asname or alias.name.split(".")[0] for alias in names)
-    return used - defined
