@@ -255,7 +255,12 @@ def fingerprints(result: Any, hashes: int = HASHES) -> list[str]:
     doubtful = sorted((token for token in tokens if token.others), key=lambda token: token.distance)[:MOST_DOUBTS]
     choices = [[token.text, *(token.others if token in doubtful else ())] for token in tokens]
     texts = ["\x1f".join(texts).encode() for texts in itertools.product(*choices)]
-    return [hashlib.pbkdf2_hmac("sha256", text, b"tema9", hashes).hex()[:24] for text in texts]
+    return [_slow_hash(text, hashes) for text in texts]
+
+
+@functools.lru_cache(2**14)  # where many answers are tried, most of their results are the same
+def _slow_hash(text, hashes):
+    return hashlib.pbkdf2_hmac("sha256", text, b"tema9", hashes).hex()[:24]
 
 
 @dataclass

@@ -4,6 +4,7 @@ A name is read, never believed: what it says is compared with the lists of stude
 """
 
 import contextlib
+import functools
 import hashlib
 import re
 import unicodedata
@@ -56,6 +57,7 @@ TEST_STUDENT = {"studenttest", "teststudent"}  # Canvas's own, with which teache
 TEAM = re.compile(r"(?i)(?:team|equipo|grupo|group|gruppe)(?:[ _-]\w+|\d+)|abgaben|submissions|multi_feedback.*")
 UMLAUTS = {"ä": "ae", "ö": "oe", "ü": "ue"}
 LETTERS = {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe"}  # which lose no accent
+FOLDED_NAMES = 2**14  # are kept: those of a class are compared again and again
 MOST_CHARACTERS, MOST_BYTES = 80, 160  # of a student's folder; file systems take 255 bytes, with what others add
 
 
@@ -207,6 +209,7 @@ def mark(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
+@functools.lru_cache(FOLDED_NAMES)
 def folded(text: str, umlauts: bool = False) -> str:
     """Return a text in small letters without accents, as most platforms would write it.
 
@@ -220,6 +223,7 @@ def folded(text: str, umlauts: bool = False) -> str:
     return "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
 
 
+@functools.lru_cache(FOLDED_NAMES)
 def squeezed(text: str, keep_accents: bool = False, umlauts: bool = False) -> str:
     """Return the letters and digits of a text, small and without anything between them.
 
