@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -17,8 +18,12 @@ import pytest
 # For all processes that the tests start, too: those on the other cores have work of their own. And large networks are
 # there sooner where torch asks for large pages, as it does in the sandbox. Both are read when torch is imported.
 os.environ |= {"OMP_NUM_THREADS": "1", "THP_MEM_ALLOC_ENABLE": "1"}
+MEMORY, ROOM = "/dev/shm", 6 * 2**30  # bytes; the tests that run at one time have less in their folders
 BROWSER = Path(__file__).parent / "browser"
 collect_ignore = ["other_system"]  # it takes from the process that imports it what other systems lack
+
+if "TMPDIR" not in os.environ and parts.is_roomy(MEMORY, ROOM):  # its thousands of files are there sooner than on disk
+    os.environ["TMPDIR"] = tempfile.tempdir = MEMORY
 
 
 def pytest_configure():

@@ -43,6 +43,15 @@ def lacks(marker) -> str:
     return ""
 
 
+def is_roomy(folder, room) -> bool:
+    """Whether a folder, if there is one, has room for so many bytes, and programs may be started from it."""
+    try:
+        there = os.statvfs(folder)
+    except (AttributeError, OSError):  # not on Windows
+        return False
+    return there.f_bavail * there.f_frsize >= room and not there.f_flag & os.ST_NOEXEC
+
+
 def postgresql(command):
     """Where a command of PostgreSQL's server is, or None.
 
