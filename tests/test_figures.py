@@ -124,10 +124,9 @@ def drawn_texts(figure, monkeypatch):
             seen.append((self, Text.get_window_extent(self, renderer)))
         plain(self, renderer)
 
-    figure.draw_without_rendering()  # settles the layout
     with monkeypatch.context() as patch:
         patch.setattr(Text, "draw", draw)
-        figure.draw_without_rendering()
+        figure.draw_without_rendering()  # settles the layout first, as when it is shown
     return seen
 
 
