@@ -15,7 +15,7 @@ course: $(READY) ## set up, build the notebooks and the slides, train LeNet-5, g
 	@$(BIN)/tema9 course
 
 test: $(READY) ## run the tests, on two cores; a third process computes while others wait
-	@$(BIN)/python -m pytest -n 3 $(BY_FILE) --durations=15 $(if $(ONLY),-m '$(ONLY)')
+	@$(BIN)/python -m pytest -n 3 $(BY_FILE) --durations=15 -m '$(or $(ONLY),not gate)'
 
 quick: $(READY) ## look at the form, the types and what the quick tests say, in a minute
 	@$(BIN)/ruff check --quiet
@@ -23,8 +23,9 @@ quick: $(READY) ## look at the form, the types and what the quick tests say, in 
 	@$(BIN)/python -m mypy
 	@$(BIN)/python -m pytest -n 2 $(BY_FILE) --quiet -m 'not slow and not sandbox and not browser and not postgres'
 
-gate: $(READY) ## try small changes to all the solutions, and other types: the check, the tests and the grade must agree
+gate: $(READY) ## try what takes longest: all small changes to the solutions, whole experiments, more made-up input
 	@$(BIN)/tema9 mistakes --mutants
+	@$(BIN)/python -m pytest -n 2 $(BY_FILE) --quiet -m gate
 
 lab: $(READY) ## open JupyterLab on the start page, as a student
 	@$(BIN)/tema9 lab

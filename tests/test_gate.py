@@ -11,13 +11,13 @@ EXERCISES = {exercise.name: source for source in sources.all_sources() for exerc
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", EXERCISES)
+@pytest.mark.parametrize("name", [*EXERCISES][::3])
 def test_a_sample_of_the_mutants_and_all_retypings_of_the_solution_fare_as_they_should(name):
-    """`tema9 mistakes --mutants` tries all of them, and all the answers of the bank; CI runs it."""
+    """`make gate` tries all of them, in all the exercises, and all the answers of the bank."""
     source = EXERCISES[name]
-    row = gate.row_of(source, bank.load(source), source.exercises[name], most=12)
+    row = gate.row_of(source, bank.load(source), source.exercises[name], most=6)
     assert not row.problems
-    assert row.mutants == row.killed + row.equivalent > 5
+    assert row.mutants == row.killed + row.equivalent > 2
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Notebooks and plain data at random: nothing crashes, no answer is lost, and no test passes what is not the answer.
 
-Every case follows from its seed. The quick tests try a few hundred, the slow ones 10,000 of each kind.
+Every case follows from its seed. Of each kind, the quick tests try a few hundred, the slow ones 1,000, and those of the
+gate the rest of 10,000.
 """
 
 import ast
@@ -25,13 +26,17 @@ SOURCES = {source.name: source for source in sources.all_sources()}
 TESTS = [(one.name, test.text) for source in SOURCES.values() for one in source.graded for test in one.tests]
 OUTCOMES = {"fail", "error", "timeout", "memory", "kernel-died"}
 MANY = [
-    pytest.param(f"{number}", range(number * 1000, number * 1000 + 1000), marks=pytest.mark.slow)
+    pytest.param(
+        f"{number}",
+        range(number * 1000, number * 1000 + 1000),
+        marks=[pytest.mark.slow] if number == 1 else [pytest.mark.slow, pytest.mark.gate],
+    )
     for number in range(1, 11)
 ]
 
 
 def cases(few):
-    """The seeds of the quick test, and those of the slow ones."""
+    """The seeds of the quick test, those of the slow ones, and those of the gate."""
     return pytest.mark.parametrize(("part", "seeds"), [pytest.param("few", range(few)), *MANY])
 
 

@@ -29,6 +29,12 @@ def test_the_targets_of_make_that_the_workflow_calls_are_there(job):
     assert called and called <= set(re.findall(r"^(\w+):", MAKEFILE, flags=re.M))
 
 
+def test_the_gate_runs_what_make_test_leaves_to_it():
+    recipes = {name: MAKEFILE.partition(f"\n{name}:")[2].partition("\n\n")[0] for name in ("test", "gate")}
+    assert "-m '$(or $(ONLY),not gate)'" in recipes["test"]
+    assert recipes["gate"].endswith(" -m gate") and "make gate" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
 def test_where_there_is_no_make_the_workflow_runs_the_same_quick_tests():
     marks = re.search(r"-m '([^']+)'", MAKEFILE.partition("\nquick:")[2]).group(1)
     assert f'-m "{marks}"' in "".join(step.get("run", "") for step in JOBS["others"]["steps"])

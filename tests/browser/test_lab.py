@@ -12,12 +12,19 @@ from tema9.classroom.authoring import bank
 
 SOURCES = sources.all_sources()
 by_name = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+# The experiments of the notebooks as students run them, in minutes, and as short as when they are graded.
+LENGTHS = [pytest.param("solved", marks=pytest.mark.gate), "short"]
+WHOLE, SHORT = 'SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))', "SHORT = True"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def notebooks(lab):
-    """The notebooks as students get them, and under solved/ with their answers and with the hidden tests."""
+    """The notebooks as students get them, and under solved/ with their answers and with the hidden tests.
+
+    Under short/ they are solved too, and their experiments are short.
+    """
     (lab.root / "solved").mkdir()
+    (lab.root / "short").mkdir()
     for path in sources.NOTEBOOKS.glob("*.ipynb"):
         shutil.copy(path, lab.root)
     for source in SOURCES:
@@ -30,6 +37,9 @@ def notebooks(lab):
                 cell.source = "Porque sí." if exercise.by_hand else bank.solution(exercise).text
             cell.source = tests.get(name, cell.source)
         nbformat.write(notebook, lab.root / "solved" / f"{source.name}.ipynb")
+        for cell in notebook.cells:
+            cell.source = cell.source.replace(WHOLE, SHORT)
+        nbformat.write(notebook, lab.root / "short" / f"{source.name}.ipynb")
 
 
 @pytest.fixture(autouse=True)
@@ -87,9 +97,10 @@ def test_a_notebook_that_was_only_opened_has_nothing_to_be_saved(lab, page):
         assert page.get_by_role("menuitem", name=menu, exact=True).is_visible()
 
 
+@pytest.mark.parametrize("length", LENGTHS)
 @by_name
-def test_a_solved_notebook_runs_and_validates(source, lab, page):
-    lab.open(page, f"solved/{source.name}.ipynb")
+def test_a_solved_notebook_runs_and_validates(source, length, lab, page):
+    lab.open(page, f"{length}/{source.name}.ipynb")
     lab.run_all(page, timeout=600_000)
     model = "jupyterapp.shell.currentWidget.content.model.sharedModel"
     solved.assert_right(source, page.evaluate(f"() => {model}.cells.map(cell => cell.toJSON())"))
