@@ -304,7 +304,7 @@ def least_seconds(core, root):
 
 def growth(arguments):
     cores, before = workers.default_workers(), None
-    for students in map(int, arguments.students.split(",")):
+    for students in arguments.students:
         with tempfile.TemporaryDirectory() as folder:
             root = rehearse.rehearse(Path(folder), students=students, hostile=arguments.hostile)
             wanted = scores.expected(root)
@@ -352,19 +352,30 @@ def attacks_(arguments):
         print(f"| {name} | {one.points:g} | {given} | {ours[name].machine:g} | {said} |")
 
 
+def size_of_class(text):
+    """The number of students that a text says, of which a rehearsed class has at least two."""
+    if not text.isdecimal() or int(text) < 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size of a class: give a whole number from 2 on")
+    return int(text)
+
+
+def sizes_of_classes(text):
+    return [size_of_class(one) for one in text.split(",")]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
     one = commands.add_parser("speed")
-    one.add_argument("--students", type=int, default=5)
+    one.add_argument("--students", type=size_of_class, default=5)
     one.add_argument("--quick", action="store_true", help="One notebook of the six.")
     one.set_defaults(run=speed)
     one = commands.add_parser("further")
-    one.add_argument("--students", type=int, default=30)
+    one.add_argument("--students", type=size_of_class, default=30)
     one.add_argument("--rounds", type=int, default=4)
     one.set_defaults(run=further)
     one = commands.add_parser("growth")
-    one.add_argument("--students", default="5,30,120")
+    one.add_argument("--students", type=sizes_of_classes, default="5,30,120")
     one.add_argument("--hostile", type=int, default=0)
     one.set_defaults(run=growth)
     commands.add_parser("attacks").set_defaults(run=attacks_)
