@@ -515,6 +515,7 @@ def training_loop(
 
 
 @functools.lru_cache(256)  # other answers teach the same batches
+@torch.random.fork_rng(devices=[])  # what is drawn after it does not depend on whether it was kept
 @torch.enable_grad()  # the work may have left it disabled
 def _reference_steps(orders, images, rate):
     """The weights of the small model after each epoch of these batches of training images."""

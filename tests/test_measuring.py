@@ -314,6 +314,17 @@ def test_training_loop_knows_the_weights_that_the_same_batches_give():
     assert not measuring.training_loop(a_loop, [50, 20, 40])["follows"]  # the rate of this loop is not 0.01
 
 
+def test_the_steps_that_are_kept_leave_the_random_state_as_those_that_are_computed():
+    measuring._reference_steps.cache_clear()
+    after = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        measuring.training_loop(a_loop, [50, 20])
+        after.append(torch.get_rng_state())
+    assert measuring._reference_steps.cache_info().hits == 1
+    assert torch.equal(*after)
+
+
 def test_training_loop_sees_the_last_epoch_kept_and_the_test_part_used():
     assert measuring.training_loop(a_loop, [50, 20, 40], restore=False)["kept"] == [3]
     assert ("test", False) in measuring.training_loop(a_loop, [50, 20], touch_test=True)["modes"]
