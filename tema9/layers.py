@@ -1,6 +1,5 @@
 """The layers of the papers that torch lacks or defines differently."""
 
-import functools
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-COMPILES = {"cuda"}  # the types of device on which formulas are compiled; none once that has failed
+KERNELS = {"cuda"}  # the types of device that `kernels` are for; none once they have failed
 
 
 def local_response_norm(
@@ -43,7 +42,11 @@ def local_response_norm(
     """
     if size < 1 or size % 2 == 0:
         raise ValueError(f"size {size} has no centre; give an odd number of channels, 1 or more")
-    return _Normalised.apply(x if x.is_floating_point() else x.float(), size // 2, alpha, beta, k)
+    x = x if x.is_floating_point() else x.float()
+    if torch.compiler.is_compiling():  # it derives the formula by itself; torch 2.11 would lose the gradient of ours
+        exact = _at_least_float32(x)
+        return (exact * _damping(_energy(exact, size // 2, alpha, k), beta)).to(x.dtype)
+    return _Normalised.apply(x, size // 2, alpha, beta, k)
 
 
 class _Normalised(torch.autograd.Function):
@@ -57,7 +60,7 @@ class _Normalised(torch.autograd.Function):
 
     @staticmethod
     def forward(x: torch.Tensor, reach: int, alpha: float, beta: float, k: float) -> torch.Tensor:
-        return _fused(_normalise, x, reach, alpha, beta, k)  # torch.compile knows no *arguments here
+        return _on_its_device("normalise", x, reach, alpha, beta, k)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: torch.Tensor) -> None:
@@ -67,7 +70,7 @@ class _Normalised(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None, None, None]:
         (x,) = ctx.saved_tensors
-        return _fused(_slope, x, gradient, *ctx.constants), None, None, None, None
+        return _on_its_device("slope", x, gradient, *ctx.constants), None, None, None, None
 
 
 def _normalise(x, reach, alpha, beta, k):
@@ -83,30 +86,25 @@ def _slope(x, gradient, reach, alpha, beta, k):
     return torch.addcmul(towards * damping, exact, shared, value=-2 * alpha * beta).to(x.dtype)
 
 
-def _fused(formula, x, *rest):
-    """What a formula gives: on CUDA by torch.compile, which makes few kernels of its many operations."""
-    if not _compiles(x):
+def _on_its_device(name, x, *rest):
+    """What the formula of a name gives: on a GPU by the kernel of that name, elsewhere by torch's operations."""
+    formula = {"normalise": _normalise, "slope": _slope}[name]
+    dense = x.is_contiguous() or (x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last))
+    if x.device.type not in KERNELS or x.dtype == torch.float64 or not dense or torch.is_grad_enabled():
         return formula(x, *rest)
     try:
-        return _compiled(formula)(x, *rest)
+        from tema9 import kernels
+
+        return getattr(kernels, name)(x, *rest)
     except torch.OutOfMemoryError:
         raise
-    except Exception as error:  # a compiler may be missing, and says so in many ways
-        COMPILES.clear()
+    except Exception as error:  # Triton or a compiler may be missing, and they say so in many ways
+        KERNELS.clear()
         warnings.warn(
-            f"Local Response Normalization is not compiled here, and is slower: {' '.join(str(error).split())[:200]}",
+            f"Local Response Normalization has no kernel here, and is slower: {' '.join(str(error).split())[:200]}",
             stacklevel=2,
         )
         return formula(x, *rest)
-
-
-def _compiles(x):
-    return x.device.type in COMPILES and not torch.compiler.is_compiling()
-
-
-@functools.cache
-def _compiled(formula):
-    return torch.compile(formula)
 
 
 def _at_least_float32(x):
@@ -188,6 +186,48 @@ class Subsampling(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{len(self.weight)}, kernel_size={self.kernel_size}"
+
+
+class ImageConv2d(nn.Conv2d):
+    """A convolution of an image, whose few channels and large stride suit no GPU, by blocks of stride x stride pixels.
+
+    On CUDA, the values of a block become channels, and the kernel, with zeros up to whole blocks, moves over them
+    block by block: the same products, added up in another order. AlexNet's CONV1, 3 channels, 11x11 at stride 4,
+    becomes a convolution of 48 channels, 3x3 at stride 1, which the matrix units take several times as fast. Elsewhere
+    this is nn.Conv2d, and it is called so when a model is printed: the architecture is the same.
+
+    Args:
+        in_channels, out_channels, kernel_size, stride: of nn.Conv2d, with a square kernel and no padding.
+
+    Shape: (N, in_channels, H, W) -> (N, out_channels, (H - kernel_size) // stride + 1, and W likewise).
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, stride)
+
+    def _get_name(self):
+        return "Conv2d"
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if images.is_cuda and images.ndim == 4 and min(images.shape[2:]) >= self.kernel_size[0]:
+            return self.in_blocks(images)
+        return super().forward(images)
+
+    def in_blocks(self, images: torch.Tensor) -> torch.Tensor:
+        """Return what `forward` returns, by blocks, on any device."""
+        stride, side = self.stride[0], self.kernel_size[0]
+        reach = -(-side // stride)  # blocks that a kernel covers
+        down, right = (((size - side) // stride + reach) * stride - size for size in images.shape[2:])
+        blocks = _blocks(F.pad(images, (0, right, 0, down)), stride)
+        weight = _blocks(F.pad(self.weight, (0, reach * stride - side) * 2), stride)
+        return F.conv2d(blocks, weight, self.bias)
+
+
+def _blocks(values, side):
+    """(N, C, H, W) -> (N, side * side * C, H / side, W / side), in channels-last memory."""
+    count, channels, height, width = values.shape
+    apart = values.reshape(count, channels, height // side, side, width // side, side).permute(0, 2, 4, 3, 5, 1)
+    return apart.reshape(count, height // side, width // side, -1).permute(0, 3, 1, 2)
 
 
 class PartialConv2d(nn.Module):

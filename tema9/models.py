@@ -273,6 +273,8 @@ def stack(architecture: Architecture, num_classes: int | None = None) -> nn.Sequ
 
 def _module(layer, in_shape, out_features):
     match layer:
+        case Conv(inputs=None, groups=1, padding=0 | tuple()) if in_shape[0] <= 4 and layer.stride > 1:
+            return layers.ImageConv2d(in_shape[0], layer.out_channels, layer.kernel_size, layer.stride)
         case Conv(inputs=None):
             padding = 0 if isinstance(layer.padding, tuple) else layer.padding
             window = (layer.kernel_size, layer.stride, padding)

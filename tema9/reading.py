@@ -49,7 +49,8 @@ def ahead(
             slot.send()
 
     def begin(number: int) -> list[Future[None]]:
-        pieces = parts[number].tensor_split(max(1, min(len(parts[number]), 2 * threads)))
+        most = -(-len(parts[number]) // images.together)  # a call takes time from the loop too: Python runs one thread
+        pieces = parts[number].tensor_split(max(1, min(most, 2 * threads)))
         pending[number % len(ring)], at, jobs = len(pieces), 0, []
         for piece in pieces:
             jobs.append(pool.submit(fill, number, at, piece))

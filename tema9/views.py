@@ -129,10 +129,7 @@ class Views:
         if draws.affine is not None:
             white = 1 if images.is_floating_point() else 255
             images = augment.warp(images, draws.affine, draws.bends).div_(white)
-        if draws.shift is not None:
-            floats = images.float().div_(255) if images.dtype == torch.uint8 else images.clone()
-            images = floats.add_(draws.shift.to(floats.dtype)[:, :, None, None])
-        return self._values(images)
+        return self._values(images, draws.shift)
 
     def evaluation(self, images: torch.Tensor) -> torch.Tensor:
         """The central square of each image. Shape: (N, C, H, W) -> (N, C, crop, crop), floats."""
@@ -142,20 +139,29 @@ class Views:
         """The complete images, to cut ten crops from. Shape: (N, C, H, W) -> the same, floats."""
         return self._values(images)
 
-    def _values(self, images):
-        if self.mean:
-            scale, shift = self._constants(images)
-            return (images.float() if images.dtype == torch.uint8 else images.clone()).mul_(scale).sub_(shift)
-        return images.float() / 255 if images.dtype == torch.uint8 else images
+    def _values(self, images, shift=None):
+        """The images, with what lighting adds to the colours of each, (N, 3), normalised."""
+        if not self.mean and shift is None:
+            return images.float() / 255 if images.dtype == torch.uint8 else images
+        scale, offset, deviation = self._constants(images)
+        if shift is not None:
+            offset = offset + (shift.to(scale.dtype)[:, :, None, None] / deviation)
+        if images.is_cpu:  # in place, which is faster there
+            return (images.float() if images.dtype == torch.uint8 else images.clone()).mul_(scale).add_(offset)
+        return torch.addcmul(offset, images, scale)
 
     def _constants(self, images):
-        """What `augment.normalise` multiplies by and subtracts, on the device: a copy would be waited for."""
+        """What images are multiplied by, what is added, and the deviations, on the device: a copy would be waited for.
+
+        The first two are those of `augment.normalise`.
+        """
         known = self.__dict__.setdefault("_known", {})  # no field: two views are equal without it
         key = images.device, images.dtype
         if key not in known:
             white, dtype = (255, torch.float32) if images.dtype == torch.uint8 else (1, images.dtype)
-            mean, std = (torch.tensor(values, dtype=dtype)[:, None, None] for values in (self.mean, self.std))
-            known[key] = (1 / (white * std)).to(images.device), (mean / std).to(images.device)
+            mean, std = self.mean or (0.0,) * images.shape[1], self.std or (1.0,) * images.shape[1]
+            mean, std = (torch.tensor(values, dtype=dtype)[:, None, None] for values in (mean, std))
+            known[key] = tuple(value.to(images.device) for value in (1 / (white * std), -mean / std, std))
         return known[key]
 
 

@@ -201,6 +201,7 @@ def test_an_index_that_names_a_row_that_is_not_there_is_refused(tmp_path):
 
 def test_a_gpu_copies_in_a_second_stream_and_neither_overwrites_what_the_other_still_needs(pixels, monkeypatch):
     played = Played(monkeypatch)
+    monkeypatch.setattr(Pixels, "together", 3)
     array, parts = np.load(pixels), torch.arange(24).split(6)
     read = reading.ahead(Batches(Pixels(pixels), range(24)), parts, torch.device("cuda"), 1, slots=1)
     for part, batch in zip(parts, read, strict=True):
