@@ -288,6 +288,44 @@ def small():
                 note(f"bare, as a graph, {name}, batch {batch}, ms a step", 1e3 * seconds)
 
 
+def layers():
+    """Forward and with gradients: normalisation by kernels and by its formula, CONV1 by blocks and by torch."""
+    batch, dtype = (2, torch.float32) if A.tiny else (128, torch.bfloat16)
+    kind = {"device": DEVICE, "dtype": dtype}
+    maps = torch.randn(batch, 96, 55, 55, **kind).contiguous(memory_format=torch.channels_last).requires_grad_()
+    images = torch.randn(batch, 3, 227, 227, **kind).contiguous(memory_format=torch.channels_last)
+    conv1 = tema9_layers.ImageConv2d(3, 96, 11, 4).to(**kind, memory_format=torch.channels_last)
+    torch.backends.cudnn.benchmark = True
+
+    def by_formula(x):
+        with mock.patch.object(tema9_layers, "KERNELS", set()):
+            return tema9_layers.local_response_norm(x)
+
+    for what, function, given, wanted in (
+        ("normalisation by kernels", tema9_layers.local_response_norm, maps, maps),
+        ("normalisation by its formula", by_formula, maps, maps),
+        ("CONV1 by blocks", conv1.in_blocks, images, conv1.weight),
+        ("CONV1 by torch's convolution", functools.partial(torch.nn.Conv2d.forward, conv1), images, conv1.weight),
+    ):
+        with guarded(what):
+            started = time.perf_counter()
+            out = function(given)
+            torch.autograd.grad(out, wanted, out.detach())
+            sync()
+            first = time.perf_counter() - started
+
+            def alone(function=function, given=given):
+                with torch.no_grad():
+                    function(given)
+
+            def both(function=function, given=given, wanted=wanted):
+                out = function(given)
+                torch.autograd.grad(out, wanted, out.detach())
+
+            times = [1e3 * timed(way, inner=INNER) for way in (alone, both)]
+            note(f"{what}, {batch} images", "first {:.1f} s, forward {:.3f} ms, both {:.3f} ms".format(first, *times))
+
+
 def reading():
     """Our loop from a prepared folder and from a folder of JPEGs, against memory, one by one and as a graph."""
     from pipeline import write_images  # benchmarks/pipeline.py
@@ -491,6 +529,7 @@ def nccl():
 PARTS: dict[Callable[[], None], int] = {
     card: 40,
     waits: 40,
+    layers: 30,
     resume: 50,
     speed: 110,
     reading: 110,
@@ -581,6 +620,7 @@ if __name__ == "__main__":
 
     from tema9 import evaluation as tema9_evaluation
     from tema9 import layer_table, machine, models, recipes, training
+    from tema9 import layers as tema9_layers
     from tema9.data import Data, Split, load
     from tema9.machine import Machine
     from tema9.prepared import prepare

@@ -1,13 +1,19 @@
 """Local Response Normalization in kernels of Triton, which read the maps fewer times than torch's own operations.
 
-Triton comes with torch for CUDA on Linux. Elsewhere, importing this module fails, and `layers` does without it.
+Triton comes with torch for CUDA, on Linux. Elsewhere the functions raise ModuleNotFoundError.
 """
+
+from __future__ import annotations  # of kernels, which name Triton's types
 
 import math
 
 import torch
-import triton
-import triton.language as tl
+
+try:
+    import triton
+    import triton.language as tl
+except ModuleNotFoundError:
+    triton = None
 
 BLOCK = 1024  # values that one program of a kernel computes
 MOST = 2**30  # values that one launch takes: their places are numbers of 32 bits
@@ -37,9 +43,15 @@ def slope(x: torch.Tensor, gradient: torch.Tensor, reach: int, alpha: float, bet
     return out
 
 
+def _jit(kernel):
+    return triton.jit(kernel) if triton else kernel
+
+
 def _launch(kernel, tensors, *constants):
     """Run a kernel over tensors whose values lie in the same order, some images at a time."""
     x = tensors[0]
+    if not triton:
+        raise ModuleNotFoundError("there is no Triton, which comes with torch for CUDA, on Linux")
     if not x.numel():
         return
     stride = math.prod(x.shape[2:]) if x.is_contiguous() else 1  # from a channel to the next one
@@ -51,7 +63,7 @@ def _launch(kernel, tensors, *constants):
             kernel[(triton.cdiv(count, BLOCK),)](*some, count, x.shape[1], stride, *rest, REACH=reach, BLOCK=BLOCK)
 
 
-@triton.jit
+@_jit
 def _energy(x_at, at, channel, inside, channels, stride, alpha, k, REACH: tl.constexpr, BLOCK: tl.constexpr):
     total = tl.zeros((BLOCK,), tl.float32)
     for away in tl.static_range(-REACH, REACH + 1):
@@ -61,29 +73,31 @@ def _energy(x_at, at, channel, inside, channels, stride, alpha, k, REACH: tl.con
     return k + alpha * total
 
 
-@triton.jit
+@_jit
 def _normalise(x_at, out_at, count, channels, stride, alpha, beta, k, REACH: tl.constexpr, BLOCK: tl.constexpr):
     at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    inside, channel = at < count, (at // stride) % channels
+    inside = at < count
+    channel = (at // stride) % channels
     energy = _energy(x_at, at, channel, inside, channels, stride, alpha, k, REACH, BLOCK)
     x = tl.load(x_at + at, mask=inside, other=0.0).to(tl.float32)
     out = x * tl.exp2(-beta * tl.log2(energy))
     tl.store(out_at + at, out.to(out_at.dtype.element_ty), mask=inside)
 
 
-@triton.jit
+@_jit
 def _share(
     x_at, gradient_at, out_at, count, channels, stride, alpha, beta, k, REACH: tl.constexpr, BLOCK: tl.constexpr
 ):
     at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    inside, channel = at < count, (at // stride) % channels
+    inside = at < count
+    channel = (at // stride) % channels
     energy = _energy(x_at, at, channel, inside, channels, stride, alpha, k, REACH, BLOCK)
     x = tl.load(x_at + at, mask=inside, other=0.0).to(tl.float32)
     gradient = tl.load(gradient_at + at, mask=inside, other=0.0).to(tl.float32)
     tl.store(out_at + at, gradient * x * tl.exp2(-(beta + 1) * tl.log2(energy)), mask=inside)
 
 
-@triton.jit
+@_jit
 def _slope(
     x_at,
     gradient_at,
@@ -99,7 +113,8 @@ def _slope(
     BLOCK: tl.constexpr,
 ):
     at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    inside, channel = at < count, (at // stride) % channels
+    inside = at < count
+    channel = (at // stride) % channels
     energy = _energy(x_at, at, channel, inside, channels, stride, alpha, k, REACH, BLOCK)
     shared = tl.zeros((BLOCK,), tl.float32)
     for away in tl.static_range(-REACH, REACH + 1):

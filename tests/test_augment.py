@@ -407,7 +407,7 @@ def test_on_a_gpu_a_generator_of_the_cpu_draws_the_same(change):
     images = pixels(60)
     changed = change(images.cuda(), seeded())
     assert changed.is_cuda
-    torch.testing.assert_close(changed.cpu(), change(images, seeded()))
+    torch.testing.assert_close(changed.cpu(), change(images, seeded()), rtol=1e-5, atol=5e-3)  # of 255
     assert torch.equal(change(images.cuda(), seeded(1, "cuda")), change(images.cuda(), seeded(1, "cuda")))
 
 

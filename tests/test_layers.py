@@ -164,6 +164,30 @@ def test_the_kernels_of_lrn_give_what_the_formulas_give():
     subprocess.run([sys.executable, "-c", KERNELS], check=True, env=environment)
 
 
+COMPILED = """
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+
+from tema9 import kernels
+
+for kernel in (kernels._normalise, kernels._share, kernels._slope):
+    for pixels in ("*bf16", "*fp32"):
+        types = dict.fromkeys(kernel.arg_names, "fp32") | dict.fromkeys(("count", "channels", "stride"), "i32")
+        types |= {"x_at": pixels, "gradient_at": pixels, "shared_at": "*fp32", "out_at": pixels}
+        types = {name: types[name] for name in kernel.arg_names} | {"REACH": "constexpr", "BLOCK": "constexpr"}
+        source = ASTSource(kernel, types, {"REACH": 2, "BLOCK": kernels.BLOCK})
+        assert triton.compile(source, target=GPUTarget("cuda", 90, 32)).asm["cubin"]
+"""
+
+
+@pytest.mark.slow
+def test_the_kernels_of_lrn_are_compiled_for_a_gpu_that_is_not_here(tmp_path):
+    pytest.importorskip("triton", reason="Triton comes with torch for CUDA, on Linux")
+    environment = {**os.environ, "TRITON_CACHE_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", COMPILED], check=True, env=environment)
+
+
 def test_lrn_on_a_gpu_is_what_the_kernels_give(monkeypatch):
     """What is played here: kernels that can be told from the formulas."""
     calls = []

@@ -14,7 +14,7 @@ LACKING = {
     "socket": ("AF_UNIX", "SOCK_SEQPACKET", "recv_fds", "send_fds"),
     "select": ("poll",),
 }
-NO_MODULES = ("fcntl", "grp", "pty", "pwd", "resource", "termios")
+NO_MODULES = ("fcntl", "grp", "pty", "pwd", "resource", "termios", "triton")
 
 psutil.LINUX = False
 del psutil.Process.cpu_affinity
