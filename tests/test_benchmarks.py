@@ -61,7 +61,7 @@ def test_the_benchmark_of_a_gpu_starts_nothing_that_would_not_end_and_says_so(tm
 
 
 @pytest.mark.bubblewrap
-@pytest.mark.slow
+@pytest.mark.gate
 def test_the_benchmark_of_grading_compares_with_stock_and_with_the_limit():
     script = [sys.executable, BENCHMARKS / "grading.py", "speed", "--quick", "--students", "2"]
     said = subprocess.run(script, capture_output=True, text=True, check=True).stdout

@@ -11,36 +11,53 @@ from tema9 import outline
 from tema9.classroom import sources
 from tema9.classroom.lecture import screens, slides
 
+OUTSIDE = re.compile(r"^(https?|wss?)://(?!127\.0\.0\.1)")
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
+# What is asked of another machine goes to a proxy that is not there. (With Playwright's routes, nothing would be kept
+# in the cache of a context.)
+NOWHERE = {"server": "http://127.0.0.1:9", "bypass": "127.0.0.1"}
+VIEWPORT = {"width": 1280, "height": 720}
+
+
+@pytest.fixture(scope="session")
+def context(browser):
+    """One context for the pages of JupyterLab: its cache keeps what the browser has made of JupyterLab's program."""
+    context = browser.new_context(proxy=NOWHERE, viewport=VIEWPORT)
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def open_page(browser):
-    """A function that opens a fresh page, given Playwright's arguments of a context.
+def open_page(browser, context, request):
+    """A function that opens a page: in a fresh context, given Playwright's arguments of one, unless it is JupyterLab's.
 
     At the end of the test nothing may have been asked of another machine, and no page may have thrown or
     written an error to the console, unless its words are in `expected` of the function.
     """
-    outside, errors, contexts = [], [], []
+    outside, errors, opened_things = [], [], []
 
     def opened(**arguments):
-        context = browser.new_context(**({"viewport": {"width": 1280, "height": 720}} | arguments))
-        contexts.append(context)
-        context.route(re.compile(r"^(https?|wss?)://(?!127\.0\.0\.1)"), refuse)
-        page = context.new_page()
+        shared = "lab" in request.fixturenames and not arguments
+        place = context if shared else browser.new_context(**{"proxy": NOWHERE, "viewport": VIEWPORT, **arguments})
+        page = place.new_page()
+        opened_things.append(page if shared else place)
         page.set_default_timeout(20_000)
+        page.on("request", lambda asked: note(asked.url))
+        page.on("websocket", lambda asked: note(asked.url))
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
         return page
 
-    def refuse(route):
-        outside.append(route.request.url)
-        route.abort()
+    def note(url):
+        if OUTSIDE.match(url):
+            outside.append(url)
 
     opened.expected = []
     yield opened
-    for context in contexts:
-        context.close()
+    for each in opened_things:
+        each.close()
     assert not outside, f"asked of another machine: {outside}"
     errors = [error for error in errors if not any(words in error for words in opened.expected)]
     assert not errors, f"errors of a page: {errors}"

@@ -12,7 +12,6 @@ from tema9.classroom import sources
 from tema9.classroom.authoring import bank
 
 SOURCES = sources.all_sources()
-by_name = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
 # The experiments of a notebook as students run them, in minutes, and as short as when they are graded.
 WHOLE, SHORT = 'SHORT = bool(os.environ.get("NBGRADER_EXECUTION"))', "SHORT = True"
 
@@ -98,7 +97,7 @@ def test_a_notebook_that_was_only_opened_has_nothing_to_be_saved(lab, page):
 
 
 @pytest.mark.parametrize("length", sampled(["solved", "short"], ["short"]))
-@by_name
+@pytest.mark.parametrize("source", sampled(SOURCES, SOURCES[::3]), ids=lambda source: source.name)
 def test_a_solved_notebook_runs_and_validates(source, length, lab, page):
     lab.open(page, f"{length}/{source.name}.ipynb")
     lab.run_all(page, timeout=600_000)
