@@ -17,12 +17,17 @@ FIRST, BEYOND = map(int, re.fullmatch(r">=3\.(\d+),<3\.(\d+)", PROJECT["requires
 VERSIONS = [f"3.{minor}" for minor in range(FIRST, BEYOND)]
 
 
-@pytest.mark.parametrize("job", JOBS)
+@pytest.mark.parametrize("job", sorted(JOBS.keys() - {"lowest"}))
 def test_the_workflow_runs_every_python_that_the_package_takes(job):
     assert JOBS[job]["strategy"]["matrix"]["python"] == VERSIONS
 
 
-@pytest.mark.parametrize("job", JOBS)
+def test_the_workflow_runs_the_first_python_with_the_lowest_versions():
+    setup = next(step for step in JOBS["lowest"]["steps"] if "setup-python" in step.get("uses", ""))
+    assert setup["with"]["python-version"] == VERSIONS[0]
+
+
+@pytest.mark.parametrize("job", sorted(JOBS.keys() - {"lowest"}))
 def test_the_targets_of_make_that_the_workflow_calls_are_there(job):
     commands = "\n".join(step.get("run", "") for step in JOBS[job]["steps"])
     called = set(re.findall(r"^make (\w+)", commands, flags=re.M))
@@ -37,7 +42,8 @@ def test_the_gate_runs_what_make_test_leaves_to_it():
 
 def test_where_there_is_no_make_the_workflow_runs_the_same_quick_tests():
     marks = re.search(r"-m '([^']+)'", MAKEFILE.partition("\nquick:")[2]).group(1)
-    assert f'-m "{marks}"' in "".join(step.get("run", "") for step in JOBS["others"]["steps"])
+    for job in ("others", "lowest"):
+        assert f'-m "{marks}"' in "".join(step.get("run", "") for step in JOBS[job]["steps"])
 
 
 def test_the_workflow_s_actions_are_pinned_to_a_major_version():
