@@ -47,6 +47,21 @@ def test_a_notebook_as_a_server_sends_it_is_a_notebook():
     assert read_texts(NAME, json.dumps(sent).encode()) == texts
 
 
+@pytest.mark.parametrize(
+    "more", ["\n}\n", "\nguardado por un editor", '"cells": []}', '\n{"cells": []}', "\n<<<<<<< HEAD\n"]
+)
+def test_what_follows_the_end_of_a_notebook_is_not_read(more):
+    notebook, texts = answered(NAME)
+    assert read_texts(NAME, (of_json(notebook) + more).encode()) == texts
+
+
+def test_a_notebook_in_a_string_of_json_is_a_notebook_and_so_is_one_with_tabs_in_its_strings():
+    notebook, texts = answered(NAME)
+    assert read_texts(NAME, json.dumps(json.dumps(of_json(notebook))).encode()) == texts
+    tabs = of_json(notebook).replace("Respuesta a n1-", "Respuesta a\tn1-")
+    assert read_texts(NAME, tabs.encode())["n1-m1-c5"] == "Respuesta a\tn1-m1-c5"
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_older_formats_are_brought_to_4(name):
     notebook, texts = answered(name)
@@ -136,7 +151,17 @@ REFUSED = {
     "page": (b"\n<!DOCTYPE html><html>", "a web page"),
     "bytes": (bytes(range(256)) * 100, "not text"),
     "prose": (b"Mi trabajo trata de AlexNet, una red.", "neither a notebook nor a script"),
-    "conflict": (b"<<<<<<< HEAD\n{", "neither a notebook nor a script"),
+    "page-with-a-mark": (b"\xef\xbb\xbf<html>", "a web page"),
+    "page-in-utf-16": ("<!DOCTYPE html><html>".encode("utf-16"), "a web page"),
+    "page-with-a-comment": (b"<!-- saved from url=(0014) -->\n<html>", "a web page"),
+    "error-of-a-server": (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "a web page"),
+    "address": (b"https://colab.research.google.com/drive/1abc\n", "a link"),
+    "shortcut": (b"[InternetShortcut]\r\nURL=https://colab", "a link"),
+    "icloud": (b"bplist00\xd3\x01\x02\x03", "a placeholder of iCloud"),
+    "an-empty-string": (b'""', "empty"),
+    "half-a-conflict": (b"<<<<<<< HEAD\n{", "neither a notebook nor a script"),
+    "conflict": (b'{"cells": [\n<<<<<<< HEAD\n1\n=======\n2\n>>>>>>> b\n]}', "conflict marks of Git"),
+    "all-in-conflict": (b"<<<<<<< HEAD\r\n{}\r\n=======\r\n[]\r\n>>>>>>> b\r\n", "conflict marks of Git"),
 }
 
 
@@ -176,6 +201,8 @@ LARGE = {
     "script-of-images": b"![](attachment:a" * 60_000,
     "text": b"a" * 60 * MEGABYTE,
     "too-large": b" " * (submission.LARGEST + 1),
+    "strings-in-strings": b'"\\"' + b"\\" * 10 * MEGABYTE,
+    "conflicts": b"{\n" + b"<<<<<<< a\n" * 2 * MEGABYTE,
     "nul": b"\0" * 30 * MEGABYTE,
 }
 

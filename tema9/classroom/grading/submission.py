@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 
 from nbformat import NotebookNode
 
@@ -25,6 +26,8 @@ OTHER_FILES = (
     (b"pk\x03\x04", "a zip, or a document of an office program"),
     (b"<!doctype html", "a web page"),
     (b"<html", "a web page"),
+    (b"<?xml", "a web page, or another document in XML"),
+    (b"<!--", "a web page"),
     (b"{\\rtf", "a document in RTF"),
     (b"\x89png", "an image"),
     (b"\xff\xd8\xff", "an image"),
@@ -33,7 +36,12 @@ OTHER_FILES = (
     (b"7z\xbc\xaf", "a 7z archive"),
     (b"\x1f\x8b", "a gzip archive"),
     (b"version https://git-lfs", "a pointer of Git LFS"),
+    (b"bplist", "what macOS leaves in the place of a file, such as a placeholder of iCloud"),
+    (b"[internetshortcut]", "a link"),
+    (b"http://", "a link"),
+    (b"https://", "a link"),
 )
+MARKS_OF_GIT = (r"^<{7} ", r"^={7}\r?$", r"^>{7} ")  # around what differs between two versions
 
 
 class Unreadable(ValueError):
@@ -44,7 +52,9 @@ def read(content: bytes) -> dict:
     """Read a submission's file as a notebook, in format 4 or nearly.
 
     The text may be in UTF-8, UTF-16, UTF-32, Windows-1252 or Latin-1. Formats 1 to 3 are brought to 4; a script that
-    was exported from the notebook is taken for it. How long this takes is bounded by the limits of this module.
+    was exported from the notebook is taken for it. A notebook may be inside a string of JSON, and what follows its end,
+    such as the rest of a longer file that it has overwritten, is not read. How long all this takes is bounded by the
+    limits of this module.
 
     Args:
         content: the bytes of the file.
@@ -55,25 +65,31 @@ def read(content: bytes) -> dict:
     """
     if len(content) > LARGEST:
         raise Unreadable(f"the file has {len(content):,} bytes; the limit is {LARGEST:,}")
-    for start, what in OTHER_FILES:
-        if content[:200].lstrip().lower().startswith(start):
-            raise Unreadable(f"the file is {what}, and no notebook")
+    _refuse_others(content[:200])
     text = _decoded(content).strip(" \t\r\n\0\ufeff")
     if not text:
         raise Unreadable("the file is empty")
-    if text[0] not in "{[" and not text[0].isdigit():
+    _refuse_others(text[:200].encode("utf-8", "replace"))
+    if text[0] == "<":
+        _refuse_conflict(text)
+    if text[0] not in '{["' and not text[0].isdigit():
         return _script(text)
     values = text.count(",") + text.count("[") + text.count("{")
     if values > MOST_VALUES:
         raise Unreadable(f"the file holds {values:,} values; the limit is {MOST_VALUES:,}")
     try:
-        notebook = json.loads(text, parse_int=_integer)
+        notebook, end = READER.raw_decode(text)
+        if end < len(text) and not isinstance(notebook, dict):
+            raise ValueError
     except RecursionError:
         raise Unreadable("the file holds JSON that is nested too deep for a notebook") from None
     except ValueError:
         if text[0] in "{[":
+            _refuse_conflict(text)
             raise Unreadable("the file begins as a notebook, and is damaged or cut off") from None
         return _script(text)
+    if isinstance(notebook, str):  # as a program sends it that has made JSON of it twice
+        return read(notebook.encode("utf-8", "replace"))
     if isinstance(notebook, dict) and isinstance(notebook.get("content"), dict):  # as a Jupyter server sends it
         notebook = notebook["content"]
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells", notebook.get("worksheets")), list):
@@ -82,6 +98,17 @@ def read(content: bytes) -> dict:
         sheets = (sheet.get("cells") for sheet in notebook["worksheets"] if isinstance(sheet, dict))
         notebook = {"cells": [_from_3(cell) for found in sheets if isinstance(found, list) for cell in found]}
     return _of_cells(notebook, notebook["cells"])
+
+
+def _refuse_others(start):
+    for begins, what in OTHER_FILES:
+        if start.lstrip().lower().startswith(begins):
+            raise Unreadable(f"the file is {what}, and no notebook")
+
+
+def _refuse_conflict(text):
+    if all(re.search(mark, text, re.M) for mark in MARKS_OF_GIT):
+        raise Unreadable("the file holds two versions between conflict marks of Git; ask for the one that counts")
 
 
 def _of_cells(notebook, cells):
@@ -109,6 +136,9 @@ def _decoded(content):
 
 def _integer(digits):
     return int(digits) if len(digits) < 20 else 0  # no part of a notebook is that large, and Python refuses to read it
+
+
+READER = json.JSONDecoder(strict=False, parse_int=_integer)
 
 
 def _from_3(cell):
