@@ -134,6 +134,16 @@ def test_a_zip_with_a_password_a_broken_one_and_other_archives_are_told_with_the
     assert found == {} and left_out[0].startswith("ana.zip/1_lenet5.ipynb: cannot be read (")
 
 
+def test_a_zip_under_the_name_of_a_notebook_is_a_zip_and_a_notebook_under_that_of_a_zip_a_notebook():
+    inner = zipped({"1_lenet5.ipynb": b"{}"})
+    for name in ("1_lenet5.ipynb", "1_lenet5.ipynb.txt", "entrega"):
+        assert opened(zipped({name: inner})) == ({f"ana.zip/{name}/1_lenet5.ipynb": b"{}"}, [])
+    office = zipped({"word/document.xml": b"<a/>"})
+    assert opened(zipped({"1_lenet5.ipynb": office})) == ({"ana.zip/1_lenet5.ipynb": office}, [])
+    for notebook in (b"{}", b"\xef\xbb\xbf\r\n{}"):
+        assert opened(zipped({"1_lenet5.zip": notebook})) == ({"ana.zip/1_lenet5.zip": notebook}, [])
+
+
 def test_zips_in_zips_are_opened_up_to_a_depth():
     deep = zipped({"1_lenet5.ipynb": b"deep"})
     for _ in range(2):

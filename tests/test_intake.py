@@ -273,6 +273,14 @@ def test_a_notebook_is_taken_for_one_whatever_its_ending(name, tmp_path):
     assert found["ana/1_lenet5/1_lenet5.ipynb"] == NOTEBOOK and left_out == ["ana/datos.json: no notebook"]
 
 
+def test_a_zip_under_the_name_of_a_notebook_and_a_notebook_under_that_of_a_zip_are_taken_in(tmp_path):
+    inner = zipped({"1_lenet5.ipynb": NOTEBOOK})
+    files = {"ana/1_lenet5.ipynb": inner, "eva_1_lenet5.ipynb": inner, "luis/1_lenet5.zip": NOTEBOOK}
+    left_out, found = take_in(tmp_path, files)
+    assert left_out == [] and list(found.values()) == [NOTEBOOK] * 3
+    assert sorted(path.split("/")[0] for path in found) == ["ana", "eva", "luis"]
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-8-sig", "latin-1"])
 def test_a_notebook_of_no_name_is_known_in_any_encoding_and_kept_as_it_was(encoding, tmp_path):
     content = NOTEBOOK.decode().encode(encoding, errors="replace")

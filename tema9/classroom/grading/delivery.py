@@ -90,7 +90,8 @@ def files(place: Path, left_out: list[str], zone: tzinfo | None = None) -> list[
 def within(given: list[File], limits: Limits, left_out: list[str]) -> Iterator[tuple[File, bytes]]:
     """Yield the files of one student with their content; zips among them are opened, and what is in them comes instead.
 
-    Content is read of the files that can be a notebook; the others come with none.
+    Content is read of the files that can be a notebook; the others come with none. What is a zip, and what a notebook
+    under the name of a zip, its content says.
 
     Args:
         given: the files of one student.
@@ -120,7 +121,7 @@ def within(given: list[File], limits: Limits, left_out: list[str]) -> Iterator[t
             else:
                 try:
                     content = file.read(limits.file_bytes)
-                    if ending != ".zip":
+                    if not _is_zip(ending, content):
                         yield file, content
                     elif depth > DEPTH:
                         left_out.append(f"{file.path}: a zip in a zip in a zip")
@@ -130,6 +131,13 @@ def within(given: list[File], limits: Limits, left_out: list[str]) -> Iterator[t
                     raise
                 except Exception as error:  # zipfile raises errors of a dozen kinds
                     left_out.append(f"{file.path}: cannot be read ({_reason(error)})")
+
+
+def _is_zip(ending, content):
+    """Whether a file is a zip by what it holds, and otherwise by its ending: a notebook may have either of the two."""
+    if content.startswith(b"PK\x03\x04"):
+        return ending == ".zip" or b".ipynb" in content  # no document of an office program
+    return ending == ".zip" and not content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
 
 
 def _of_bytes(content, path, limits, left_out):
