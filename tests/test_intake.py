@@ -77,6 +77,7 @@ def test_a_notebook_of_any_name_is_known_by_what_it_holds(tmp_path):
         ("garciaana_LATE_12345_67890_1_lenet5-1.ipynb", "garciaana"),
         ("1_lenet5/ana.ipynb", "ana"),
         ("ana_1_lenet5.ipynb", "ana"),
+        ("ana_1_lenet5-checkpoint.ipynb", "ana"),
         ("1_lenet5_ana lópez (1).ipynb", "ana-lópez"),
         ("ana@uni.es/1_lenet5.ipynb", "ana@uni.es"),
         ("ana/../../../etc/1_lenet5.ipynb", "ana"),
@@ -298,6 +299,27 @@ def test_a_script_made_from_a_notebook_counts_only_where_there_is_no_notebook(tm
     assert left_out == ["ana/1_lenet5.py: ana/1_lenet5.ipynb is the notebook"]
 
 
+@pytest.mark.parametrize(
+    "name", ["1_lenet5-checkpoint.ipynb", "1_lenet5-checkpoint (1).ipynb", ".1_lenet5.ipynb.icloud"]
+)
+def test_a_checkpoint_and_a_placeholder_count_only_where_there_is_no_notebook(name, tmp_path):
+    for folder, files in (("a", [name, "1_lenet5.ipynb"]), ("b", [name])):
+        for place, file in enumerate(reversed(files)):  # the notebook is the older one
+            path = tmp_path / folder / "ana" / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(file.encode())
+            os.utime(path, (1000 + place,) * 2)
+    left_out = intake.collect(tmp_path / "course", tmp_path / "a").left_out
+    assert left_out == [f"ana/{name}: ana/1_lenet5.ipynb is the notebook"]
+    assert "which stays" in intake.collect(tmp_path / "course", tmp_path / "b").left_out[0]
+    assert list(submitted(tmp_path / "course").values()) == [b"1_lenet5.ipynb"]
+    assert intake.collect(tmp_path / "other", tmp_path / "b").left_out == []
+    assert submitted(tmp_path / "other") == {"ana/1_lenet5/1_lenet5.ipynb": name.encode()}
+    os.utime(tmp_path / "a" / "ana" / "1_lenet5.ipynb", (10,) * 2)
+    intake.collect(tmp_path / "other", tmp_path / "a")
+    assert list(submitted(tmp_path / "other").values()) == [b"1_lenet5.ipynb"]
+
+
 def test_whoever_handed_in_no_notebook_is_named(tmp_path):
     files = {
         "Ana_1_assignsubmission_file_/1_lenet5.ipynb": NOTEBOOK,
@@ -305,11 +327,16 @@ def test_whoever_handed_in_no_notebook_is_named(tmp_path):
         "Eva_2_assignsubmission_onlinetext_/onlinetext.html": b"hola",
         "Luis_3_assignsubmission_file_/informe.docx": b"PK",
         "Zoe_4_assignsubmission_file_/todo.rar": b"Rar!",
+        "Ada_5_assignsubmission_file_/0_empieza_aqui.ipynb": NOTEBOOK,
+        "Iván_6_assignsubmission_file_/.ipynb_checkpoints/1_lenet5-checkpoint.ipynb": NOTEBOOK,
+        "Ana_1_assignsubmission_file_/.DS_Store": b"x",
     }
     left_out, found = take_in(tmp_path, files)
     assert list(found) == ["Ana/1_lenet5/1_lenet5.ipynb"]
     assert sorted(left_out) == [
+        "Ada_5: no notebook, only the start page or hidden files",
         "Eva_2: no notebook, only text",
+        "Iván_6: no notebook, only the start page or hidden files",
         "Luis_3_assignsubmission_file_/informe.docx: no notebook",
         "Zoe_4_assignsubmission_file_/todo.rar: a .rar cannot be opened; ask for a zip",
     ]

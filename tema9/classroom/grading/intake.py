@@ -32,6 +32,7 @@ OF_PLATFORMS = re.compile(
     r"|status\.(csv|xls|xlsx)|.*_attempt_\d{4}(-\d\d){5}\.txt|.*_assignsubmission_(onlinetext|comments)_.*"
     r"|.*_\d+_(text|link)\.html"
 )
+PLACEHOLDER = re.compile(r"\..+\.icloud")  # the name that macOS gives to a file that is in iCloud only
 
 
 class NothingToGrade(FileNotFoundError):
@@ -48,7 +49,8 @@ class Found:
         when: its time; of several of one student, the newest counts.
         arrived: when it was handed in: the time that the platform writes, or that of the file, or of the zip around it;
             0 where nothing says it.
-        is_export: whether it is a script that was made from a notebook, which counts only where there is no notebook.
+        is_export: whether it is a script that was made from a notebook, a checkpoint of JupyterLab or a placeholder of
+            iCloud, which count only where there is no notebook.
         beside: {name: content} of the files of nbgrader's exchange that go with it.
     """
 
@@ -273,12 +275,17 @@ def gather(
     if not place.exists():
         raise NothingToGrade(f"{place} is not there; give a folder or a zip of submissions")
     left_out: list[str] = []
-    files = [file for file in delivery.files(place, left_out, zone) if not _is_litter(file.path)]
+    everything = delivery.files(place, left_out, zone)
+    files = [file for file in everything if not _is_litter(file.path)]
     paths = [file.path for file in files if _can_hold_work(file.path)]
     whose = dict(zip(paths, senders.read(paths, lambda name: left_of(name, names), known), strict=True))
     folders = _by_folder(whose)
     by_sender: dict[Sender, list[delivery.File]] = defaultdict(list)
-    written: dict[tuple[str, str], str] = {}  # {key: label} of senders of whom the platform itself wrote a file
+    written: dict[tuple[str, str], str] = {}  # {key: a line} of senders who handed in no file that counts
+    for file in everything:
+        if _is_litter(file.path):
+            said = "no notebook, only the start page or hidden files"
+            written |= {sent.key: f"{sent.label}: {said}" for sent in _of_platform(file.path)}
     representative: dict[tuple[str, str], Sender] = {}
     for file in files:
         sender = whose.get(file.path)
@@ -286,7 +293,7 @@ def gather(
             sender = next((folders[one] for one in file.path.parents if one in folders), None)
         if sender is None:
             if OF_PLATFORMS.fullmatch(file.path.name):
-                written |= {sent.key: sent.label for sent in _of_platform(file.path)}
+                written |= {sent.key: f"{sent.label}: no notebook, only text" for sent in _of_platform(file.path)}
             else:
                 said = "it does not say whose it is; name its folder after the student"
                 left_out.append(f"{file.path}: {said if file.path in whose else 'no notebook'}")
@@ -307,7 +314,7 @@ def gather(
         sent = replace(sender, late=sender.key in late, rest="", when="")
         gathered[sent] = work_of(sent, given, names, limits, left_out, whose, zone)
     keys = {sender.key for sender in gathered}
-    left_out += [f"{label}: no notebook, only text" for key, label in written.items() if key not in keys]
+    left_out += [line for key, line in written.items() if key not in keys]
     return gathered, left_out
 
 
@@ -472,7 +479,7 @@ def _is_older(course, before, found, when):
     path = course.submitted(before.student, before.notebook)
     if not (before.when and when and path.is_file()) or path.read_bytes() == found.content:
         return False
-    if found.is_export != before.file.lower().endswith(".py"):
+    if found.is_export != _is_export(PurePosixPath(before.file).name):
         return found.is_export
     now, then = marks.moment(when), marks.moment(before.when)  # somebody may have corrected the time that is there
     return bool(now and then and now < then)
@@ -480,9 +487,15 @@ def _is_older(course, before, found, when):
 
 def _is_litter(path):
     """Whether a file is one that systems and editors leave behind, or the start page, which nobody has to hand in."""
-    hidden = any(part.startswith(".") or part in ("__MACOSX", "__pycache__") for part in path.parts)
+    parts = path.parts[:-1] if PLACEHOLDER.fullmatch(path.name) else path.parts
+    hidden = any(part.startswith(".") or part in ("__MACOSX", "__pycache__") for part in parts)
     start = _is_notebook(path.name) and path.stem.startswith(sources.START)
-    return hidden or start or path.stem.endswith("-checkpoint") or path.name in ("Thumbs.db", "desktop.ini")
+    return hidden or start or path.name in ("Thumbs.db", "desktop.ini")
+
+
+def _is_export(name):
+    """Whether a file counts only where there is no notebook, see `Found`."""
+    return bool(re.search(r"(?i)\.py$|-checkpoint( ?\(\d+\))?\.ipynb", name) or PLACEHOLDER.fullmatch(name))
 
 
 def _can_hold_work(path):
@@ -506,12 +519,10 @@ def _is_notebook(name, content=b""):
 
 
 def _notebook(name, content, names):
-    """(the notebook that a file is or None, whether it is a script made from one)."""
-    if name.lower().endswith(".py"):
-        return notebook_of(_stem(name), names) or notebook_in(content, names), True
-    if not _is_notebook(name, content):
+    """(the notebook that a file is or None, whether it counts only where there is no other)."""
+    if not name.lower().endswith(".py") and not _is_notebook(name, content):
         return None, False
-    return notebook_of(_stem(name), names) or notebook_in(content, names), False
+    return notebook_of(_stem(name), names) or notebook_in(content, names), _is_export(name)
 
 
 def notebook_of(stem: str, names: Iterable[str]) -> str | None:
@@ -558,7 +569,7 @@ def left_of(text: str, names: Iterable[str]) -> str | None:
     number, *words = re.split(r"[_\W]+", notebook)
     said = rf"(?i)(?:{number}[_\W]+)?" + r"[_\W]+".join(map(re.escape, words)) + r"(?:-\d\d?(?!\d))?"  # "1_lenet5-2"
     rest = re.sub(said, " ", text, count=1)
-    rest = re.sub(r"\(\d+\)|(?i:\b(copia de|copy of|copia|copy|final|definitivo)\b)", " ", rest)
+    rest = re.sub(r"\(\d+\)|(?i:\b(copia de|copy of|copia|copy|final|definitivo|checkpoint)\b)", " ", rest)
     return " ".join(rest.split()).strip(" _-.,;")
 
 
