@@ -73,7 +73,10 @@ def test_no_answer_of_the_bank_reaches_beyond_its_exercise(name):
         "delattr(torch, 'relu')",
         "get_ipython().ast_transformers",
         "!cat /etc/passwd",
+        "files = !ls ..",
+        "files = %sx ls",
         "%time import ctypes",
+        "%time torch.os.fork()",
         "%timeit -n1 os.fork()",
         "if x: (\n import gc",
         "x" * 60_000,
@@ -107,6 +110,12 @@ def test_what_reaches_beyond_an_exercise_is_found_on_its_line(line):
 )
 def test_what_honest_answers_use_is_not_found(line):
     assert reach.flags(line, {"torch", "np", "plt"}) == []
+
+
+@pytest.mark.parametrize("beside", ["%time x = 1", "def f(:", "x = !pip list"])
+@pytest.mark.parametrize("line", ["model.eval()", "re.compile('a')", "torch.trace(a), t.select(0, 1), dist.code.x"])
+def test_a_method_is_no_function_of_python_where_the_text_is_no_python_either(beside, line):
+    assert reach.flags(f"{beside}\n{line}") == []
 
 
 SETUP = (

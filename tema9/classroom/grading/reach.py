@@ -39,7 +39,11 @@ HARMLESS = re.compile(
 )
 INNER = re.compile(r"__\w+__|(f|tb|gi|cr|ag|co)_(back|locals|globals|builtins|code|frame|next|consts|names|trace)")
 WORTH_A_LOOK = (ast.Name, ast.Attribute, ast.Constant, ast.Call, ast.Import, ast.ImportFrom)
-COMMAND = re.compile(r"^[ \t]*!(?!\s*(?:pip|pip3|conda|python3? -m pip)\b)[^\n]*|^%%(?:bash|sh|script|python)\b", re.M)
+COMMAND = re.compile(
+    r"^[ \t]*(?:\w+[ \t]*=[ \t]*)?(?:!(?!\s*(?:pip|pip3|conda|python3? -m pip)\b)|%(?:sx|system)\b)[^\n]*"
+    r"|^%%(?:bash|sh|script|python|sx|system|!)",
+    re.M,
+)
 
 
 def flags(text: str, imported: Iterable[str] = ()) -> list[tuple[int, str]]:
@@ -85,10 +89,11 @@ def _tree(text):
 
 
 def _in_words(text):
-    words = f"{'|'.join(sorted(MODULES | FUNCTIONS))}|os|sys"
-    pattern = rf"\b(?:import|from)\s+(?P<module>{words})\b|\b(?P<call>{words})\s*[(.]|(?P<inner>{INNER.pattern})"
+    words, within = f"{'|'.join(sorted(MODULES | FUNCTIONS))}|os|sys", "|".join(sorted(WITHIN_OTHERS))
+    used = rf"\b(?P<word>{within}|(?<!\.)(?:{words}))\s*[(.]"  # `model.eval()` is no `eval()`
+    pattern = rf"\b(?:import|from)\s+(?P<module>{words})\b|{used}|(?P<inner>{INNER.pattern})"
     for one in re.finditer(pattern, text):
-        what = one["module"] or one["call"] or one["inner"]
+        what = one["module"] or one["word"] or one["inner"]
         if not HARMLESS.fullmatch(what):
             yield text.count("\n", 0, one.start()) + 1, what
 
