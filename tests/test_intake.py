@@ -36,6 +36,7 @@ def submitted(root):
 
 def take_in(tmp_path, files, /, **limits):
     """Collect {path: bytes} from a zip; return (left out, submitted)."""
+    tmp_path.mkdir(exist_ok=True)
     (tmp_path / "in.zip").write_bytes(zipped(files))
     left_out = intake.collect(tmp_path / "course", tmp_path / "in.zip", intake.Limits(**limits)).left_out
     return left_out, submitted(tmp_path / "course")
@@ -65,6 +66,18 @@ def test_a_notebook_of_any_name_is_known_by_what_it_holds(tmp_path):
     left_out, found = take_in(tmp_path, {"ana/entrega.ipynb": NOTEBOOK, "luis/otra.ipynb": b"{}"})
     assert found == {"ana/1_lenet5/1_lenet5.ipynb": NOTEBOOK}
     assert left_out == ["luis/otra.ipynb: no notebook of the course"]
+
+
+def test_another_notebook_under_the_name_of_one_is_what_it_holds_where_that_was_not_handed_in(tmp_path):
+    _, found = take_in(tmp_path / "a", {"ana/2_alexnet_capa_a_capa.ipynb": NOTEBOOK, "zoe/6_zfnet.ipynb": b"6"})
+    assert found["ana/1_lenet5/1_lenet5.ipynb"] == NOTEBOOK and len(found) == 2
+    own = NOTEBOOK + b" "
+    files = {"ana/1_lenet5.ipynb": own, "ana/2_alexnet_capa_a_capa.ipynb": NOTEBOOK}
+    left_out, found = take_in(tmp_path / "b", files)
+    assert found == {"ana/1_lenet5/1_lenet5.ipynb": own}
+    assert left_out == ["ana/2_alexnet_capa_a_capa.ipynb: ana/1_lenet5.ipynb is the notebook"]
+    both = NOTEBOOK + b'{"id": "n2-pool1"}'
+    assert list(take_in(tmp_path / "c", {"ana/2_alexnet_capa_a_capa.ipynb": both})[1].values()) == [both]
 
 
 @pytest.mark.parametrize(

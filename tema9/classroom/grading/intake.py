@@ -1,9 +1,10 @@
 """The intake: notebooks that students handed in go from a folder, or a learning platform's zip, into submitted/.
 
 The names of files and folders say who handed something in; `identities` says which student that is. The name of the
-file, or else the identifiers in it, say which notebook it is. What is in a zip belongs to whoever handed in the zip. No
-file is written to a path that a zip names, and no earlier submission is lost. The caller is told of everything that was
-left out, and of everybody who waits for the teacher.
+file, or else the identifiers in it, say which notebook it is; if none of the identifiers is of the notebook that the
+name says, they alone do. What is in a zip belongs to whoever handed in the zip. No file is written to a path that a zip
+names, and no earlier submission is lost. The caller is told of everything that was left out, and of everybody who waits
+for the teacher.
 """
 
 import re
@@ -49,8 +50,8 @@ class Found:
         when: its time; of several of one student, the newest counts.
         arrived: when it was handed in: the time that the platform writes, or that of the file, or of the zip around it;
             0 where nothing says it.
-        is_export: whether it is a script that was made from a notebook, a checkpoint of JupyterLab or a placeholder of
-            iCloud, which count only where there is no notebook.
+        is_export: whether it is a script that was made from a notebook, a checkpoint of JupyterLab, a placeholder of
+            iCloud, or has the name of another notebook; all these count only where there is no notebook.
         beside: {name: content} of the files of nbgrader's exchange that go with it.
     """
 
@@ -522,7 +523,10 @@ def _notebook(name, content, names):
     """(the notebook that a file is or None, whether it counts only where there is no other)."""
     if not name.lower().endswith(".py") and not _is_notebook(name, content):
         return None, False
-    return notebook_of(_stem(name), names) or notebook_in(content, names), _is_export(name)
+    said, held = notebook_of(_stem(name), names), notebook_in(content, names)
+    if said and held and said.split("_")[0] not in _numbers_in(content):  # another notebook under the name of this one
+        return held, True
+    return said or held, _is_export(name)
 
 
 def notebook_of(stem: str, names: Iterable[str]) -> str | None:
@@ -549,11 +553,17 @@ def notebook_in(content: bytes, names: Iterable[str]) -> str | None:
         content: the bytes of the file, in any encoding in which ASCII is ASCII, or in UTF-16.
         names: the names of the notebooks of the course.
     """
-    numbers = Counter(re.findall(rb'"(?:grade_id|id)": *"n(\d+)-[a-z]', content.replace(b"\0", b"")))
+    numbers = _numbers_in(content)
     if not numbers:
         return None
-    number = numbers.most_common(1)[0][0].decode()
+    number = numbers.most_common(1)[0][0]
     return next((name for name in names if name.split("_")[0] == number), None)
+
+
+def _numbers_in(content):
+    """{number of a notebook: how many identifiers of cells in a file have it}."""
+    found = re.findall(rb'"(?:grade_id|id)": *"n(\d+)-[a-z]', content.replace(b"\0", b""))
+    return Counter(number.decode() for number in found)
 
 
 def left_of(text: str, names: Iterable[str]) -> str | None:
