@@ -101,3 +101,11 @@ def test_what_an_answer_says_does_not_fill_the_graded_notebook():
     receipt, graded = judged(attack.content)
     assert receipt.points == attack.points
     assert len(json.dumps(graded)) < 200_000 and len(receipt.to_json()) < 20_000
+
+
+def test_a_notebook_that_is_another_one_is_said_to_be_so_and_runs_nothing():
+    own = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("raise SystemExit")])
+    source = nbformat.writes(sources.to_notebook(SOURCE))
+    result = judge.judge(Job("ana", SOURCE.name, json.dumps(own).encode(), source, RELEASED, Limits()))
+    assert result.receipt.status.startswith("could not be read: the file holds no cell of this notebook")
+    assert result.graded == "" and not result.receipt.verdicts

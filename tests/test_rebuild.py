@@ -60,6 +60,18 @@ def test_without_any_metadata_every_answer_is_found(name, ids):
     assert_only_the_written_differs(name, rebuilt)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_without_a_cell_of_ours_and_without_an_answer_is_another_one(name):
+    code, prose = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
+    own = [code("import torch\nprint(1)"), prose("# Mi trabajo"), code("def __(mo):\n    mo.md('hola')\n    return")]
+    for cells in ([], own):
+        assert rebuild.rebuild({"cells": cells}, RELEASED[name]).is_another
+    source = next(source for source in sources.all_sources() if source.name == name)
+    for exercise in source.graded:
+        assert not rebuild.rebuild({"cells": [*own, code(exercise.solution.text)]}, RELEASED[name]).is_another
+    assert not rebuild.rebuild({"cells": RELEASED[name].cells[:1]}, RELEASED[name]).is_another
+
+
 def test_an_answer_that_was_cut_in_two_without_metadata_is_joined():
     name = "1_lenet5"
     submission, texts = answered(name)

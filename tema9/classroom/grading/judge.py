@@ -41,12 +41,14 @@ def judge(job: Job) -> Judged:
         if job.refused:
             raise submission.Unreadable(job.refused)
         handed_in = submission.read(job.content)
+        source, released = _parsed(job.source), _parsed(job.released)
+        rebuilt = rebuild.rebuild(handed_in, released)
+        if rebuilt.is_another:
+            raise submission.Unreadable("the file holds no cell of this notebook; it may be another one")
     except submission.Unreadable as error:
         status = f"could not be read: {error}"
         return Judged(Receipt(job.student, job.notebook, sha256, status, environment=environment()))
     told = submission.hints_told(handed_in)
-    source, released = _parsed(job.source), _parsed(job.released)
-    rebuilt = rebuild.rebuild(handed_in, released)
     graded = submission.to_grade(rebuilt.notebook, source)
     with open_sandbox(job.limits, job.unsandboxed, job.hide) as sandbox:
         verdicts, checks, ran = examine(sandbox, graded, released, rebuilt.missing, rebuilt.changed, job.previous)

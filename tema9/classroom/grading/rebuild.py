@@ -29,12 +29,14 @@ class Rebuilt:
         repairs: what was repaired in the submission, in Spanish, a line each.
         missing: the names of the cells that the student did not hand in.
         changed: the names of the tests and other locked cells that the submission does not have as they were released.
+        is_another: whether the submission has no cell of the released notebook and no code that it asks for.
     """
 
     notebook: nbformat.NotebookNode
     repairs: tuple[str, ...]
     missing: tuple[str, ...]
     changed: tuple[str, ...]
+    is_another: bool = False
 
 
 def rebuild(submission: dict, released: nbformat.NotebookNode, longest: int = LONGEST) -> Rebuilt:
@@ -54,6 +56,7 @@ def rebuild(submission: dict, released: nbformat.NotebookNode, longest: int = LO
     notebook = nbformat.from_dict(released)  # a copy, in half the time of deepcopy's
     repairs: list[str] = []
     missing: list[str] = []
+    is_ours = handed_in.has_ours()
     for index, target in enumerate(notebook.cells):
         if not cells.is_written_by_student(target):
             continue
@@ -70,6 +73,8 @@ def rebuild(submission: dict, released: nbformat.NotebookNode, longest: int = LO
         if any(cell.kind != target.cell_type for cell in found.own):
             repairs.append(f"`{name}`: la celda había cambiado de tipo; vuelve a ser de {_kind(target.cell_type)}")
         text = found.text
+        if target.cell_type == "code" and not is_ours:
+            is_ours = bool(answers.names(text) & (handed_in.asked[name] or _asked_by_tests(released, index)))
         if target.cell_type == "markdown":
             text, images, lost = pasted.joined(found.parts)
             if lost:
@@ -85,7 +90,7 @@ def rebuild(submission: dict, released: nbformat.NotebookNode, longest: int = LO
     if added:
         repairs.append(f"celdas de código añadidas o cambiadas, que al corregir no se ejecutan: {added}")
     notebook.metadata["tema9"] = {"repairs": repairs}
-    return Rebuilt(notebook, tuple(repairs), tuple(missing), tuple(changed))
+    return Rebuilt(notebook, tuple(repairs), tuple(missing), tuple(changed), not is_ours)
 
 
 class _Cell:
@@ -175,6 +180,11 @@ class _HandedIn:
             others = (name for name, asked in self.asked.items() if asked and asked <= cell.defines)
             if any(name not in answered for name in others):
                 cell.grade_id = None
+
+    def has_ours(self) -> bool:
+        """Return whether any cell is one of the released notebook, by its name, its identifier or its text."""
+        ids = {cell.get("id") for cell in self.released.cells} - {None}
+        return bool(self.landmarks) or any(cell.grade_id or cell.cell_id in ids for cell in self.cells)
 
     def is_touched(self, cell: _Cell) -> bool:
         """Return whether a cell that the student was to write is not as it was released, nor empty."""
