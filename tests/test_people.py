@@ -97,6 +97,21 @@ HEADERS = {
 INES = {"first_name": "Inés", "last_name": "Núñez Gil", "lms_user_id": "100001", "email": "ines@uni.es", "id": "ines"}
 
 
+def test_a_user_name_that_is_an_e_mail_is_one_by_which_two_lists_have_a_student_once(tmp_path):
+    texts = {
+        "moodle.csv": "Nombre,Apellido(s),Correo,Nombre de usuario\nAna,Gil,a@u.es,ana\nAna,Gil,b@u.es,gil\n",
+        "canvas.csv": 'Student,ID,SIS Login ID,Section\n"Gil, Ana",71,A@u.es,1\n"Gil, Ana",72,b@u.es,1\n',
+    }
+    moodle, canvas = (tmp_path / name for name in texts)
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    found = {person["id"]: person["lms_user_id"] for person in people.together(map(people.read, (moodle, canvas)))}
+    assert found == {"ana": "71", "gil": "72"}
+    assert people.read(canvas)[0] == {
+        "id": "A@u.es", "email": "A@u.es", "first_name": "Ana", "last_name": "Gil", "lms_user_id": "71",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("language", HEADERS)
 def test_the_lists_of_moodle_are_read_in_its_languages(language, tmp_path):
     text = listed(HEADERS[language], ",", ["Inés|Núñez Gil|100001|ines@uni.es"])

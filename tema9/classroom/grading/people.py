@@ -266,6 +266,8 @@ def _person(said):
         said["last_name"], comma, said["first_name"] = (part.strip() for part in full.partition(","))
         if not comma:
             said["first_name"], said["last_name"] = full, ""
+    if not said.get("email") and re.fullmatch(r"[^@\s]+@[^@\s]+\.\w+", said.get("id", "")):
+        said["email"] = said["id"]  # the user name of many a Canvas, by which the list of Moodle has the same student
     raw = said.get("id") or said.get("email", "").partition("@")[0] or said.get("id_number") or full
     said["id"] = slug(raw)
     return raw, {key: value for key, value in said.items() if value or key == "id"}
