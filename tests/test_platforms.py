@@ -85,6 +85,17 @@ def test_a_worksheet_of_moodle_is_filled_in_in_its_language(language, tmp_path):
         assert filled.notes == [f"{words[7]}413: no student of the course"][: 1 if blind else 0]
 
 
+@pytest.mark.parametrize(
+    ("theirs", "kept"), [("Bien", "Bien<br>"), ("Bien. ", "Bien. "), ("<p>Bien</p>", "<p>Bien</p>"), ("", "")]
+)
+def test_what_a_person_wrote_stands_apart_from_our_comment_however_often_it_is_filled_in(theirs, kept, tmp_path):
+    path = tmp_path / "sheet.csv"
+    for comment in (theirs, f"{theirs}Corrección: de antes", f"{kept}Corrección: de antes"):
+        path.write_text(f"Identifier,Grade,Feedback comments\nParticipant 412,,{comment}\n", encoding="utf-8")
+        filled = platforms.fill(path, class_marks(), Identities(PEOPLE, handed_in=ROWS), said)
+        assert filled.text.splitlines()[1].split(",")[2].startswith(f"{kept}Corrección: lperez")
+
+
 def test_the_marks_of_several_notebooks_are_one_mark_of_an_assignment(tmp_path):
     path = worksheet(tmp_path / "sheet.csv", LANGUAGES["es"])
     known = Identities(PEOPLE, handed_in=ROWS)

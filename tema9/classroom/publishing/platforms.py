@@ -182,7 +182,8 @@ def _fill_moodle(
             cells[grade] = mark.replace(".", ",") if most is not None and "," in cells[most] else mark
             if remark is not None and (text := comments(student, chosen)):
                 theirs = cells[remark].partition(OURS)[0]
-                cells[remark] = f"{theirs}{OURS}{text}"
+                apart = "" if not theirs or theirs[-1].isspace() or theirs.endswith(">") else "<br>"
+                cells[remark] = f"{theirs}{apart}{OURS}{text}"
     return students, notes
 
 
