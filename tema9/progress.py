@@ -150,7 +150,7 @@ def _cells(path):
     An answer that stands in several cells, or in one that the student added, is joined as in grading.
     """
     try:
-        notebook = json.loads(Path(path).read_text(encoding="utf-8"))
+        notebook = json.loads(Path(path).read_text(encoding="utf-8-sig"))
         pieces, kinds = {"": []}, {}
         added, last = [], ""  # (the named cell above, the kind, the text) of what the student added
         for cell in notebook["cells"]:
@@ -165,7 +165,7 @@ def _cells(path):
                 added.append((last, kind, text))
             elif kind == "code" and not metadata.get("tags"):
                 pieces[""].append(text)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ValueError(f"{Path(path).name} no es un cuaderno que se pueda leer") from None
     texts = {"": pieces.pop("")}
     for name, found in pieces.items():

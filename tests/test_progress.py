@@ -132,7 +132,12 @@ def test_cells_that_a_student_added_are_not_run(tmp_path):
     assert progress.examine(filled(tmp_path / "x.ipynb", first, adds))[0].state == "right"
 
 
-@pytest.mark.parametrize("content", ["", "no JSON", "{}", '{"cells": [1]}', '{"cells": []}'])
+def test_a_notebook_with_a_byte_order_mark_is_one_of_the_course(tmp_path):
+    (tmp_path / "x.ipynb").write_bytes(b"\xef\xbb\xbf" + NOTEBOOK.read_bytes())
+    assert progress.which(tmp_path / "x.ipynb").name == NOTEBOOK.stem
+
+
+@pytest.mark.parametrize("content", ["", "no JSON", "{}", '{"cells": [1]}', '{"cells": []}', "[" * 100_000])
 def test_a_file_that_is_no_notebook_of_the_course_is_refused(tmp_path, content):
     path = tmp_path / "x.ipynb"
     path.write_text(content)
