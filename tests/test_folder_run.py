@@ -106,7 +106,7 @@ def test_a_killed_run_on_a_prepared_folder_ends_with_the_very_same_weights_and_i
     histories = [list(csv.DictReader((tmp_path / name / "alexnet_mini.csv").open())) for name in names]
     for row, same in zip(histories[0], histories[-1], strict=True):
         assert {row[name] == same[name] for name in ("epoch", "train_loss", "validation_error")} == {True}
-        assert float(row["images_per_second"]) > 0 and 0 < float(row["peak_share"]) < 200
+        assert float(row["images_per_second"]) > 0 and float(row["peak_share"]) > 0
     assert len(histories[0]) == epochs
     said = command("evaluate", weights[0], "--data", prepared, "--out", tmp_path, "--device", "cpu")
     assert "alexnet_mini on 9 test images of prepared: error" in said
