@@ -82,7 +82,7 @@ IN_THE_CELL = {
         "import os, pathlib\nfound = []\n"
         "for top in sorted(set(os.listdir('/')) - {'proc', 'sys', 'dev', 'usr'}):\n"
         "    for folder, folders, files in os.walk('/' + top):\n"
-        "        folders[:] = [name for name in folders if name not in ('lib', 'bin', 'include', '.pyenv')]\n"
+        "        folders[:] = [name for name in folders if name not in ('lib', 'bin', 'share', 'include', '.pyenv')]\n"
         "        found += [f for f in files if f == 'gradebook.db' or folder.endswith(('/solutions', '/submitted'))]\n"
         "print('SEEN', found)\ndef NAME(*args, **kwargs):\n    return -1"
     ),
