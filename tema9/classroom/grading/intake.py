@@ -524,7 +524,8 @@ def _notebook(name, content, names):
     if not name.lower().endswith(".py") and not _is_notebook(name, content):
         return None, False
     said, held = notebook_of(_stem(name), names), notebook_in(content, names)
-    if said and held and said.split("_")[0] not in _numbers_in(content):  # another notebook under the name of this one
+    # Another notebook, under the name of this one; where the two agree, the content need not be read once more.
+    if said and held not in (None, said) and said.split("_")[0] not in _numbers_in(content):
         return held, True
     return said or held, _is_export(name)
 
