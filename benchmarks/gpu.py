@@ -308,11 +308,6 @@ def layers():
         ("CONV1 by torch's convolution", functools.partial(torch.nn.Conv2d.forward, conv1), images, conv1.weight),
     ):
         with guarded(what):
-            started = time.perf_counter()
-            out = function(given)
-            torch.autograd.grad(out, wanted, out.detach())
-            sync()
-            first = time.perf_counter() - started
 
             def alone(function=function, given=given):
                 with torch.no_grad():
@@ -322,6 +317,10 @@ def layers():
                 out = function(given)
                 torch.autograd.grad(out, wanted, out.detach())
 
+            started = time.perf_counter()
+            both()
+            sync()
+            first = time.perf_counter() - started
             times = [1e3 * timed(way, inner=INNER) for way in (alone, both)]
             note(f"{what}, {batch} images", "first {:.1f} s, forward {:.3f} ms, both {:.3f} ms".format(first, *times))
 
@@ -562,7 +561,7 @@ def everything():
         sys.exit(f"unknown parts {', '.join(sorted(unknown))}; known: {', '.join(limits)}")
     fork = multiprocessing.get_context("fork").Process
     if not A.tiny:
-        asks = fork(target=run, args=("",))
+        asks = fork(target=ask)
         asks.start()
         asks.join()
         if asks.exitcode:
@@ -588,13 +587,16 @@ def everything():
     note("seconds", round(time.time() - START, 1))
 
 
+def ask():
+    """End this process, a fork, with exit code 0 if there is a GPU: a process that has asked cannot be forked."""
+    sys.exit(not torch.cuda.is_available())
+
+
 def run(name):
-    """Run a part in this process, which is a fork: CUDA begins here, and not before. Without a name, ask for a GPU."""
+    """Run a part in this process, which is a fork: CUDA begins here, and not before."""
     global CUDA, DEVICE, NAMES, BATCHES, SIDE, CLASSES, INNER
     os.setsid()
     CUDA = torch.cuda.is_available()
-    if not name:
-        sys.exit(not CUDA)
     DEVICE = torch.device("cuda", 0) if CUDA else torch.device("cpu")
     NAMES = ["alexnet_mini"] if A.tiny else ["alexnet_slide", "alexnet_paper", "zfnet_paper"]
     BATCHES = [4] if A.tiny else [128, 1024]

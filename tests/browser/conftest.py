@@ -31,18 +31,20 @@ def context(browser):
 
 @pytest.fixture
 def open_page(browser, context, request):
-    """A function that opens a page: in a fresh context, given Playwright's arguments of one, unless it is JupyterLab's.
+    """A function that opens a page, in a fresh context, given Playwright's arguments of one.
+
+    Without arguments, the pages of a test of JupyterLab are in the context that all of them share.
 
     At the end of the test nothing may have been asked of another machine, and no page may have thrown or
     written an error to the console, unless its words are in `expected` of the function.
     """
-    outside, errors, opened_things = [], [], []
+    outside, errors, to_close = [], [], []
 
     def opened(**arguments):
         shared = "lab" in request.fixturenames and not arguments
         place = context if shared else browser.new_context(**{"proxy": NOWHERE, "viewport": VIEWPORT, **arguments})
         page = place.new_page()
-        opened_things.append(page if shared else place)
+        to_close.append(page if shared else place)
         page.set_default_timeout(20_000)
         page.on("request", lambda asked: note(asked.url))
         page.on("websocket", lambda asked: note(asked.url))
@@ -56,7 +58,7 @@ def open_page(browser, context, request):
 
     opened.expected = []
     yield opened
-    for each in opened_things:
+    for each in to_close:
         each.close()
     assert not outside, f"asked of another machine: {outside}"
     errors = [error for error in errors if not any(words in error for words in opened.expected)]
