@@ -23,7 +23,12 @@ EXPORT = (
     "--HTMLExporter.require_js_url=data:,",
     "--HTMLExporter.widget_renderer_url=data:,",
 )
-QUIET = ("--LabApp.extension_manager=readonly", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate")
+QUIET = (
+    "--LabApp.extension_manager=readonly",
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    # At each page JupyterLab asks Node.js, if there is one, whether JupyterLab itself should be built anew.
+    "--ServerApp.tornado_settings={'page_config_data': {'buildAvailable': False, 'buildCheck': False}}",
+)
 # tema9.validate answers the Validate button; the other extensions of nbgrader are for teachers.
 EXTENSIONS = {
     "tema9.validate": True,
