@@ -1,9 +1,16 @@
 """The course folder: the teacher's own settings of nbgrader, and a release that is never older than its sources."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import mini
+import nbgrader.api
 import pytest
 from running import run
 
+from tema9.classroom import gradebook
 from tema9.classroom.authoring import build
 from tema9.classroom.course import CONFIG_FILE, OWN_SETTINGS, Course, settings
 
@@ -59,3 +66,12 @@ def test_the_sources_are_built_before_they_are_released(command, tmp_path, monke
     assert result.stderr.splitlines() == ["tema9: 1_mini.py, line 3: one cell has one role",
                                           "tema9: 1_mini.py: the points sum to 90, not to 100"]  # fmt: skip
     assert "they are built first" in result.output and not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_new_gradebook_says_the_revision_that_nbgrader_itself_would_say(tmp_path):
+    environment = os.environ | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
+    code = "import nbgrader.api; print(nbgrader.api.get_alembic_version())"
+    said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert gradebook.open_gradebook(f"sqlite:///{tmp_path}/gradebook.db")
+    assert nbgrader.api.get_alembic_version() == said.stdout.strip() != ""

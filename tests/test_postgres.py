@@ -130,9 +130,8 @@ def test_a_class_that_moves_to_postgresql_keeps_its_scores_and_runs_nothing(smal
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("dirty", [False, True], ids=["reading", "marking"])
-def test_a_gradebook_that_stays_open_goes_on_after_its_server_has_ended_the_connection(url, dirty, tmp_path):
+def test_a_gradebook_that_stays_open_goes_on_after_its_server_has_ended_the_connection(url, dirty):
     """As Formgrader's, which asks again at the next page, and with one error in between."""
-    course.settings(tmp_path)  # nbgrader then finds alembic
     opened = gradebook.open_gradebook(gradebook.with_driver(url))
     opened.add_student("ana")
     ana = opened.find_student("ana")
@@ -155,6 +154,7 @@ def test_a_gradebook_that_stays_open_goes_on_after_its_server_has_ended_the_conn
 @pytest.mark.slow
 @pytest.mark.sandbox
 @pytest.mark.postgres
+@pytest.mark.gate
 def test_two_persons_mark_in_two_formgraders_at_once_and_every_mark_says_whose_it_is(small, url, tmp_path, prepared):
     opened = prepared(tmp_path / "course")
     students = [f"s{number}" for number in range(6)]
