@@ -28,17 +28,23 @@ CHECK = "tema9.check('n1-conv-output-size')"
 
 
 @pytest.fixture(scope="module")
-def shown():
-    """Run cells in a kernel, after the first one; return what each shows: the text of an error, or data by type."""
+def client():
+    """A notebook without cells, whose kernel runs."""
+    client = NotebookClient(nbformat.v4.new_notebook(), timeout=None, allow_errors=True)
+    with client.setup_kernel():
+        yield client
+
+
+@pytest.fixture
+def shown(client):
+    """Run cells after the first one, with no name left; return what each shows: an error's text, or data by type."""
 
     def run(*cells):
-        made = nbformat.v4.new_notebook()
-        for code in (FIRST, *cells):
-            cell = nbformat.v4.new_code_cell(code)
-            cell.metadata.tags = ["raises-exception"]
-            made.cells.append(cell)
-        NotebookClient(made, timeout=None).execute()
-        outputs = [cell.outputs[-1] if cell.outputs else {} for cell in made.cells[1:]]
+        made = [nbformat.v4.new_code_cell(code) for code in ("%reset -f", FIRST, *cells)]
+        for cell in made:
+            client.nb.cells.append(cell)
+            client.execute_cell(cell, len(client.nb.cells) - 1)
+        outputs = [cell.outputs[-1] if cell.outputs else {} for cell in made[2:]]
         return ["\n".join(one["traceback"]) if "traceback" in one else one.get("data") for one in outputs]
 
     return run

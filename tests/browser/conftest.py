@@ -33,31 +33,42 @@ def context(browser):
 def open_page(browser, context, request):
     """A function that opens a page, in a fresh context, given Playwright's arguments of one.
 
-    Without arguments, the pages of a test of JupyterLab are in the context that all of them share.
+    Without arguments, the pages of a test of JupyterLab are in the context that all of them share. With `kept`, the
+    page is the one of the test before, with JupyterLab in it, unless that test failed or its page was to write errors.
 
     At the end of the test nothing may have been asked of another machine, and no page may have thrown or
     written an error to the console, unless its words are in `expected` of the function.
     """
-    outside, errors, to_close = [], [], []
+    outside, errors, to_close, to_keep = [], [], [], []
+    failed_before = request.session.testsfailed
 
-    def opened(**arguments):
+    def opened(kept=False, **arguments):
         shared = "lab" in request.fixturenames and not arguments
         place = context if shared else browser.new_context(**{"proxy": NOWHERE, "viewport": VIEWPORT, **arguments})
-        page = place.new_page()
-        to_close.append(page if shared else place)
+        page = context.pages[0] if kept and context.pages else place.new_page()
+        (to_keep if kept else to_close).append(page if shared else place)
         page.set_default_timeout(20_000)
-        page.on("request", lambda asked: note(asked.url))
-        page.on("websocket", lambda asked: note(asked.url))
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+        for event, listener in listeners.items():
+            page.on(event, listener)
         return page
 
-    def note(url):
-        if OUTSIDE.match(url):
-            outside.append(url)
+    def note(asked):
+        if OUTSIDE.match(asked.url):
+            outside.append(asked.url)
 
+    listeners = {
+        "request": note,
+        "websocket": note,
+        "pageerror": lambda error: errors.append(str(error)),
+        "console": lambda said: errors.append(said.text) if said.type == "error" else None,
+    }
     opened.expected = []
     yield opened
+    if errors or outside or request.session.testsfailed > failed_before:
+        to_close, to_keep = [*to_close, *to_keep], []
+    for page in to_keep:
+        for event, listener in listeners.items():
+            page.remove_listener(event, listener)
     for each in to_close:
         each.close()
     assert not outside, f"asked of another machine: {outside}"

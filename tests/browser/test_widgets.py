@@ -23,6 +23,12 @@ run = widgets.live_training(model, tema9.data.digits(), replace(recipes.LENET5_D
 run"""
 
 
+@pytest.fixture
+def page(open_page):
+    """The page of the test before, in which JupyterLab is loaded."""
+    return open_page(kept=True)
+
+
 def opened(lab, page, *cells, wait=True):
     """A notebook of those cells, open and run, or running.
 
@@ -31,7 +37,7 @@ def opened(lab, page, *cells, wait=True):
     notebook = new_notebook(cells=[new_code_cell(text) for text in cells])
     notebook.metadata.kernelspec = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     nbformat.write(notebook, lab.root / "widgets.ipynb")
-    lab.open(page, "widgets.ipynb")
+    lab.open_instead(page, "widgets.ipynb")
     lab.run_all(page, wait=wait)
     return page.locator(".jp-Notebook .jp-CodeCell")
 
@@ -157,7 +163,8 @@ def test_a_point_that_is_typed_stays_a_point_and_is_refused_where_it_stands(lab,
 
 
 def test_a_saved_notebook_without_its_kernel_shows_the_last_picture_and_no_error(lab, page, open_page):
-    open_page.expected.append("widget model not found")  # what JupyterLab's widgets say of it to the console
+    # What JupyterLab writes to the console: of such widgets, and of a kernel that it was asking when it was shut down.
+    open_page.expected += ["widget model not found", "Could not restore the debugger state"]
     (cell,) = opened(lab, page, "from tema9 import widgets\nwidgets.memory()").all()
     cell.get_by_role("slider").focus()
     changed(cell, lambda: page.keyboard.press("ArrowRight"))

@@ -73,6 +73,30 @@ class Lab:
         """
         self.log_in(page)
         page.goto(f"{self.url}/lab/tree/{path}?reset", wait_until="commit", timeout=60_000)
+        self._in_front(page, path)
+
+    def open_instead(self, page: "Page", path: str) -> None:
+        """Open a notebook as `open` does, but without loading JupyterLab anew where the page has it.
+
+        What is open there is closed, and is not saved.
+        """
+        if not page.evaluate("() => Boolean(window.jupyterapp)"):
+            return self.open(page, path)
+        page.evaluate(
+            """async path => {
+              const open = [...jupyterapp.shell.widgets('main')];
+              for (const widget of open) {
+                if (widget.context) widget.context.model.dirty = false;  // or JupyterLab asks whether to save it
+                widget.close();
+              }
+              while (open.some(widget => !widget.isDisposed)) await new Promise(requestAnimationFrame);
+              jupyterapp.commands.execute('docmanager:open', { path });
+            }""",
+            path,
+        )
+        self._in_front(page, path)
+
+    def _in_front(self, page, path):
         page.wait_for_function(
             "path => window.jupyterapp?.shell.currentWidget?.context?.path === path"
             " && window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel",
