@@ -1,12 +1,11 @@
 """What every test shares: no window, one thread, and what becomes of it where a part of the machine is missing."""
 
 import contextlib
-import functools
+import gc
 import hashlib
 import os
 import shutil
 import signal
-import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -20,6 +19,7 @@ import pytest
 os.environ |= {"OMP_NUM_THREADS": "1", "THP_MEM_ALLOC_ENABLE": "1"}
 MEMORY, ROOM = "/dev/shm", 6 * 2**30  # bytes; the tests that run at one time have less in their folders
 BROWSER = Path(__file__).parent / "browser"
+gc.disable()  # until all is imported: a collection looks at all that imports make, and finds little to collect
 collect_ignore = ["other_system"]  # it takes from the process that imports it what other systems lack
 
 if "TMPDIR" not in os.environ and parts.is_roomy(MEMORY, ROOM):  # its thousands of files are there sooner than on disk
@@ -52,10 +52,10 @@ def pytest_collection_finish():
     import matplotlib
     import torch
 
+    gc.freeze()  # the collections that a test causes look at what the test has made
+    gc.enable()
     matplotlib.use("Agg")
     torch.set_num_threads(1)
-    if made := sys.modules.get("nbgrader.api"):  # asks the command `alembic`, for a second, at each new gradebook
-        made.get_alembic_version = functools.cache(made.get_alembic_version)
 
 
 def pytest_runtest_setup(item):

@@ -42,6 +42,7 @@ def on_a_gpu(out, *options):
 
 
 @pytest.mark.slow
+@pytest.mark.gate
 def test_the_benchmark_of_a_gpu_runs_on_a_cpu_with_tiny_settings(tmp_path):
     found = on_a_gpu(tmp_path, "--parts", "card,waits,layers,resume,speed,two", "--seconds", "600")
     assert not [line for line in found if "FAILS" in line["what"] or line["what"] == "ended"]

@@ -1,8 +1,8 @@
 """The logs of the longer experiments: whole, with their origin, and as the notebooks quote them."""
 
 import re
+import runpy
 import statistics
-import subprocess
 import sys
 from collections import Counter
 
@@ -30,13 +30,13 @@ def test_a_log_says_the_command_and_the_versions_that_made_it(name):
     assert "torch" in head[1] and "Python" in head[1]
 
 
-@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules")
 @pytest.mark.parametrize("name", NAMES)
-def test_every_experiment_has_help(name):
-    said = subprocess.run(
-        [sys.executable, "-m", f"tema9.experiments.{name}", "--help"], capture_output=True, text=True, check=True
-    )
-    assert "--out" in said.stdout
+def test_every_experiment_has_help(name, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [name, "--help"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module(f"tema9.experiments.{name}", run_name="__main__")
+    assert ended.value.code == 0 and "--out" in capsys.readouterr().out
 
 
 def test_what_is_written_is_read_back_with_numbers_as_numbers(tmp_path, monkeypatch):

@@ -16,6 +16,7 @@ from PIL import Image
 from running import run
 from safetensors import safe_open
 from safetensors.torch import load_file
+from sampling import sampled
 
 COLOURS = {"azul": (40, 60, 200), "rojo": (200, 50, 40), "verde": (50, 180, 60)}
 
@@ -74,7 +75,7 @@ def kill(process):
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("processes", sampled([1, 2], [1]))
 def test_a_killed_run_on_a_prepared_folder_ends_with_the_very_same_weights_and_its_network_is_used(
     processes, prepared, tmp_path
 ):

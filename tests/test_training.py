@@ -494,6 +494,7 @@ def test_two_processes_train_as_one(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.gate
 def test_three_processes_train_on_a_folder_of_images_also_where_a_share_is_empty(tmp_path):
     """17 batches of one image for two of the processes, and two images of validation for three."""
     for name, colour in (("a", "red"), ("b", "blue")):

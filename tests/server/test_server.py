@@ -29,7 +29,7 @@ for cell in notebook["cells"]:
     cell["source"] = answers.get(cell["metadata"].get("nbgrader", {}).get("grade_id"), cell["source"])
 json.dump(notebook, open(path, "w"))
 """
-pytestmark = [pytest.mark.slow, pytest.mark.server]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.gate]
 
 
 @pytest.fixture
