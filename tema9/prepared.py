@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -320,17 +321,15 @@ def _run(array, chunks, workers):
         for chunk in chunks:
             yield _decode_chunk(array, chunk)
         return
-    context = multiprocessing.get_context("spawn")  # forking a process that runs threads can hang
+    context = _Spawning()
     with ProcessPoolExecutor(min(workers, len(chunks)) or 1, context, _start_worker) as pool:
-        futures = [pool.submit(_decode_chunk, array, chunk) for chunk in chunks]
-        started = multiprocessing.active_children()
         try:
+            futures = [pool.submit(_decode_chunk, array, chunk) for chunk in chunks]
             for future in as_completed(futures):
                 yield future.result()
         except BrokenProcessPool as error:
-            for process in started:
-                process.join()
-            if UNGUARDED in [process.exitcode for process in started]:
+            pool.shutdown(wait=True)  # all of its processes have ended then
+            if UNGUARDED in [process.exitcode for process in context.made]:
                 raise RuntimeError(
                     "the processes that decode start by running this script: put the call of `prepare` under"
                     ' `if __name__ == "__main__":`, or give workers=1'
@@ -338,6 +337,18 @@ def _run(array, chunks, workers):
             raise OSError("a process died, of too little memory perhaps; what is done is kept: run it again") from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Spawning(SpawnContext):
+    """Starts processes afresh, since forking a process that runs threads can hang, and knows those that have ended."""
+
+    def __init__(self):
+        super().__init__()
+        self.made = []
+
+    def Process(self, *args, **kwargs):
+        self.made.append(SpawnProcess(*args, **kwargs))
+        return self.made[-1]
 
 
 def _start_worker():

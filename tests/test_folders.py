@@ -193,6 +193,7 @@ def test_grey_levels_of_pgm_files_are_known_by_their_largest(largest, tmp_path):
 UNGUARDED = """
 import sys
 from tema9.prepared import prepare
+# SLOWLY
 try:
     prepare(sys.argv[1], sys.argv[2], workers=2, progress=False)
 except Exception as error:
@@ -200,10 +201,26 @@ except Exception as error:
 """
 
 
+# A machine so busy that a process has ended before the next image is given to one.
+SLOWLY = """
+import multiprocessing, time
+from concurrent.futures import ProcessPoolExecutor
+from tema9 import prepared
+prepared.CHUNK, submit = 1, ProcessPoolExecutor.submit
+def submit_and_wait(*arguments):
+    given = submit(*arguments)
+    while multiprocessing.active_children():
+        time.sleep(0.05)
+    return given
+ProcessPoolExecutor.submit = submit_and_wait
+"""
+
+
 @pytest.mark.slow
-def test_a_script_without_a_guard_is_told_so_and_not_of_memory(tmp_path):
+@pytest.mark.parametrize("pace", ["", SLOWLY], ids=["", "slowly"])
+def test_a_script_without_a_guard_is_told_so_and_not_of_memory(pace, tmp_path):
     make(tmp_path / "set", *classes(""))
-    (tmp_path / "script.py").write_text(UNGUARDED)
+    (tmp_path / "script.py").write_text(UNGUARDED.replace("# SLOWLY", pace))
     command = [sys.executable, tmp_path / "script.py", tmp_path / "set", tmp_path / "out"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.startswith("RuntimeError: the processes that decode start by running this script")
