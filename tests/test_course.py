@@ -69,6 +69,7 @@ def test_the_sources_are_built_before_they_are_released(command, tmp_path, monke
 
 
 @pytest.mark.slow
+@pytest.mark.gate
 def test_a_new_gradebook_says_the_revision_that_nbgrader_itself_would_say(tmp_path):
     environment = os.environ | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
     code = "import nbgrader.api; print(nbgrader.api.get_alembic_version())"

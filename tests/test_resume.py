@@ -15,7 +15,6 @@ import pytest
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from sampling import sampled
 from torch import nn
 
 from tema9 import architectures, checkpoint, models, runs, training
@@ -307,7 +306,8 @@ def main(folder, half):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("half", sampled([0, 1], [0]))
+@pytest.mark.gate
+@pytest.mark.parametrize("half", [0, 1])
 def test_every_model_goes_on_to_the_very_same_weights_in_two_processes_too(half, tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

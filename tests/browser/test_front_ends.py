@@ -33,6 +33,7 @@ def test_controls_that_work_hide_the_static_copy_of_their_own_cell(front_end, pa
 
 
 @pytest.mark.slow
+@pytest.mark.gate
 def test_in_notebook_7_a_picture_is_there_once_and_moves(browser, open_page, tmp_path):
     code = "import tema9\nfrom tema9 import widgets\nwidgets.convolution()"
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])

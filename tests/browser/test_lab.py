@@ -71,6 +71,8 @@ def test_the_start_page_opens_in_spanish_and_says_what_there_is(lab, page):
     page.goto(f"{lab.url}/lab?reset")
     lab.open(page, "0_empieza_aqui.ipynb")
     assert page.locator("html").get_attribute("lang") == "es-ES"
+    asked = page.evaluate("() => JSON.parse(document.getElementById('jupyter-config-data').textContent)")
+    assert not asked["buildCheck"] and not asked["buildAvailable"], "no dialog offers to build JupyterLab anew"
     assert page.get_by_role("menuitem", name="Archivo").is_visible()
     assert not page.get_by_role("menuitem", name="Nbgrader").count(), "what is the teacher's is not in the way"
     lab.run_all(page)
