@@ -109,6 +109,21 @@ def test_the_marks_of_several_notebooks_are_one_mark_of_an_assignment(tmp_path):
         assert [row[4] for row in csv.reader(filled.text.splitlines()[1:])] == marks
 
 
+def test_a_highest_mark_that_is_no_number_is_told_unless_a_scale_was_asked_for(tmp_path):
+    known, (sheet, gradebook) = Identities(PEOPLE, handed_in=ROWS), (tmp_path / "sheet.csv", tmp_path / "canvas.csv")
+    words = worksheet(sheet, LANGUAGES["es"]).read_text(encoding="utf-8").replace('"10,00"', "Apto")
+    sheet.write_text(words, encoding="utf-8")
+    gradebook.write_text(GRADEBOOKS["Student"].replace(",10,5,(read only)", ",0,5,(read only)"), encoding="utf-8")
+    for path, told in (
+        (sheet, f"{LANGUAGES['es'][4]}: Apto is no number above 0, so the marks are points"),
+        (gradebook, "Points Possible of 1. LeNet-5 (9001): 0 is no number above 0, so the marks are points"),
+    ):
+        filled = platforms.fill(path, class_marks(), known)
+        assert told in filled.notes and ",87" in filled.text
+        filled = platforms.fill(path, class_marks(scale=Scale(maximum=10)), known)
+        assert not any("no number" in note for note in filled.notes) and "8.7" in filled.text
+
+
 GRADEBOOKS = {
     "Student": "Student,ID,SIS User ID,SIS Login ID,Section,1. LeNet-5 (9001),Otra cosa (9002),Current Score\n"
     "    Points Possible,,,,,10,5,(read only)\n,,,,,Manual Posting,,\n"
