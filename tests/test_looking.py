@@ -338,7 +338,6 @@ def test_on_shapes_the_occlusion_minimum_falls_on_the_object(shapes):
 
 
 @pytest.mark.slow
-@pytest.mark.gate
 def test_a_model_that_learnt_the_planted_shortcut_is_caught_by_its_map(shapes):
     model, marked = models.pretrained("alexnet_mini_shortcut"), shapes.test_marked
     inputs = model.views.evaluation(marked.images)
