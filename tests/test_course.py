@@ -8,6 +8,7 @@ from pathlib import Path
 import mini
 import nbgrader.api
 import pytest
+import sqlalchemy
 from running import run
 
 from tema9.classroom import gradebook
@@ -74,5 +75,6 @@ def test_a_new_gradebook_says_the_revision_that_nbgrader_itself_would_say(tmp_pa
     environment = os.environ | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
     code = "import nbgrader.api; print(nbgrader.api.get_alembic_version())"
     said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert gradebook.open_gradebook(f"sqlite:///{tmp_path}/gradebook.db")
-    assert nbgrader.api.get_alembic_version() == said.stdout.strip() != ""
+    opened = gradebook.open_gradebook(f"sqlite:///{tmp_path}/gradebook.db")
+    kept = opened.db.execute(sqlalchemy.text("select version_num from alembic_version")).scalar()
+    assert kept == nbgrader.api.get_alembic_version() == said.stdout.strip() != ""

@@ -193,7 +193,6 @@ def test_grey_levels_of_pgm_files_are_known_by_their_largest(largest, tmp_path):
 UNGUARDED = """
 import sys
 from tema9.prepared import prepare
-# SLOWLY
 try:
     prepare(sys.argv[1], sys.argv[2], workers=2, progress=False)
 except Exception as error:
@@ -220,7 +219,7 @@ ProcessPoolExecutor.submit = submit_and_wait
 @pytest.mark.parametrize("pace", ["", SLOWLY], ids=["", "slowly"])
 def test_a_script_without_a_guard_is_told_so_and_not_of_memory(pace, tmp_path):
     make(tmp_path / "set", *classes(""))
-    (tmp_path / "script.py").write_text(UNGUARDED.replace("# SLOWLY", pace))
+    (tmp_path / "script.py").write_text(pace + UNGUARDED)
     command = [sys.executable, tmp_path / "script.py", tmp_path / "set", tmp_path / "out"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.startswith("RuntimeError: the processes that decode start by running this script")

@@ -74,8 +74,8 @@ def settings(root: str | Path) -> Config:
     """Return nbgrader's settings for a course folder.
 
     Where nbgrader has no setting, this changes two environment variables of the process: JUPYTER_PATH, so that Jupyter
-    knows the kernel in the sandbox and a template that asks nothing of the network; and PATH, so that nbgrader finds
-    the command `alembic` even if its Python environment is not activated.
+    knows the kernel in the sandbox and a template that asks nothing of the network; and PATH, so that `nbgrader db
+    upgrade` finds the command `alembic` even if its Python environment is not activated.
 
     Args:
         root: the course folder.

@@ -34,7 +34,7 @@ def open_page(browser, context, request):
     """A function that opens a page, in a fresh context, given Playwright's arguments of one.
 
     Without arguments, the pages of a test of JupyterLab are in the context that all of them share. With `kept`, the
-    page is the one of the test before, with JupyterLab in it, unless that test failed or its page was to write errors.
+    page is the one of the test before, with JupyterLab in it, unless that test failed or its page wrote an error.
 
     At the end of the test nothing may have been asked of another machine, and no page may have thrown or
     written an error to the console, unless its words are in `expected` of the function.

@@ -167,7 +167,7 @@ def _fill_moodle(
         raise ValueError(f"{path}: none of its participants handed anything in; say with --notebook what its marks are")
     name, email = (_column(names, what) for what in ("full_name", "email"))
     students: list[str] = []
-    notes = _no_maximum(header[most], (cells[most] for cells in below)) if most is not None and not marks.scale else []
+    notes = _no_maximum(marks, header[most], (cells[most] for cells in below)) if most is not None else []
     for cells, number in zip(below, numbers, strict=True):
         said = Sender(cells[name] if name is not None else "", cells[name] if name is not None else "", MOODLE, number)
         student = _whose(known, cells[email] if email is not None else "", said)
@@ -220,9 +220,8 @@ def _fill_canvas(
     possible = next((cells for cells in below if "Points Possible" in cells[0]), None)
     lines = [[header[at] for at in kept]]
     students: list[str] = []
-    notes = []
-    if possible and not marks.scale:
-        notes = [line for at in about for line in _no_maximum(f"Points Possible of {header[at]}", [possible[at]])]
+    highest = {f"Points Possible of {header[at]}": possible[at] for at in about} if possible else {}
+    notes = [line for name, cell in highest.items() for line in _no_maximum(marks, name, [cell])]
     for cells in below:
         name = ", ".join(cells[at] for at, what in enumerate(names) if what in ("student", "lastname", "firstname"))
         sender = Sender(name, name, CANVAS, cells[number])
@@ -261,9 +260,9 @@ def _number_of(identifier):
     return found[1] if found else ""
 
 
-def _no_maximum(name, cells):
-    """A line if what stands where the highest mark should is no number above 0, as of a scale of words."""
-    odd = sorted({cell.strip() for cell in cells if cell.strip() and _as_number(cell) is None})
+def _no_maximum(marks, name, cells):
+    """A line if no scale was asked for and the file's highest mark is no number above 0, as of a scale of words."""
+    odd = [] if marks.scale else sorted({cell.strip() for cell in cells if cell.strip() and _as_number(cell) is None})
     return [f"{name}: {', '.join(odd)[:200]} is no number above 0, so the marks are points"] if odd else []
 
 
